@@ -1,0 +1,23 @@
+# Every outside library of dmoe, found in one place. The installed package
+# (cmake/dmoeConfig.cmake.in) includes this file too, so the list cannot drift apart.
+find_package(MPI REQUIRED COMPONENTS C CXX)
+set(HDF5_PREFER_PARALLEL ON)
+find_package(HDF5 REQUIRED COMPONENTS C)
+if(NOT HDF5_IS_PARALLEL)
+  message(FATAL_ERROR "dmoe needs a parallel HDF5 (Debian: libhdf5-openmpi-dev); found ${HDF5_VERSION} without MPI")
+endif()
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+# Not find_package(dnnl): Debian's asks for the OpenCL headers, which only a GPU build of it needs.
+find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp REQUIRED)
+find_library(DNNL_LIBRARY dnnl REQUIRED)
+if(NOT TARGET DNNL::dnnl)
+  add_library(DNNL::dnnl UNKNOWN IMPORTED)
+  set_target_properties(DNNL::dnnl PROPERTIES
+    IMPORTED_LOCATION "${DNNL_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${DNNL_INCLUDE_DIR}")
+endif()
+find_package(Boost REQUIRED COMPONENTS serialization)
+find_package(ZLIB REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(CLI11 REQUIRED)

@@ -1,0 +1,31 @@
+// The two kinds of failure a user can meet. Our own mistakes are assertions, not exceptions.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace dmoe {
+
+/// The caller's mistake: command line, config, data or environment. The message names the place, the value
+/// and what is allowed. Exit status 2.
+class InputError : public std::runtime_error {
+ public:
+  explicit InputError(const std::string& message) : std::runtime_error(message) {}
+  template <class First, class... Rest>
+  explicit InputError(fmt::format_string<First, Rest...> text, First&& first, Rest&&... rest)
+      : std::runtime_error(fmt::format(text, std::forward<First>(first), std::forward<Rest>(rest)...)) {}
+};
+
+/// A failure in mid-run that is not the caller's mistake: a disk, a network, a numerical breakdown.
+/// Exit status 1.
+class RunError : public std::runtime_error {
+ public:
+  explicit RunError(const std::string& message) : std::runtime_error(message) {}
+  template <class First, class... Rest>
+  explicit RunError(fmt::format_string<First, Rest...> text, First&& first, Rest&&... rest)
+      : std::runtime_error(fmt::format(text, std::forward<First>(first), std::forward<Rest>(rest)...)) {}
+};
+
+}  // namespace dmoe

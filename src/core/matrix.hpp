@@ -1,0 +1,75 @@
+// Row-major float matrices: a view for functions, an owner for buffers.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <span>
+#include <type_traits>
+
+#include "core/types.hpp"
+
+namespace dmoe {
+
+/// A contiguous row-major matrix (rows, columns) that somebody else owns.
+template <class T>
+struct BasicMatrixView {
+  T* data = nullptr;
+  Index rows = 0;
+  Index columns = 0;
+
+  T& operator()(Index row, Index column) const {
+    assert(row >= 0 && row < rows && column >= 0 && column < columns);
+    return data[row * columns + column];
+  }
+  std::span<T> row(Index r) const {
+    assert(r >= 0 && r < rows);
+    return {data + r * columns, size(columns)};
+  }
+  /// Rows [first, first + count).
+  BasicMatrixView rows_from(Index first, Index count) const {
+    assert(first >= 0 && count >= 0 && first + count <= rows);
+    return {data + first * columns, count, columns};
+  }
+  std::span<T> values() const { return {data, size(rows * columns)}; }
+  Index count() const { return rows * columns; }
+  operator BasicMatrixView<const T>() const requires(!std::is_const_v<T>) { return {data, rows, columns}; }
+};
+
+using MatrixView = BasicMatrixView<float>;
+using ConstMatrixView = BasicMatrixView<const float>;
+
+/// Owner of a zero-initialised (rows, columns) matrix on a 64-byte boundary. Invariant: the storage never
+/// moves, so views stay valid for the owner's life, moves of the owner included.
+class Matrix {
+ public:
+  Matrix() = default;
+  Matrix(Index rows, Index columns) : rows_(rows), columns_(columns) {
+    const std::size_t bytes = (size(rows * columns) * sizeof(float) + 63) / 64 * 64;
+    if (bytes == 0) return;
+    data_.reset(static_cast<float*>(std::aligned_alloc(64, bytes)));
+    if (!data_) throw std::bad_alloc();
+    std::fill_n(data_.get(), bytes / sizeof(float), 0.0F);
+  }
+  MatrixView view() { return {data_.get(), rows_, columns_}; }
+  ConstMatrixView view() const { return {data_.get(), rows_, columns_}; }
+  /// The first `count` rows: a buffer made for the largest batch, used for a smaller one.
+  MatrixView first_rows(Index count) { return view().rows_from(0, count); }
+  ConstMatrixView first_rows(Index count) const { return view().rows_from(0, count); }
+  std::span<float> values() { return view().values(); }
+  std::span<const float> values() const { return view().values(); }
+  Index rows() const { return rows_; }
+  Index columns() const { return columns_; }
+
+ private:
+  struct Free {
+    void operator()(float* pointer) const { std::free(pointer); }
+  };
+  std::unique_ptr<float[], Free> data_;
+  Index rows_ = 0;
+  Index columns_ = 0;
+};
+
+}  // namespace dmoe

@@ -1,0 +1,55 @@
+// Declared settings of a pluggable part (a rule, a schedule, a data set): its registry entry lists what can
+// be set, the config reader checks values against that list, and the part is made from the checked values.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/error.hpp"
+
+namespace dmoe {
+
+using SettingValue = std::variant<std::int64_t, double, std::string>;
+
+/// One setting that a part understands: its type is that of `initial`.
+struct SettingSpec {
+  std::string name;
+  std::string help;      // one line, units in brackets: "margin [examples]"
+  SettingValue initial;  // the default
+  double minimum = -std::numeric_limits<double>::infinity();  // numbers only, inclusive
+  double maximum = std::numeric_limits<double>::infinity();
+};
+
+/// Checked values, one for every SettingSpec of the part, in its order.
+class Settings {
+ public:
+  void set(std::string name, SettingValue value) { values_.emplace_back(std::move(name), std::move(value)); }
+  std::int64_t integer(std::string_view name) const { return std::get<std::int64_t>(at(name)); }
+  double real(std::string_view name) const { return std::get<double>(at(name)); }
+  const std::string& text(std::string_view name) const { return std::get<std::string>(at(name)); }
+  const std::vector<std::pair<std::string, SettingValue>>& values() const { return values_; }
+  bool operator==(const Settings&) const = default;
+
+ private:
+  const SettingValue& at(std::string_view name) const {
+    for (const auto& [key, value] : values_) {
+      if (key == name) return value;
+    }
+    throw InputError("setting '{}' was not declared by the part that reads it", name);
+  }
+  std::vector<std::pair<std::string, SettingValue>> values_;
+};
+
+/// The defaults of a list of settings. Local.
+inline Settings defaults(const std::vector<SettingSpec>& specs) {
+  Settings settings;
+  for (const SettingSpec& spec : specs) settings.set(spec.name, spec.initial);
+  return settings;
+}
+
+}  // namespace dmoe

@@ -1,0 +1,54 @@
+// Where a rank's time goes. The rows of /launches/s/timing in run.h5.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+namespace dmoe {
+
+enum class Activity { compute, communication, waiting, data, io };
+inline constexpr std::array<std::string_view, 5> activity_names{"compute", "communication", "waiting", "data",
+                                                                "io"};
+
+/// Seconds of one rank by activity. Invariant: exactly one activity is running at any time, so the seconds
+/// add up to the time since construction.
+class Timing {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// Ends the running activity and starts another; returns the one that ended. Local.
+  Activity switch_to(Activity next) {
+    const Clock::time_point now = Clock::now();
+    seconds_[static_cast<std::size_t>(running_)] += std::chrono::duration<double>(now - since_).count();
+    since_ = now;
+    return std::exchange(running_, next);
+  }
+  /// Seconds up to now, in the order of activity_names. Local.
+  std::array<double, 5> seconds() {
+    switch_to(running_);
+    return seconds_;
+  }
+
+ private:
+  std::array<double, 5> seconds_{};
+  Activity running_ = Activity::compute;
+  Clock::time_point since_ = Clock::now();
+};
+
+/// Runs an activity for the life of the object, then goes back to the one before.
+class TimedActivity {
+ public:
+  TimedActivity(Timing& timing, Activity activity) : timing_(timing), before_(timing.switch_to(activity)) {}
+  ~TimedActivity() { timing_.switch_to(before_); }
+  TimedActivity(const TimedActivity&) = delete;
+  TimedActivity& operator=(const TimedActivity&) = delete;
+
+ private:
+  Timing& timing_;
+  Activity before_;
+};
+
+}  // namespace dmoe
