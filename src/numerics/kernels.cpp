@@ -1,0 +1,120 @@
+#include "numerics/kernels.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cmath>
+#include <limits>
+
+namespace dmoe::numerics {
+
+float dot(std::span<const float> a, std::span<const float> b) {
+  assert(a.size() == b.size());
+  constexpr std::size_t lanes = 16;
+  std::array<float, lanes> sums{};
+  std::size_t i = 0;
+  for (; i + lanes <= a.size(); i += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
+  }
+  for (std::size_t lane = 0; i < a.size(); ++i, ++lane) sums[lane] += a[i] * b[i];
+  for (std::size_t width = lanes / 2; width > 0; width /= 2) {
+    for (std::size_t lane = 0; lane < width; ++lane) sums[lane] += sums[lane + width];
+  }
+  return sums[0];
+}
+
+void column_sums(ConstMatrixView matrix, std::span<float> sums) {
+  assert(sums.size() == size(matrix.columns));
+  std::fill(sums.begin(), sums.end(), 0.0F);
+  float* const total = sums.data();
+  for (Index b = 0; b < matrix.rows; ++b) {
+    const float* const row = matrix.data + b * matrix.columns;
+    for (Index h = 0; h < matrix.columns; ++h) total[h] += row[h];
+  }
+}
+
+void relu_gradient(ConstMatrixView y, MatrixView d) {
+  assert(y.rows == d.rows && y.columns == d.columns);
+  for (Index i = 0; i < y.count(); ++i) d.data[i] = y.data[i] > 0 ? d.data[i] : 0.0F;
+}
+
+void masked_softmax(ConstMatrixView logits, std::span<const std::uint8_t> masked, MatrixView p) {
+  assert(masked.size() == size(logits.columns) && p.rows == logits.rows && p.columns == logits.columns);
+  for (Index b = 0; b < logits.rows; ++b) {
+    const auto z = logits.row(b);
+    const auto out = p.row(b);
+    float largest = -std::numeric_limits<float>::infinity();
+    for (std::size_t n = 0; n < z.size(); ++n) {
+      if (masked[n] == 0) largest = std::max(largest, z[n]);
+    }
+    float sum = 0;
+    for (std::size_t n = 0; n < z.size(); ++n) {
+      out[n] = masked[n] == 0 ? std::exp(z[n] - largest) : 0.0F;
+      sum += out[n];
+    }
+    for (float& value : out) value /= sum;
+  }
+}
+
+void softmax_gradient(ConstMatrixView p, ConstMatrixView d_p, MatrixView d_logits) {
+  for (Index b = 0; b < p.rows; ++b) {
+    const auto g = p.row(b);
+    const auto d_g = d_p.row(b);
+    const auto out = d_logits.row(b);
+    float mean = 0;
+    for (std::size_t n = 0; n < g.size(); ++n) mean += g[n] * d_g[n];
+    for (std::size_t n = 0; n < g.size(); ++n) out[n] = g[n] * (d_g[n] - mean);
+  }
+}
+
+namespace {
+
+struct RowLoss {
+  double loss;
+  float largest;
+  double sum;  // of exp(logit - largest)
+  bool is_wrong;
+};
+
+RowLoss row_loss(std::span<const float> logits, std::size_t label) {
+  assert(label < logits.size());
+  const auto largest = std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit - *largest));
+  return {std::log(sum) - static_cast<double>(logits[label] - *largest), *largest, sum,
+          static_cast<std::size_t>(largest - logits.begin()) != label};
+}
+
+}  // namespace
+
+Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels) {
+  assert(labels.size() == size(logits.rows));
+  Loss total;
+  for (Index b = 0; b < logits.rows; ++b) {
+    const RowLoss row = row_loss(logits.row(b), static_cast<std::size_t>(labels[size(b)]));
+    total.sum += row.loss;
+    total.errors += row.is_wrong ? 1 : 0;
+  }
+  return total;
+}
+
+Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels, MatrixView d_logits) {
+  assert(labels.size() == size(logits.rows) && d_logits.rows == logits.rows);
+  Loss total;
+  const auto rows = static_cast<double>(logits.rows);
+  for (Index b = 0; b < logits.rows; ++b) {
+    const auto label = static_cast<std::size_t>(labels[size(b)]);
+    const auto z = logits.row(b);
+    const RowLoss row = row_loss(z, label);
+    total.sum += row.loss;
+    total.errors += row.is_wrong ? 1 : 0;
+    const auto d_row = d_logits.row(b);
+    for (std::size_t c = 0; c < z.size(); ++c) {
+      const double p = std::exp(static_cast<double>(z[c] - row.largest)) / row.sum;
+      d_row[c] = static_cast<float>((p - (c == label ? 1.0 : 0.0)) / rows);
+    }
+  }
+  return total;
+}
+
+}  // namespace dmoe::numerics

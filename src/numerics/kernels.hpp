@@ -1,0 +1,42 @@
+// The arithmetic between the matrix products. Every sum has one fixed order: a function's bits depend on its
+// arguments alone.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "core/matrix.hpp"
+
+namespace dmoe::numerics {
+
+/// <a, b>, summed in 16 interleaved lanes which are then added in one fixed tree. Local.
+float dot(std::span<const float> a, std::span<const float> b);
+
+/// sums (H) = sum over the rows of matrix (B, H), first row first. Local.
+void column_sums(ConstMatrixView matrix, std::span<float> sums);
+
+/// Sets d (B, H) to 0 where the activation max(0, .) that gave y (B, H) was not positive. Local.
+void relu_gradient(ConstMatrixView y, MatrixView d);
+
+/// p (B, N) = softmax of logits (B, N) over the columns that are not masked; 0 in the others. Equal to the
+/// full softmax with masked columns set to 0 and the rest renormalised. At least one column is not masked.
+/// masked (N), nonzero: masked. Local.
+void masked_softmax(ConstMatrixView logits, std::span<const std::uint8_t> masked, MatrixView p);
+
+/// d_logits (B, N) = p (d_p - <p, d_p>), the gradient through a (masked) softmax p (B, N). 0 where p is.
+/// Local.
+void softmax_gradient(ConstMatrixView p, ConstMatrixView d_p, MatrixView d_logits);
+
+/// What a batch cost.
+struct Loss {
+  double sum = 0;    // cross-entropy summed over the rows, nats
+  Index errors = 0;  // rows whose largest logit (the first of equals) is not the label's
+};
+
+/// Cross-entropy of softmax(logits (B, C)) against labels (B). Local.
+Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels);
+
+/// The same, and its gradient: d_logits (B, C) of the mean cross-entropy over the B rows. Local.
+Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels, MatrixView d_logits);
+
+}  // namespace dmoe::numerics

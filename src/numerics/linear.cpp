@@ -1,0 +1,163 @@
+#include "numerics/linear.hpp"
+
+#include <array>
+#include <cassert>
+#include <map>
+#include <omp.h>
+#include <tuple>
+
+#include <dnnl.hpp>
+
+#include "core/error.hpp"
+
+namespace dmoe::numerics {
+
+namespace {
+
+enum class Epilogue { none, bias, bias_relu };
+enum class Order { row_major, transposed };
+
+/// c (m, n) = a (m, k) b (k, n), a and b possibly stored transposed, with an epilogue on c.
+struct ProductShape {
+  Index m, n, k;
+  Order a, b;
+  Epilogue epilogue;
+  auto operator<=>(const ProductShape&) const = default;
+};
+
+dnnl::engine& engine() {
+  static dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+dnnl::memory::desc descriptor(Index rows, Index columns, Order order) {
+  const dnnl::memory::dims strides =
+      order == Order::row_major ? dnnl::memory::dims{columns, 1} : dnnl::memory::dims{1, rows};
+  return {{rows, columns}, dnnl::memory::data_type::f32, strides};
+}
+
+/// One compiled product. The memory objects are made once and pointed at each call's operands, so that a
+/// steady step allocates nothing here.
+class Product {
+ public:
+  explicit Product(const ProductShape& shape) : has_bias_(shape.epilogue != Epilogue::none) {
+    const auto a = descriptor(shape.m, shape.k, shape.a);
+    const auto b = descriptor(shape.k, shape.n, shape.b);
+    const auto c = descriptor(shape.m, shape.n, Order::row_major);
+    const auto bias = descriptor(1, shape.n, Order::row_major);
+    dnnl::primitive_attr attributes;
+    if (shape.epilogue == Epilogue::bias_relu) {
+      dnnl::post_ops relu;
+      relu.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+      attributes.set_post_ops(relu);
+    }
+    const dnnl::matmul::desc description =
+        has_bias_ ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
+    primitive_ = dnnl::matmul(dnnl::matmul::primitive_desc(description, attributes, engine()));
+    a_ = dnnl::memory(a, engine(), nullptr);
+    b_ = dnnl::memory(b, engine(), nullptr);
+    c_ = dnnl::memory(c, engine(), nullptr);
+    if (has_bias_) bias_ = dnnl::memory(bias, engine(), nullptr);
+  }
+
+  void run(const float* a, const float* b, const float* bias, float* c) {
+    point(a_, a);
+    point(b_, b);
+    point(c_, c);
+    if (has_bias_) point(bias_, bias);
+    // The C call: the C++ one takes a map, which allocates.
+    const std::array<dnnl_exec_arg_t, 4> arguments{{{DNNL_ARG_SRC, a_.get()},
+                                                    {DNNL_ARG_WEIGHTS, b_.get()},
+                                                    {DNNL_ARG_DST, c_.get()},
+                                                    {DNNL_ARG_BIAS, has_bias_ ? bias_.get() : nullptr}}};
+    dnnl::error::wrap_c_api(
+        dnnl_primitive_execute(primitive_.get(), stream_.get(), has_bias_ ? 4 : 3, arguments.data()),
+        "oneDNN could not run a matrix product");
+    stream_.wait();
+  }
+
+ private:
+  // oneDNN has one pointer type for inputs and outputs; it does not write through inputs.
+  static void point(const dnnl::memory& memory, const float* data) {
+    memory.set_data_handle(const_cast<float*>(data));  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  }
+  bool has_bias_;
+  dnnl::matmul primitive_;
+  dnnl::memory a_, b_, c_, bias_;
+  dnnl::stream stream_{engine()};
+};
+
+/// The compiled product of this shape; compiled at its first use. Never dropped: a run has few shapes.
+Product& product(const ProductShape& shape) {
+  static std::map<ProductShape, Product> products;
+  return products.try_emplace(shape, shape).first->second;
+}
+
+}  // namespace
+
+void linear(ConstMatrixView x, ConstMatrixView weight, std::span<const float> bias, Activation activation,
+            MatrixView y) {
+  assert(x.columns == weight.columns && y.rows == x.rows && y.columns == weight.rows);
+  assert(bias.size() == size(weight.rows));
+  if (y.count() == 0) return;
+  const Epilogue epilogue = activation == Activation::relu ? Epilogue::bias_relu : Epilogue::bias;
+  product({y.rows, y.columns, x.columns, Order::row_major, Order::transposed, epilogue})
+      .run(x.data, weight.data, bias.data(), y.data);
+}
+
+void linear_input_gradient(ConstMatrixView d_y, ConstMatrixView weight, MatrixView d_x) {
+  assert(d_y.columns == weight.rows && d_x.rows == d_y.rows && d_x.columns == weight.columns);
+  if (d_x.count() == 0) return;
+  product({d_x.rows, d_x.columns, weight.rows, Order::row_major, Order::row_major, Epilogue::none})
+      .run(d_y.data, weight.data, nullptr, d_x.data);
+}
+
+void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight) {
+  assert(d_y.rows == x.rows && d_weight.rows == d_y.columns && d_weight.columns == x.columns);
+  if (d_weight.count() == 0) return;
+  product({d_weight.rows, d_weight.columns, x.rows, Order::transposed, Order::row_major, Epilogue::none})
+      .run(d_y.data, x.data, nullptr, d_weight.data);
+}
+
+void use_threads(int count) {
+  omp_set_num_threads(count);
+}
+
+void use_instruction_set(const std::string& name) {
+  static const std::map<std::string, dnnl::cpu_isa> known{{"best", dnnl::cpu_isa::all},
+                                                          {"avx512", dnnl::cpu_isa::avx512_core},
+                                                          {"avx2", dnnl::cpu_isa::avx2},
+                                                          {"sse41", dnnl::cpu_isa::sse41}};
+  const auto found = known.find(name);
+  if (found == known.end())
+    throw InputError("instruction set must be best, avx512, avx2 or sse41, got {}", name);
+  if (name == "best") return;
+  if (dnnl::set_max_cpu_isa(found->second) != dnnl::status::success) {
+    throw RunError("oneDNN refuses to change the instruction set after its first product");
+  }
+}
+
+std::string instruction_set() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::sse41:
+      return "sse41";
+    case dnnl::cpu_isa::avx:
+      return "avx";
+    case dnnl::cpu_isa::avx2:
+      return "avx2";
+    case dnnl::cpu_isa::avx2_vnni:
+      return "avx2_vnni";
+    case dnnl::cpu_isa::avx512_core:
+      return "avx512_core";
+    case dnnl::cpu_isa::avx512_core_vnni:
+      return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core_bf16:
+      return "avx512_core_bf16";
+    case dnnl::cpu_isa::avx512_core_amx:
+      return "avx512_core_amx";
+    default:
+      return fmt::format("oneDNN set {:#x}", static_cast<unsigned>(dnnl::get_effective_cpu_isa()));
+  }
+}
+
+}  // namespace dmoe::numerics

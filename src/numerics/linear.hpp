@@ -1,0 +1,36 @@
+// y = x W^T + b and its gradients: every matrix product of dmoe, in oneDNN. The only header behind which
+// oneDNN is used. Every function is a pure function of its arguments on one CPU type and thread count: its
+// bits do not depend on the addresses of its operands or on what ran before.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "core/matrix.hpp"
+
+namespace dmoe::numerics {
+
+enum class Activation { identity, relu };
+
+/// y (B, H) = activation(x (B, D) W^T + b) with W (H, D), b (H). Local.
+void linear(ConstMatrixView x, ConstMatrixView weight, std::span<const float> bias, Activation activation,
+            MatrixView y);
+
+/// dx (B, D) = dy (B, H) W with W (H, D). Local.
+void linear_input_gradient(ConstMatrixView d_y, ConstMatrixView weight, MatrixView d_x);
+
+/// dW (H, D) = dy^T x with dy (B, H), x (B, D). Assigned, not added. (db is kernels.hpp's column_sums of dy.)
+/// Local.
+void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight);
+
+/// Threads that a product may use from now on, on this rank. Part of what fixes the bits. Local.
+void use_threads(int count);
+
+/// Restricts the instruction sets that the products may use: "best", "avx512", "avx2", "sse41". To be called
+/// before the first product. Throws InputError for an unknown name. Local.
+void use_instruction_set(const std::string& name);
+
+/// The instruction set in use, for example "avx512_core". Local.
+std::string instruction_set();
+
+}  // namespace dmoe::numerics
