@@ -1,0 +1,98 @@
+#include "comm/session.hpp"
+
+#include <cstdlib>
+#include <exception>
+
+#include "comm/archive.hpp"
+#include "comm/check.hpp"
+#include "core/error.hpp"
+
+namespace dmoe::comm {
+
+namespace {
+
+const char* variable(const char* name) {
+  return std::getenv(name);
+}  // NOLINT(concurrency-mt-unsafe)
+
+bool initialise() {
+  const bool launched = is_launched();
+  if (launched) {
+    int provided = 0;
+    check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
+    return true;
+  }
+  const char* tasks = variable("SLURM_STEP_NUM_TASKS");
+  if (tasks != nullptr && std::atoi(tasks) > 1) {  // NOLINT(cert-err34-c)
+    throw InputError(
+        "srun started {} tasks that cannot find each other; start them with srun --mpi=pmix or mpirun",
+        tasks);
+  }
+  return false;
+}
+
+std::string library_name() {
+  std::string text(MPI_MAX_LIBRARY_VERSION_STRING, '\0');
+  int length = 0;
+  MPI_Get_library_version(text.data(), &length);
+  text.resize(size(length));
+  return text.substr(0, text.find_first_of(",\n"));
+}
+
+/// What went wrong on a rank: the kind decides the exit status.
+struct Failure {
+  int kind = 0;  // 0 nothing, 1 RunError and anything else, 2 InputError
+  std::string message;
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& kind& message;
+  }
+};
+
+Failure failure_of(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const InputError& error) {
+    return {2, error.what()};
+  } catch (const std::exception& error) {
+    return {1, error.what()};
+  }
+  return {};
+}
+
+}  // namespace
+
+bool is_launched() {
+  return variable("OMPI_COMM_WORLD_SIZE") != nullptr || variable("PMIX_RANK") != nullptr ||
+         variable("PMI_RANK") != nullptr;
+}
+
+Session::Session()
+    : launched_(initialise()),
+      world_(launched_ ? Communicator::duplicate_of(MPI_COMM_WORLD) : Communicator::local()),
+      library_(launched_ ? library_name() : "none (one process)") {}
+
+void Session::finalize() {
+  world_ = Communicator::local();
+  if (launched_) check(MPI_Finalize(), "MPI_Finalize");
+  launched_ = false;
+}
+
+void Session::abort(int status) {
+  if (is_launched()) MPI_Abort(MPI_COMM_WORLD, status);
+  std::_Exit(status);
+}
+
+void together(const Communicator& communicator, const std::function<void()>& body) {
+  const Failure mine = failure_of(body);
+  if (communicator.all_reduce_max(mine.kind) == 0) return;
+  Failure first;
+  for (const Failure& failure : gather_objects(communicator, mine)) {
+    if (first.kind == 0) first = failure;
+  }
+  broadcast_object(communicator, first);
+  if (first.kind == 2) throw InputError(first.message);
+  throw RunError(first.message);
+}
+
+}  // namespace dmoe::comm

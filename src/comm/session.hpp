@@ -1,0 +1,47 @@
+// The life of MPI in one process, and how a process that fails leaves without hanging the others.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "comm/communicator.hpp"
+
+namespace dmoe::comm {
+
+/// MPI from construction to finalize(). A process that no launcher started (mpirun, srun --mpi=pmix) does not
+/// touch MPI and gets a local world.
+class Session {
+ public:
+  /// Throws InputError where several tasks were started without a process manager that MPI understands.
+  /// Collective over all processes of the job.
+  Session();
+  ~Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// All processes of the job. The only place that names MPI_COMM_WORLD.
+  const Communicator& world() const { return world_; }
+  /// "Open MPI 4.1.4", or "none (one process)".
+  const std::string& library() const { return library_; }
+
+  /// The orderly end. Not called while an exception unwinds. Collective over all processes of the job.
+  void finalize();
+
+  /// Ends the whole job at once with this exit status: for a rank that fails while others may wait. Local.
+  [[noreturn]] static void abort(int status);
+
+ private:
+  bool launched_;
+  Communicator world_;
+  std::string library_;
+};
+
+/// True where a launcher has started this process as part of an MPI job. Local.
+bool is_launched();
+
+/// Runs `body` on every rank, and where it throws on any, throws the lowest failing rank's error on all
+/// (InputError stays InputError, anything else becomes RunError): nobody leaves a collective path alone.
+/// `body` itself holds no collective that another rank's failure would leave hanging. Collective.
+void together(const Communicator& communicator, const std::function<void()>& body);
+
+}  // namespace dmoe::comm
