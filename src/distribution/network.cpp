@@ -1,0 +1,82 @@
+#include "distribution/network.hpp"
+
+#include <cassert>
+
+#include "core/error.hpp"
+
+namespace dmoe::distribution {
+
+namespace {
+
+/// Before anything is made: a rank without an expert anywhere has nothing to do.
+const comm::Communicator& checked(const comm::Communicator& ranks, const model::NetworkSpec& spec) {
+  if (ranks.size() > spec.most_experts()) {
+    throw InputError("{} ranks, but no layer has more than {} experts; start at most {} ranks", ranks.size(),
+                     spec.most_experts(), spec.most_experts());
+  }
+  return ranks;
+}
+
+}  // namespace
+
+Network::Network(const model::NetworkSpec& spec, const comm::Communicator& ranks, std::uint64_t seed,
+                 Index capacity)
+    : spec_(spec),
+      ranks_(&checked(ranks, spec)),
+      head_(spec.input_width(spec.layer_count()), spec.classes, spec.layer_count() + 1,
+            ranks.is_coordinator() ? model::Presence::here : model::Presence::elsewhere, seed, capacity),
+      nobody_masked_(size(spec.most_experts())) {
+  for (Index l = 0; l < spec.layer_count(); ++l) {
+    layers_.emplace_back(spec.layers[size(l)], spec.input_width(l), l + 1,
+                         l == 0 ? InputGradient::skipped : InputGradient::wanted, ranks, seed, capacity);
+  }
+}
+
+ConstMatrixView Network::input(Index layer, ConstMatrixView x) {
+  return layer == 0 ? x : layers_[size(layer - 1)].output().arrived(rows_);
+}
+
+void Network::forward(ConstMatrixView x, const Masks& masks) {
+  assert(masks.size() == layers_.size() && x.columns == spec_.inputs);
+  rows_ = x.rows;
+  for (Index l = 0; l < spec_.layer_count(); ++l) {
+    if (l > 0) layers_[size(l - 1)].output().share(rows_);
+    layers_[size(l)].forward(input(l, x), masks[size(l)]);
+    if (l > 0) layers_[size(l - 1)].output().finish();
+  }
+  if (ranks_->is_coordinator()) head_.forward(layers_.back().output().matrix(rows_));
+}
+
+numerics::Loss Network::backward(ConstMatrixView x, std::span<const std::int32_t> labels) {
+  numerics::Loss loss;
+  SharedMatrix& d_top = layers_.back().d_output();
+  if (ranks_->is_coordinator()) {
+    loss = head_.backward(layers_.back().output().matrix(rows_), labels, d_top.matrix(rows_));
+  }
+  d_top.share(rows_);
+  for (Index l = spec_.layer_count() - 1; l > 0; --l) {
+    SharedMatrix& d_below = layers_[size(l - 1)].d_output();
+    layers_[size(l)].backward(input(l, x), d_below.matrix(rows_), [&] { d_below.share(rows_); });
+  }
+  layers_.front().backward(x, {}, [] {});
+  return loss;
+}
+
+numerics::Loss Network::loss(std::span<const std::int32_t> labels) const {
+  return ranks_->is_coordinator() ? head_.loss(labels) : numerics::Loss{};
+}
+
+void Network::for_each_parameter(const model::ParameterVisitor& visit) {
+  Index number = 0;
+  for (ShardedMixture& layer : layers_) layer.for_each_parameter(fmt::format("layers/{}", ++number), visit);
+  head_.for_each_parameter("head", visit);
+}
+
+Masks Network::no_masks() const {
+  Masks masks;
+  for (const model::LayerSpec& layer : spec_.layers)
+    masks.emplace_back(nobody_masked_.data(), size(layer.experts));
+  return masks;
+}
+
+}  // namespace dmoe::distribution

@@ -1,0 +1,54 @@
+// The one list of a network's parameters: what the optimiser, the files and the gradient checks walk.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/matrix.hpp"
+#include "core/types.hpp"
+
+namespace dmoe::model {
+
+/// One parameter tensor, sharded along its first axis. Every rank lists every parameter, in the same order; a
+/// rank that holds no part of one has count 0 and empty spans.
+struct Parameter {
+  std::string name;                     // "layers/1/experts/weight": its path below /model in a file
+  std::vector<Index> shape;             // of the whole tensor, row-major
+  std::vector<std::string> dimensions;  // names of its axes
+  Index first = 0;                      // this rank holds [first, first + count) of axis 0
+  Index count = 0;
+  std::span<float> values;
+  std::span<float> gradient;
+};
+
+using ParameterVisitor = std::function<void(const Parameter&)>;
+
+/// Whether a part that one rank alone holds (gate, head) is on this rank; elsewhere it only lists its
+/// parameters.
+enum class Presence { here, elsewhere };
+
+/// A tensor and the gradient of the loss with respect to it, of one shape.
+struct Weights {
+  Weights() = default;
+  Weights(Index rows, Index columns) : value(rows, columns), gradient(rows, columns) {}
+  Matrix value;
+  Matrix gradient;
+};
+
+/// Names a weight tensor for its random stream: append only, a seed's initial weights hang on it.
+enum class TensorRole : std::uint64_t {
+  expert_weight = 1,
+  gate_hidden_weight = 2,
+  gate_output_weight = 3,
+  head_weight = 4
+};
+
+/// Sets weights (H, D) of one block uniformly in +-1/sqrt(fan_in), fan_in = D (RECIPE: every weight; biases
+/// start at 0), from the stream (seed, initialisation, layer 2^40 + role 2^32 + expert), layer counted from
+/// 1, expert 0 where there is only one. Local.
+void initialise(std::uint64_t seed, Index layer, TensorRole role, Index expert, MatrixView weights);
+
+}  // namespace dmoe::model

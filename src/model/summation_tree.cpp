@@ -1,0 +1,100 @@
+#include "model/summation_tree.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace dmoe::model {
+
+namespace {
+
+/// Adds one row over a subtree: its leaves are rows of `columns` values which `leaf(expert, scratch)` points
+/// at (in place, or written into the scratch it is given). Returns where the sum stands: at a leaf or in
+/// scratch. Scratch needs columns * (1 + log2(width)) values.
+template <class Leaf>
+const float* add_row(Index first, Index width, Index experts, Index columns, float* scratch,
+                     const Leaf& leaf) {
+  if (const float* value = leaf(TreeBlock{first, width}, scratch); value != nullptr) return value;
+  const Index half = width / 2;
+  const float* const left = add_row(first, half, experts, columns, scratch, leaf);
+  if (first + half >= experts) return left;  // an absent subtree is skipped
+  const float* const right = add_row(first + half, half, experts, columns, scratch + columns, leaf);
+#pragma GCC ivdep  // scratch may be left itself, at the same h only
+  for (Index h = 0; h < columns; ++h) scratch[h] = left[h] + right[h];
+  return scratch;
+}
+
+/// A scratch buffer that grows to the largest request and stays.
+float* scratch_of(Index values) {
+  static Matrix buffer;
+  if (buffer.columns() < values) buffer = Matrix(1, values);
+  return buffer.view().data;
+}
+
+template <class Leaf>
+void add_rows(const TreeBlock& block, Index experts, MatrixView sum, const Leaf& leaf_of_row) {
+  const auto levels = static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(block.width)));
+  float* const scratch = scratch_of(sum.columns * (levels + 1));
+  for (Index b = 0; b < sum.rows; ++b) {
+    const float* const total =
+        add_row(block.first, block.width, experts, sum.columns, scratch, leaf_of_row(b));
+    std::copy_n(total, sum.columns, sum.row(b).data());
+  }
+}
+
+}  // namespace
+
+std::vector<TreeBlock> maximal_blocks(Index first, Index end, Index experts) {
+  assert(0 <= first && first <= end && end <= experts);
+  std::vector<TreeBlock> blocks;
+  if (end == experts) end = whole_tree(experts).width;  // the absent experts belong to whoever holds the last
+  while (first < std::min(end, experts)) {
+    Index width = 1;
+    while (first % (2 * width) == 0 && first + 2 * width <= end) width *= 2;
+    blocks.push_back({first, width});
+    first += width;
+  }
+  return blocks;
+}
+
+void weighted_tree_sum(const TreeBlock& block, ConstMatrixView gates, ConstMatrixView outputs,
+                       Index first_output, MatrixView sum) {
+  const Index columns = sum.columns;
+  const Index rows = sum.rows;
+  add_rows(block, gates.columns, sum, [&](Index b) {
+    return [&, b](const TreeBlock& node, float* scratch) -> const float* {
+      if (node.width != 1) return nullptr;
+      const float gate = gates(b, node.first);
+      const float* const output = outputs.data + ((node.first - first_output) * rows + b) * columns;
+      for (Index h = 0; h < columns; ++h) scratch[h] = gate * output[h];
+      return scratch;
+    };
+  });
+}
+
+void tree_sum(const TreeBlock& block, Index experts, ConstMatrixView leaves, Index first_leaf,
+              MatrixView sum) {
+  const Index columns = sum.columns;
+  const Index rows = sum.rows;
+  add_rows(block, experts, sum, [&](Index b) {
+    return [&, b](const TreeBlock& node, float* /*scratch*/) -> const float* {
+      if (node.width != 1) return nullptr;
+      return leaves.data + ((node.first - first_leaf) * rows + b) * columns;
+    };
+  });
+}
+
+void combine_blocks(std::span<const BlockSum> blocks, Index experts, MatrixView sum) {
+  const Index columns = sum.columns;
+  add_rows(whole_tree(experts), experts, sum, [&](Index b) {
+    return [&, b](const TreeBlock& node, float* /*scratch*/) -> const float* {
+      const auto found = std::lower_bound(
+          blocks.begin(), blocks.end(), node.first,
+          [](const BlockSum& candidate, Index first) { return candidate.block.first < first; });
+      const bool is_given = found != blocks.end() && found->block == node;
+      assert(is_given || node.width > 1);
+      return is_given ? found->values + b * columns : nullptr;
+    };
+  });
+}
+
+}  // namespace dmoe::model

@@ -1,0 +1,57 @@
+// The one order in which sums over experts are taken, whoever holds them.
+//
+// A sum over experts 0 .. N-1 follows the binary tree over the global indices padded to a power of two; a
+// subtree without experts is skipped, never added as 0:
+//
+//     N = 5:        (((0 + 1) + (2 + 3)) + 4)            expert 4's right neighbours 5, 6, 7 do not exist
+//
+// A rank that holds experts [first, end) sends the sums of the maximal subtrees (blocks) inside its range,
+// and the coordinator adds those along the same tree: the bits are those of one rank that holds all.
+#pragma once
+
+#include <bit>
+#include <span>
+#include <vector>
+
+#include "core/matrix.hpp"
+#include "core/types.hpp"
+
+namespace dmoe::model {
+
+/// A subtree: the experts [first, first + width) that exist, width a power of two, first a multiple of it.
+struct TreeBlock {
+  Index first = 0;
+  Index width = 1;
+  bool operator==(const TreeBlock&) const = default;
+};
+
+/// The whole tree over N experts. Local.
+inline TreeBlock whole_tree(Index experts) {
+  return {0, static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(experts)))};
+}
+
+/// The maximal blocks that hold exactly the experts [first, end) of N, from left to right; at most 2 log2 N.
+/// Local.
+std::vector<TreeBlock> maximal_blocks(Index first, Index end, Index experts);
+
+/// sum (B, H) = the block's part of z = sum_i g_i f_i: each product g_i f_i is rounded, then added along the
+/// tree. gates (B, N); outputs: f_i (B, H) of the experts from `first_output` on, one below the other (n B,
+/// H). Local.
+void weighted_tree_sum(const TreeBlock& block, ConstMatrixView gates, ConstMatrixView outputs,
+                       Index first_output, MatrixView sum);
+
+/// sum (B, H) = the block's part of sum_i leaf_i with leaves as above. Local.
+void tree_sum(const TreeBlock& block, Index experts, ConstMatrixView leaves, Index first_leaf,
+              MatrixView sum);
+
+/// One block's sum, wherever it was computed.
+struct BlockSum {
+  TreeBlock block;
+  const float* values;  // (B, H)
+};
+
+/// sum (B, H) over all N experts from the sums of blocks that together hold each expert once, sorted by their
+/// first expert. Local.
+void combine_blocks(std::span<const BlockSum> blocks, Index experts, MatrixView sum);
+
+}  // namespace dmoe::model
