@@ -1,5 +1,6 @@
 # Every outside library of dmoe, found in one place. The installed package
 # (cmake/dmoeConfig.cmake.in) includes this file too, so the list cannot drift apart.
+set(MPI_CXX_SKIP_MPICXX ON)  # the C API alone
 find_package(MPI REQUIRED COMPONENTS C CXX)
 set(HDF5_PREFER_PARALLEL ON)
 find_package(HDF5 REQUIRED COMPONENTS C)

@@ -1,0 +1,82 @@
+// What the trainer knows of a data set: sizes, factors, and how to present examples.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/matrix.hpp"
+#include "core/random.hpp"
+#include "core/types.hpp"
+
+namespace dmoe::data {
+
+enum class Split { train, validation, test };
+
+/// A known property of a presented example, for example its class (10) or its translation (9, 9).
+struct Factor {
+  std::string name;
+  std::vector<Index> levels;      // sizes of its axes
+  std::vector<std::string> axes;  // their names, for example {"row_translation", "column_translation"}
+  Index level_count() const {
+    Index count = 1;
+    for (const Index level : levels) count *= level;
+    return count;
+  }
+};
+
+/// B examples as presented: what the network sees, and what is known of it. A buffer made for `capacity`
+/// examples and reused.
+struct Batch {
+  Batch(Index capacity, Index input_width, std::size_t factor_count)
+      : inputs_(capacity, input_width), labels_(size(capacity)), factors_(factor_count, labels_) {}
+
+  Index capacity() const { return inputs_.rows(); }
+  /// (B, D)
+  MatrixView inputs() { return inputs_.first_rows(rows); }
+  ConstMatrixView inputs() const { return inputs_.first_rows(rows); }
+  /// (B), in 0 .. C-1; the same values as factor 0.
+  std::span<std::int32_t> labels() { return {labels_.data(), size(rows)}; }
+  std::span<const std::int32_t> labels() const { return {labels_.data(), size(rows)}; }
+  /// (B), flat level of factor f, last axis fastest.
+  std::span<std::int32_t> factor(std::size_t f) { return {factors_[f].data(), size(rows)}; }
+  std::span<const std::int32_t> factor(std::size_t f) const { return {factors_[f].data(), size(rows)}; }
+
+  Index rows = 0;  // B of the examples it holds now
+
+ private:
+  Matrix inputs_;
+  std::vector<std::int32_t> labels_;
+  std::vector<std::vector<std::int32_t>> factors_;
+};
+
+/// Where the random transformation of presented row r comes from: the stream (seed, purpose, first + r).
+struct Draw {
+  Purpose purpose = Purpose::train_transform;
+  std::uint64_t first = 0;
+};
+
+/// A data set with its splits. Every rank holds one and presents the same examples: nothing is sent.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  Dataset() = default;
+  Dataset(const Dataset&) = delete;
+  Dataset& operator=(const Dataset&) = delete;
+
+  /// D
+  virtual Index input_width() const = 0;
+  /// C
+  virtual Index class_count() const = 0;
+  /// Number of examples; 0 for a split that the data set does not have.
+  virtual Index example_count(Split split) const = 0;
+  /// Factor 0 is the class.
+  virtual const std::vector<Factor>& factors() const = 0;
+  /// Puts examples[r] of the split into row r of the batch, B = examples.size() <= capacity. Examples of the
+  /// training set are transformed by the draw; those of the other splits always in the same way, whatever the
+  /// seed and the draw. A pure function of its arguments. Local.
+  virtual void present(Split split, std::span<const Index> examples, Draw draw, Batch& batch) const = 0;
+};
+
+}  // namespace dmoe::data

@@ -1,0 +1,88 @@
+#include "data/image_dataset.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <utility>
+
+namespace dmoe::data {
+namespace {
+
+/// value / 255 of every pixel value, correctly rounded.
+constexpr std::array<float, 256> intensities = [] {
+  std::array<float, 256> table{};
+  for (std::size_t value = 0; value < table.size(); ++value)
+    table[value] = static_cast<float>(value) / 255.0F;
+  return table;
+}();
+
+/// Writes the (height, width) image at (row, column) of a canvas of `canvas_width` columns, zeros elsewhere.
+void place(const ImageSet& set, Index example, Index row, Index column, Index canvas_width,
+           std::span<float> canvas) {
+  std::fill(canvas.begin(), canvas.end(), 0.0F);
+  const std::uint8_t* pixel = set.image(example).data();
+  for (Index y = 0; y < set.height; ++y, pixel += set.width) {
+    float* out = canvas.data() + (row + y) * canvas_width + column;
+    for (Index x = 0; x < set.width; ++x) out[x] = intensities[pixel[x]];
+  }
+}
+
+}  // namespace
+
+ImageDataset::ImageDataset(ImageSplits splits, JitterOptions options)
+    : splits_(std::move(splits)),
+      options_(options),
+      canvas_height_(splits_.train.height + 2 * options.max_translation),
+      canvas_width_(splits_.train.width + 2 * options.max_translation),
+      factors_{{"class", {splits_.classes}, {"class"}}} {
+  if (options.max_translation > 0) {
+    const Index positions = 2 * options.max_translation + 1;
+    factors_.push_back({"translation", {positions, positions}, {"row_translation", "column_translation"}});
+  }
+}
+
+const ImageSet& ImageDataset::images(Split split) const {
+  switch (split) {
+    case Split::train:
+      return splits_.train;
+    case Split::validation:
+      return splits_.validation;
+    case Split::test:
+      break;
+  }
+  return splits_.test;
+}
+
+RandomStream ImageDataset::stream(Split split, Index example, Draw draw, Index row) const {
+  if (split == Split::train) {
+    return {options_.train_seed, draw.purpose, draw.first + static_cast<std::uint64_t>(row)};
+  }
+  const Purpose purpose = split == Split::test ? Purpose::fixed_transform : Purpose::validation_transform;
+  return {options_.test_seed, purpose, static_cast<std::uint64_t>(example)};
+}
+
+void ImageDataset::present(Split split, std::span<const Index> examples, Draw draw, Batch& batch) const {
+  const ImageSet& set = images(split);
+  batch.rows = static_cast<Index>(examples.size());
+  assert(batch.rows <= batch.capacity());
+  const MatrixView inputs = batch.inputs();
+  assert(inputs.columns == input_width());
+  const Index positions = 2 * options_.max_translation + 1;
+  for (Index r = 0; r < batch.rows; ++r) {
+    const Index example = examples[size(r)];
+    Index row = 0;
+    Index column = 0;
+    if (options_.max_translation > 0) {
+      RandomStream random = stream(split, example, draw, r);
+      row = random.below(positions);
+      column = random.below(positions);
+      batch.factor(1)[size(r)] = static_cast<std::int32_t>(row * positions + column);
+    }
+    place(set, example, row, column, canvas_width_, inputs.row(r));
+    const std::int32_t label = set.labels[size(example)];
+    batch.labels()[size(r)] = label;
+    batch.factor(0)[size(r)] = label;
+  }
+}
+
+}  // namespace dmoe::data

@@ -1,0 +1,115 @@
+#include "data/registry.hpp"
+
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "data/image_dataset.hpp"
+#include "data/image_set.hpp"
+#include "data/synthetic.hpp"
+
+namespace dmoe::data {
+namespace {
+
+constexpr Index class_count = 10;
+constexpr double most_translation = 1000;  // far beyond use, so that canvas sizes cannot overflow
+constexpr double largest_integer = 9e15;   // exact in double
+
+const SettingSpec test_seed_spec{"test_seed",
+                                 "the jitter of the test set and the validation split depend on this alone",
+                                 std::int64_t{1}, 0, largest_integer};
+const SettingSpec validation_spec{"validation", "held out of the training set [examples]", std::int64_t{0}, 0,
+                                  largest_integer};
+
+SettingSpec translation_spec(std::int64_t initial) {
+  return {"max_translation", "largest random translation on each axis [pixels]", initial, 0,
+          most_translation};
+}
+
+struct ImageSource {
+  std::string path;   // default folder
+  std::string fetch;  // what to type to get it
+};
+
+ImageSplits load(const std::filesystem::path& folder, const ImageSource& source) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    throw InputError("data.path: no folder '{}'; {}, or set data.path to where it is", folder.string(),
+                     source.fetch);
+  }
+  return load_image_folder(folder, class_count);
+}
+
+std::unique_ptr<Dataset> make_dataset(ImageSplits splits, Index max_translation, const Settings& settings,
+                                      std::uint64_t train_seed) {
+  const auto test_seed = narrow<std::uint64_t>(settings.integer("test_seed"));
+  hold_out_validation(splits, settings.integer("validation"), test_seed);
+  return std::make_unique<ImageDataset>(std::move(splits),
+                                        JitterOptions{max_translation, train_seed, test_seed});
+}
+
+DatasetRegistry::Entry jittered(std::string name, std::string help, const ImageSource& source) {
+  return {std::move(name),
+          std::move(help),
+          {{"path", "folder of the four idx files, plain or gzip", source.path},
+           translation_spec(4),
+           test_seed_spec,
+           validation_spec},
+          [source](const Settings& settings, std::uint64_t train_seed) {
+            return make_dataset(load(settings.text("path"), source), settings.integer("max_translation"),
+                                settings, train_seed);
+          }};
+}
+
+DatasetRegistry::Entry centred(std::string name, std::string help, const ImageSource& source) {
+  return {
+      std::move(name),
+      std::move(help),
+      {{"path", "folder of the four idx files, plain or gzip", source.path}, test_seed_spec, validation_spec},
+      [source](const Settings& settings, std::uint64_t train_seed) {
+        return make_dataset(load(settings.text("path"), source), 0, settings, train_seed);
+      }};
+}
+
+DatasetRegistry::Entry synthetic() {
+  const SyntheticOptions initial;
+  return {"synthetic",
+          "generated glyphs at random translations: where-and-what data that needs no download",
+          {{"classes", "number of glyphs", initial.classes, 2, 256},
+           {"train_examples", "size of the training set", initial.train_examples, 1, 1e6},
+           {"test_examples", "size of the test set", initial.test_examples, 1, 1e6},
+           translation_spec(initial.max_translation),
+           {"noise", "largest displacement of a corner of a glyph [pixels]", initial.noise, 0, 10},
+           test_seed_spec,
+           validation_spec},
+          [](const Settings& settings, std::uint64_t train_seed) {
+            SyntheticOptions options;
+            options.classes = settings.integer("classes");
+            options.train_examples = settings.integer("train_examples");
+            options.test_examples = settings.integer("test_examples");
+            options.max_translation = settings.integer("max_translation");
+            options.noise = settings.real("noise");
+            options.seed = narrow<std::uint64_t>(settings.integer("test_seed"));
+            return make_dataset(synthetic_images(options), options.max_translation, settings, train_seed);
+          }};
+}
+
+}  // namespace
+
+DatasetRegistry& datasets() {
+  static const ImageSource mnist{"data/mnist", "fetch it with: scripts/fetch-data mnist"};
+  static const ImageSource fashion{
+      "data/fashion-mnist",
+      "fetch it with: scripts/fetch-data fashion-mnist (Debian's package dataset-fashion-mnist has it in "
+      "/usr/share/datasets/fashion-mnist)"};
+  static DatasetRegistry registry(
+      "data set",
+      {jittered("jittered_mnist", "handwritten digits at random translations (paper, experiment 1)", mnist),
+       centred("mnist", "handwritten digits", mnist),
+       jittered("jittered_fashion_mnist", "pieces of clothing at random translations", fashion),
+       centred("fashion_mnist", "pieces of clothing", fashion), synthetic()});
+  return registry;
+}
+
+}  // namespace dmoe::data

@@ -1,0 +1,28 @@
+"""What Python tests share: the program, mpirun, and a main that fails where nothing was tested."""
+
+import os
+import subprocess
+import sys
+import unittest
+
+DMOE = os.environ.get("DMOE", "")
+MPIEXEC = os.environ.get("MPIEXEC", "mpirun")
+SOURCE_DIR = os.environ.get("DMOE_SOURCE_DIR", "")
+BUILD_DIR = os.environ.get("DMOE_BUILD_DIR", "")
+
+
+def run(command, ranks=None, timeout=100, **options):
+    """The finished process of a command, under mpirun where `ranks` is given; its output is text."""
+    launcher = [] if ranks is None else [MPIEXEC, "-n", str(ranks)]
+    return subprocess.run(
+        [*launcher, *map(str, command)], text=True, capture_output=True, timeout=timeout, check=False, **options
+    )
+
+
+def main():
+    """Runs the calling file's unittest cases; no test or a skipped one is a failure."""
+    result = unittest.main(exit=False, verbosity=2).result
+    if result.testsRun == 0 or result.skipped:
+        print("FAILED: no test was found" if result.testsRun == 0 else "FAILED: a test was skipped")
+        sys.exit(1)
+    sys.exit(0 if result.wasSuccessful() else 1)
