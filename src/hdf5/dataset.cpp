@@ -1,0 +1,226 @@
+// Datasets of a File: whole ones, and slabs of rows that all ranks write together.
+#include <algorithm>
+#include <cassert>
+
+#include "hdf5/datatypes.hpp"
+#include "hdf5/file.hpp"
+
+namespace dmoe::hdf5 {
+
+namespace {
+
+/// The largest block of whole trailing axes that fits into 1 MiB, HDF5's default chunk cache.
+Shape default_chunk(const Shape& shape, std::size_t element_bytes) {
+  Index room = std::max(Index{1}, (Index{1} << 20) / static_cast<Index>(element_bytes));
+  Shape chunk(shape.size(), 1);
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    chunk[axis] = std::min(room, shape[axis]);
+    room /= chunk[axis];
+    if (chunk[axis] < shape[axis]) break;
+  }
+  return chunk;
+}
+
+/// Selects rows of a data space, or nothing.
+void select_rows(Id space, const Shape& shape, Rows rows, const Action& action) {
+  if (rows.count == 0) {
+    check(H5Sselect_none(space), action);
+    return;
+  }
+  std::vector<hsize_t> start(shape.size(), 0);
+  std::vector<hsize_t> count(shape.begin(), shape.end());
+  start[0] = narrow<hsize_t>(rows.first);
+  count[0] = narrow<hsize_t>(rows.count);
+  check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), action);
+}
+
+Handle transfer_properties(bool is_parallel, const Action& action) {
+  Handle transfer(check(H5Pcreate(H5P_DATASET_XFER), action), H5Pclose);
+  if (is_parallel) {
+    check(H5Pset_dxpl_mpio(transfer.id(), H5FD_MPIO_COLLECTIVE), action);
+    // A chunk that several ranks share is read before it is written: the first time there is nothing to
+    // check.
+    check(H5Pset_edc_check(transfer.id(), H5Z_DISABLE_EDC), action);
+  }
+  return transfer;
+}
+
+}  // namespace
+
+Handle File::open_dataset(const std::string& path, Verb verb) const {
+  Handle object = open_object(path, verb);
+  if (H5Iget_type(object.id()) != H5I_DATASET) fail(doing(verb, path), "it is a group, expected a dataset");
+  return object;
+}
+
+Handle File::make_dataset(const std::string& path, Id type, const Shape& shape, const Shape& chunk,
+                          const Annotation& annotation) {
+  assert(annotation.dimensions.size() == shape.size());
+  const Action action = doing(Verb::create, path);
+  make_group(path.substr(0, path.find_last_of('/')));
+  const Handle space = space_of(shape, action);
+  const Handle creation(check(H5Pcreate(H5P_DATASET_CREATE), action), H5Pclose);
+  check(H5Pset_attr_creation_order(creation.id(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), action);
+  if (!shape.empty() && element_count(shape) > 0) {
+    const Shape used = chunk.empty() ? default_chunk(shape, H5Tget_size(type)) : chunk;
+    const std::vector<hsize_t> extents(used.begin(), used.end());
+    check(H5Pset_chunk(creation.id(), narrow<int>(extents.size()), extents.data()), action);
+    check(H5Pset_fletcher32(creation.id()), action);
+    // Every row gets written: filling the chunks before, as parallel HDF5 does, would write everything twice.
+    if (is_parallel()) check(H5Pset_fill_time(creation.id(), H5D_FILL_TIME_NEVER), action);
+  }
+  Handle dataset(
+      check(H5Dcreate2(handle_.id(), path.c_str(), type, space.id(), H5P_DEFAULT, creation.id(), H5P_DEFAULT),
+            action),
+      H5Dclose);
+  put_attribute(dataset.id(), path, "units", annotation.units);
+  put_attribute(dataset.id(), path, "dimensions", annotation.dimensions);
+  return dataset;
+}
+
+void File::write_whole(const std::string& path, Id file_type, Id memory_type, const void* data,
+                       const Shape& shape, const Annotation& annotation) {
+  reserve(element_count(shape) * static_cast<Index>(H5Tget_size(file_type)), path);
+  Handle dataset;
+  together([&] { dataset = make_dataset(path, file_type, shape, {}, annotation); });
+  together([&] {
+    const Action action = doing(Verb::write, path);
+    const Handle space = space_of(shape, action);
+    if (!communicator_->is_coordinator()) check(H5Sselect_none(space.id()), action);
+    const Handle transfer = transfer_properties(is_parallel(), action);
+    if (element_count(shape) > 0) {
+      check(H5Dwrite(dataset.id(), memory_type, space.id(), space.id(), transfer.id(), data), action);
+    }
+    // Here, since a full disk may show only when the last chunks leave the cache.
+    check(dataset.close(), action);
+  });
+}
+
+void File::write(const std::string& path, Values values, const Shape& shape, const Annotation& annotation) {
+  assert(values.count == element_count(shape));
+  write_whole(path, file_type(values.element), memory_type(values.element), values.data, shape, annotation);
+}
+
+void File::write(const std::string& path, std::span<const std::string> texts, const Annotation& annotation) {
+  std::size_t bytes = 1;
+  for (const std::string& text : texts) bytes = std::max(bytes, text.size());
+  std::string all;
+  for (const std::string& text : texts) all += text + std::string(bytes - text.size(), '\0');
+  const Handle type = text_type(bytes, doing(Verb::write, path));
+  write_whole(path, type.id(), type.id(), all.data(), {static_cast<Index>(texts.size())}, annotation);
+}
+
+void File::write_text(const std::string& path, const std::string& text, const std::string& units) {
+  const Handle type = text_type(std::max(text.size(), std::size_t{1}), doing(Verb::write, path));
+  write_whole(path, type.id(), type.id(), text.c_str(), {}, {units, {}});
+}
+
+void File::create_dataset(const std::string& path, const DatasetSpec& spec) {
+  const hid_t type = file_type(spec.element);
+  reserve(element_count(spec.shape) * static_cast<Index>(H5Tget_size(type)), path);
+  together([&] { make_dataset(path, type, spec.shape, spec.chunk, spec.annotation); });
+}
+
+void File::write_slab(const std::string& path, Rows rows, Values values) {
+  const Action action = doing(Verb::write, path);
+  Handle dataset;
+  Handle file_space;
+  Handle memory_space;
+  together([&] {
+    dataset = open_dataset(path, Verb::write);
+    file_space = Handle(check(H5Dget_space(dataset.id()), action), H5Sclose);
+    const Shape shape = shape_of(file_space.id(), action);
+    assert(!shape.empty() && rows.first >= 0 && rows.count >= 0 && rows.first + rows.count <= shape[0]);
+    assert(values.count * shape[0] == element_count(shape) * rows.count);
+    select_rows(file_space.id(), shape, rows, action);
+    memory_space = space_of({values.count}, action);
+  });
+  together([&] {
+    const Handle transfer = transfer_properties(is_parallel(), action);
+    constexpr char nothing = 0;
+    check(H5Dwrite(dataset.id(), memory_type(values.element), memory_space.id(), file_space.id(),
+                   transfer.id(), values.count > 0 ? values.data : &nothing),
+          action);
+    check(dataset.close(), action);
+  });
+}
+
+DatasetInfo File::info(const std::string& dataset) const {
+  const Action action = doing(Verb::read, dataset);
+  const Handle opened = open_dataset(dataset, Verb::read);
+  const Handle type(check(H5Dget_type(opened.id()), action), H5Tclose);
+  const Handle space(check(H5Dget_space(opened.id()), action), H5Sclose);
+  const Handle creation(check(H5Dget_create_plist(opened.id()), action), H5Pclose);
+  DatasetInfo result{type_name(type.id()), shape_of(space.id(), action), {}, false};
+  if (H5Pget_layout(creation.id()) != H5D_CHUNKED) return result;
+  std::vector<hsize_t> chunk(result.shape.size());
+  check(H5Pget_chunk(creation.id(), narrow<int>(chunk.size()), chunk.data()), action);
+  result.chunk.assign(chunk.begin(), chunk.end());
+  for (int i = 0; i < H5Pget_nfilters(creation.id()); ++i) {
+    unsigned flags = 0;
+    std::size_t values = 0;
+    result.has_checksum |= H5Pget_filter2(creation.id(), static_cast<unsigned>(i), &flags, &values, nullptr,
+                                          0, nullptr, nullptr) == H5Z_FILTER_FLETCHER32;
+  }
+  return result;
+}
+
+void File::check_shape(const std::string& path, const Shape& expected) const {
+  const Shape found = shape(path);
+  const bool matches = std::equal(found.begin(), found.end(), expected.begin(), expected.end(),
+                                  [](Index is, Index wanted) { return wanted == any || is == wanted; });
+  if (matches) return;
+  fail(doing(Verb::read, path),
+       fmt::format("its shape is {}, expected {}", to_text(found), to_text(expected)));
+}
+
+void File::read_all(const std::string& path, Element element, void* into) const {
+  const Shape all = shape(path);
+  read_rows(path, element, {0, all.empty() ? 1 : all[0]}, into, element_count(all));
+}
+
+void File::read_rows(const std::string& path, Element element, Rows rows, void* into, Index count) const {
+  const Action action = doing(Verb::read, path);
+  const Handle dataset = open_dataset(path, Verb::read);
+  const Handle type(check(H5Dget_type(dataset.id()), action), H5Tclose);
+  if (!fits_without_loss(type.id(), element)) {
+    fail(action, fmt::format("its elements are {}, expected {}", type_name(type.id()),
+                             type_name(memory_type(element))));
+  }
+  const Handle file_space(check(H5Dget_space(dataset.id()), action), H5Sclose);
+  const Shape shape = shape_of(file_space.id(), action);
+  const Index row_count = shape.empty() ? 1 : shape[0];
+  if (rows.first < 0 || rows.count < 0 || rows.count > row_count || rows.first > row_count - rows.count) {
+    fail(action, fmt::format("it has {} rows, expected rows {} to {}", row_count, rows.first,
+                             rows.first + rows.count - 1));
+  }
+  assert(count * row_count == element_count(shape) * rows.count);
+  if (count == 0) return;
+  if (!shape.empty()) select_rows(file_space.id(), shape, rows, action);
+  const Handle memory_space = space_of({count}, action);
+  check(H5Dread(dataset.id(), memory_type(element), memory_space.id(), file_space.id(), H5P_DEFAULT, into),
+        action);
+}
+
+std::vector<std::string> File::take_texts(const std::string& path, const Handle& dataset) const {
+  const Action action = doing(Verb::read, path);
+  const Handle type(check(H5Dget_type(dataset.id()), action), H5Tclose);
+  if (H5Tget_class(type.id()) != H5T_STRING) {
+    fail(action, fmt::format("its elements are {}, expected text", type_name(type.id())));
+  }
+  const Handle space(check(H5Dget_space(dataset.id()), action), H5Sclose);
+  return read_strings(type.id(), space.id(), action, [&](hid_t memory, void* into) {
+    return H5Dread(dataset.id(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, into);
+  });
+}
+
+std::vector<std::string> File::read_texts(const std::string& path) const {
+  return take_texts(path, open_dataset(path, Verb::read));
+}
+
+std::string File::read_text(const std::string& path) const {
+  check_shape(path, {});
+  return read_texts(path).front();
+}
+
+}  // namespace dmoe::hdf5
