@@ -1,0 +1,271 @@
+#include "io/describe.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <numeric>
+#include <optional>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "core/timing.hpp"
+#include "io/analysis_file.hpp"
+#include "io/format.hpp"
+#include "io/run_summary.hpp"
+
+namespace dmoe::io {
+
+namespace {
+
+/// Text that grows line by line: a name in the first column, what is to be said about it behind.
+class Page {
+ public:
+  template <class... Values>
+  void line(fmt::format_string<Values...> text, Values&&... values) {
+    fmt::format_to(std::back_inserter(text_), text, std::forward<Values>(values)...);
+    text_ += '\n';
+  }
+  template <class... Values>
+  void item(const std::string& name, fmt::format_string<Values...> text, Values&&... values) {
+    line("{:<13}{}", name, fmt::format(text, std::forward<Values>(values)...));
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// Seconds since 1970 of "2026-11-23T21:17:43Z"; nothing where the text is none.
+std::optional<std::time_t> parse_time(const std::string& text) {
+  std::tm parts{};
+  if (::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) return std::nullopt;
+  return ::timegm(&parts);
+}
+
+/// "7 min 17 s"
+std::string duration_text(std::int64_t seconds) {
+  if (seconds < 60) return fmt::format("{} s", seconds);
+  if (seconds < 3600) return fmt::format("{} min {} s", seconds / 60, seconds % 60);
+  return fmt::format("{} h {} min", seconds / 3600, seconds / 60 % 60);
+}
+
+/// "node1 (2 ranks), node2"
+std::string hosts_text(const std::vector<std::string>& hosts) {
+  std::vector<std::pair<std::string, int>> counts;
+  for (const std::string& host : hosts) {
+    const auto known =
+        std::find_if(counts.begin(), counts.end(), [&](const auto& c) { return c.first == host; });
+    if (known == counts.end()) {
+      counts.emplace_back(host, 1);
+    } else {
+      ++known->second;
+    }
+  }
+  std::string text;
+  for (const auto& [host, count] : counts) {
+    text += (text.empty() ? "" : ", ") + host;
+    if (counts.size() > 1 && count > 1) text += fmt::format(" ({} ranks)", count);
+  }
+  return text;
+}
+
+/// " 24.9 25.3 ..": percent of each expert; of many only the range.
+std::string percent_text(const std::vector<double>& fractions) {
+  constexpr std::size_t most_listed = 16;
+  if (fractions.size() > most_listed) {
+    const auto [low, high] = std::minmax_element(fractions.begin(), fractions.end());
+    return fmt::format("{:5.1f} to {:.1f} over {} experts", 100 * *low, 100 * *high, fractions.size());
+  }
+  std::string text;
+  for (const double fraction : fractions) text += fmt::format("{:5.1f} ", 100 * fraction);
+  text.pop_back();
+  return text;
+}
+
+void describe_when(Page& page, const Provenance& provenance) {
+  const std::string& end = provenance.end_time;
+  page.item("status", "{}", to_text(provenance.status));
+  const auto began = parse_time(provenance.start_time);
+  const auto ended = parse_time(end.empty() ? utc_now() : end);
+  const std::string lasted = began && ended ? duration_text(*ended - *began) : "unknown duration";
+  if (end.empty()) {
+    page.item("when", "since {} ({} ago); a run that was killed stays like this", provenance.start_time,
+              lasted);
+  } else {
+    page.item("when", "{} to {} ({})", provenance.start_time, end, lasted);
+  }
+  page.item("seed", "{}", provenance.seed);
+}
+
+void describe_launch(Page& page, const Launch& launch) {
+  page.item("command", "{}", launch.command_line);
+  page.item("ran on", "{} rank{} on {}, {} thread{} each; {}", launch.ranks, launch.ranks == 1 ? "" : "s",
+            hosts_text(launch.hosts), launch.threads, launch.threads == 1 ? "" : "s", launch.mpi_library);
+  page.item("processor", "{} ({})", launch.cpu, launch.instruction_set);
+}
+
+void describe_training(Page& page, const RunSummary& run) {
+  if (run.rows.empty()) {
+    page.item("trained", "nothing logged yet");
+    return;
+  }
+  const training::LogRow& row = run.rows.back();
+  const auto phase = size(row.phase);
+  page.item("trained", "{} steps, epoch {} (phase {})", row.step, row.epoch + 1,
+            phase < run.phases.size() ? run.phases[phase] : fmt::format("{}", row.phase + 1));
+  page.item("last row", "loss {:.4f} nats, error {:.2f} %, learning rate {:.4g}, {:.0f} examples/s", row.loss,
+            100 * row.error, row.learning_rate, row.examples_per_second);
+}
+
+void describe_score(Page& page, const char* name, const training::EvaluationRow& row) {
+  const auto score_text = [](const training::Score& score) {
+    return fmt::format("{:8.2f} {:8.4f}", 100 * score.error, score.loss);
+  };
+  page.line("  {:<9}{:>6}  {}{}  {}", name, row.epoch, score_text(row.test),
+            row.has_validation ? "  " + score_text(row.validation) : "", score_text(row.train));
+}
+
+void describe_evaluations(Page& page, const std::vector<training::EvaluationRow>& rows) {
+  if (rows.empty()) return;
+  const bool has_validation = rows.front().has_validation;
+  const auto error = [&](const training::EvaluationRow& row) {
+    return has_validation ? row.validation.error : row.test.error;
+  };
+  const auto best = std::min_element(rows.begin(), rows.end(),
+                                     [&](const auto& a, const auto& b) { return error(a) < error(b); });
+  page.line("\nevaluation     epoch  {:>17}{}  {:>17}", "test",
+            has_validation ? fmt::format("  {:>17}", "validation") : "", "train");
+  page.line("                      {0}{1}  {0}", " error %     loss",
+            has_validation ? "   error %     loss" : "");
+  describe_score(page, has_validation ? "best (v.)" : "best", *best);
+  describe_score(page, "last", rows.back());
+}
+
+void describe_assignment(Page& page, const std::vector<training::LogRow>& rows) {
+  if (rows.empty()) return;
+  page.line("\nassignment over {} steps, % of each expert", rows.back().step);
+  for (std::size_t l = 0; l < rows.back().layers.size(); ++l) {
+    std::vector<double> share = rows.back().layers[l].totals;
+    const double sum = std::accumulate(share.begin(), share.end(), 0.0);
+    for (double& value : share) value /= sum;
+    std::vector<double> masked(share.size(), 0.0);  // fraction of all steps
+    Index done = 0;
+    for (const training::LogRow& row : rows) {
+      const double weight = static_cast<double>(row.step - done) / static_cast<double>(rows.back().step);
+      for (std::size_t i = 0; i < masked.size(); ++i) masked[i] += weight * row.layers[l].masked_fraction[i];
+      done = row.step;
+    }
+    page.line("  layer {:<3}share  {}", l + 1, percent_text(share));
+    page.line("           masked {}", percent_text(masked));
+  }
+}
+
+void describe_analysis(Page& page, const std::optional<analysis::Specialisation>& result) {
+  if (!result || result->layers.empty()) return;
+  page.line("\nmutual information of expert and factor, divided by log N, in brackets by the largest gate");
+  page.line("({} {} examples)", result->examples, result->split);
+  std::string header = "  layer ";
+  for (const analysis::FactorMap& map : result->layers.front().factors)
+    header += fmt::format("{:>18}", map.factor);
+  page.line("{}", header);
+  for (std::size_t l = 0; l < result->layers.size(); ++l) {
+    std::string row = fmt::format("  {:<6}", l + 1);
+    for (const analysis::FactorMap& map : result->layers[l].factors) {
+      row += fmt::format("{:>18}", fmt::format("{:.3f} ({:.2f})", map.soft.normalized, map.hard.normalized));
+    }
+    page.line("{}", row);
+  }
+}
+
+void describe_timing(Page& page, const training::RankSeconds& seconds) {
+  if (seconds.empty()) return;
+  std::string header = "\ntime, %   ";
+  for (const std::string_view name : activity_names) header += fmt::format("{:>15}", name);
+  page.line("{}        total s", header);
+  for (std::size_t rank = 0; rank < seconds.size(); ++rank) {
+    const double total = std::accumulate(seconds[rank].begin(), seconds[rank].end(), 0.0);
+    std::string row = fmt::format("  rank {:<3}", rank);
+    for (const double part : seconds[rank])
+      row += fmt::format("{:>15.1f}", total > 0 ? 100 * part / total : 0.0);
+    page.line("{}{:>15.1f}", row, total);
+  }
+}
+
+std::string describe_run(const std::string& path) {
+  const RunSummary run = read_run(path);
+  Page page;
+  page.line("{}: a run of dmoe {} ({})\n", path, run.provenance.version, run.provenance.git_commit);
+  describe_when(page, run.provenance);
+  for (const LaunchRecord& record : run.launches) describe_launch(page, record.launch);
+  describe_training(page, run);
+  describe_evaluations(page, run.evaluations);
+  describe_assignment(page, run.rows);
+  describe_analysis(page, read_analysis(path));
+  if (!run.launches.empty()) describe_timing(page, run.launches.back().seconds);
+  return page.text();
+}
+
+/// Names and shapes of all tensors of a group, and how many values they hold.
+Index describe_tensors(Page& page, const hdf5::File& file, const std::string& group,
+                       const std::string& prefix) {
+  Index count = 0;
+  for (const std::string& name : file.children(group)) {
+    const std::string path = group + "/" + name;
+    if (file.kind(path) == hdf5::File::Kind::group) {
+      count += describe_tensors(page, file, path, prefix + name + "/");
+      continue;
+    }
+    const hdf5::Shape shape = file.shape(path);
+    page.line("  {:<22}{}", prefix + name, hdf5::to_text(shape));
+    count += hdf5::element_count(shape);
+  }
+  return count;
+}
+
+/// "mixture, 4 experts of 100 units, gate of 50 units"
+std::string layer_text(const hdf5::File& file, const std::string& layer) {
+  std::string text = file.read_attribute<std::string>(layer, "kind");
+  const std::string experts = layer + "/experts/bias";
+  const std::string gate = layer + "/gate/hidden_bias";
+  if (file.exists(experts)) {
+    const hdf5::Shape shape = file.shape(experts);
+    text += fmt::format(", {} experts of {} units", shape.front(), shape.back());
+  }
+  if (file.exists(gate)) text += fmt::format(", gate of {} units", file.shape(gate).front());
+  return text;
+}
+
+std::string describe_model(const std::string& path) {
+  const hdf5::File file = hdf5::File::open_read(path);
+  Page page;
+  page.line("{}: a model of dmoe {} ({}), format version {}\n", path,
+            file.read_attribute<std::string>("/", "dmoe_version"),
+            file.read_attribute<std::string>("/provenance", "git_commit"),
+            file.read_attribute<std::int64_t>("/", "format_version"));
+  page.item("trained", "{} steps, {} epochs", file.read_attribute<std::int64_t>("/model", "step"),
+            file.read_attribute<std::int64_t>("/model", "epoch"));
+  Index count = 0;
+  for (const std::string& name : file.children("/model/layers")) {
+    const std::string layer = "/model/layers/" + name;
+    page.line("\n{:<13}{}", "layer " + name, layer_text(file, layer));
+    count += describe_tensors(page, file, layer, "");
+  }
+  page.line("\nhead");
+  count += describe_tensors(page, file, "/model/head", "");
+  page.line("\n{:<13}{}", "parameters", count);
+  return page.text();
+}
+
+}  // namespace
+
+std::string describe(const std::string& path) {
+  if (std::filesystem::is_directory(path)) {
+    throw InputError("{}: it is a folder; name a file in it, for example {}/run.h5", path, path);
+  }
+  const std::string format = check_format(hdf5::File::open_read(path), {run_format, model_format});
+  return format == run_format ? describe_run(path) : describe_model(path);
+}
+
+}  // namespace dmoe::io

@@ -1,0 +1,66 @@
+#include "io/run_file.hpp"
+
+#include <exception>
+#include <utility>
+
+#include "core/version.hpp"
+#include "hdf5/atomic_file.hpp"
+#include "io/format.hpp"
+
+namespace dmoe::io {
+
+namespace {
+
+constexpr std::chrono::seconds longest_silence{10};
+
+}  // namespace
+
+RunFile::RunFile(std::string path, std::string config_toml, std::uint64_t seed, Launch launch)
+    : path_(std::move(path)) {
+  const BuildInfo& build = build_info();
+  run_.config_toml = std::move(config_toml);
+  run_.provenance = {std::string(build.version), std::string(build.git_commit), seed, utc_now(), "",
+                     RunStatus::running};
+  run_.launches.push_back({std::move(launch), std::string(build.compiler), {}});
+  hdf5::remove_abandoned(path_);
+  write();
+}
+
+RunFile::~RunFile() {
+  if (is_finished_) return;
+  try {
+    finish(RunStatus::failed, run_.launches.back().seconds);
+  } catch (const std::exception&) {
+    // The run's own error is the one to report; the file keeps its last complete state.
+  }
+}
+
+void RunFile::began(const training::Plan& plan) {
+  run_.phases = plan.phases;
+}
+
+void RunFile::logged(const training::LogRow& row) {
+  run_.rows.push_back(row);
+  if (std::chrono::steady_clock::now() - written_ >= longest_silence) write();
+}
+
+void RunFile::evaluated(const training::EvaluationRow& row, const training::RankSeconds& seconds) {
+  run_.evaluations.push_back(row);
+  run_.launches.back().seconds = seconds;
+  write();
+}
+
+void RunFile::finish(RunStatus status, const training::RankSeconds& seconds) {
+  run_.provenance.status = status;
+  run_.provenance.end_time = utc_now();
+  run_.launches.back().seconds = seconds;
+  is_finished_ = true;
+  write();
+}
+
+void RunFile::write() {
+  write_run(path_, run_);
+  written_ = std::chrono::steady_clock::now();
+}
+
+}  // namespace dmoe::io

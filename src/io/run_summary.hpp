@@ -1,0 +1,68 @@
+// All that a run file (run.h5) holds, in memory.
+//
+//   /config                                     the effective TOML
+//   /provenance                                 attributes: version, git_commit, seed, start_time, end_time,
+//   status /launches/s                                 attributes of start s = 1, 2, ..
+//   /launches/s/timing/{phases,seconds}         (Q), (P, Q): where each rank's time went
+//   /train/{step,epoch,phase,loss,..}           (T), one row a logging interval
+//   /evaluation/{epoch,test_loss,test_error,..} (K)
+//   /layers/l/assignment/{step,totals,masked}   (T), (T, N), (T, N)
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/types.hpp"
+#include "training/observer.hpp"
+
+namespace dmoe::io {
+
+enum class RunStatus { running, finished, interrupted, failed };
+
+/// "running", .. Local.
+std::string to_text(RunStatus status);
+
+/// How and where a run was started.
+struct Launch {
+  std::string command_line;
+  std::vector<std::string> hosts;  // of every rank
+  std::string mpi_library;
+  Index ranks = 1;
+  Index threads = 1;  // of each rank
+  std::string cpu;
+  std::string instruction_set;
+};
+
+/// A launch, and what is known of it later.
+struct LaunchRecord {
+  Launch launch;
+  std::string compiler;
+  training::RankSeconds seconds;  // empty before the first evaluation
+};
+
+struct Provenance {
+  std::string version;
+  std::string git_commit;
+  std::uint64_t seed = 0;
+  std::string start_time;  // ISO 8601, UTC
+  std::string end_time;    // empty while running
+  RunStatus status = RunStatus::running;
+};
+
+struct RunSummary {
+  std::string config_toml;
+  Provenance provenance;
+  std::vector<LaunchRecord> launches;
+  std::vector<std::string> phases;  // names; rows count phases from 0
+  std::vector<training::LogRow> rows;
+  std::vector<training::EvaluationRow> evaluations;
+};
+
+/// Writes a run file whole: complete or not at all. Throws RunError. Local.
+void write_run(const std::string& path, const RunSummary& run);
+
+/// Reads a run file, of a run that goes on as well. Throws InputError. Local.
+RunSummary read_run(const std::string& path);
+
+}  // namespace dmoe::io

@@ -1,0 +1,245 @@
+"""Compares every dataset and attribute of a run folder's run.h5 and model.h5 with the documented layout.
+
+check_run_folder.py RUN prints one line for each difference and exits 1 where there is any.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import h5py
+import numpy
+
+TEXT = "text"
+FLOAT = "<f8"
+WEIGHT = "<f4"
+COUNT = "<i8"
+
+# path: (type, shape, dimensions, units). Letters stand for numbers, one and the same in a file; # for a layer, launch
+# or factor. A letter with the layer's number behind it (N1, H1, ..) is that layer's.
+COMMON = {"config": (TEXT, "", [], "TOML")}
+
+RUN = COMMON | {
+    "launches/#/timing/phases": (TEXT, "Q", ["phase"], "text"),
+    "launches/#/timing/seconds": (FLOAT, "P# Q", ["rank", "phase"], "s"),
+    "train/step": (COUNT, "T", ["interval"], "steps"),
+    "train/epoch": (COUNT, "T", ["interval"], "epochs"),
+    "train/phase": (COUNT, "T", ["interval"], "1"),
+    "train/loss": (FLOAT, "T", ["interval"], "nats"),
+    "train/error": (FLOAT, "T", ["interval"], "1"),
+    "train/learning_rate": (FLOAT, "T", ["interval"], "1"),
+    "train/examples_per_second": (FLOAT, "T", ["interval"], "examples/s"),
+    "evaluation/epoch": (COUNT, "K", ["evaluation"], "epochs"),
+    "evaluation/test_loss": (FLOAT, "K", ["evaluation"], "nats"),
+    "evaluation/test_error": (FLOAT, "K", ["evaluation"], "1"),
+    "evaluation/train_loss": (FLOAT, "K", ["evaluation"], "nats"),
+    "evaluation/train_error": (FLOAT, "K", ["evaluation"], "1"),
+    "layers/#/assignment/step": (COUNT, "T", ["interval"], "steps"),
+    "layers/#/assignment/totals": (FLOAT, "T N#", ["interval", "expert"], "examples"),
+    "layers/#/assignment/masked": (FLOAT, "T N#", ["interval", "expert"], "1"),
+}
+VALIDATION = {
+    "evaluation/validation_loss": (FLOAT, "K", ["evaluation"], "nats"),
+    "evaluation/validation_error": (FLOAT, "K", ["evaluation"], "1"),
+}
+INFORMATION = (FLOAT, "2", ["nats_and_normalized"], "nats; 1")
+ANALYSIS = {
+    "analysis/layers/#/mean_gate": (FLOAT, "N#", ["expert"], "1"),
+    "analysis/layers/#/by_class": (FLOAT, "N# C", ["expert", "class"], "1"),
+    "analysis/layers/#/mutual_information/class/soft": INFORMATION,
+    "analysis/layers/#/mutual_information/class/hard": INFORMATION,
+}
+TRANSLATION = {
+    "analysis/layers/#/by_translation": (
+        FLOAT, "N# X X", ["expert", "row_translation", "column_translation"], "1"),  # fmt: skip
+    "analysis/layers/#/mutual_information/translation/soft": INFORMATION,
+    "analysis/layers/#/mutual_information/translation/hard": INFORMATION,
+}
+MODEL = COMMON | {
+    "model/layers/#/experts/weight": (WEIGHT, "N# H# D#", ["expert", "hidden", "input"], "1"),
+    "model/layers/#/experts/bias": (WEIGHT, "N# H#", ["expert", "hidden"], "1"),
+    "model/layers/#/gate/hidden_weight": (WEIGHT, "G# D#", ["gate_hidden", "input"], "1"),
+    "model/layers/#/gate/hidden_bias": (WEIGHT, "G#", ["gate_hidden"], "1"),
+    "model/layers/#/gate/output_weight": (WEIGHT, "N# G#", ["expert", "gate_hidden"], "1"),
+    "model/layers/#/gate/output_bias": (WEIGHT, "N#", ["expert"], "1"),
+    "model/head/weight": (WEIGHT, "C Z", ["class", "input"], "1"),
+    "model/head/bias": (WEIGHT, "C", ["class"], "1"),
+}
+
+ROOT = {"format": str, "format_version": int, "dmoe_version": str}
+RUN_ATTRIBUTES = {
+    "": ROOT,
+    "provenance": {
+        "version": str, "git_commit": str, "seed": int, "start_time": str, "end_time": str, "status": str},
+    "launches/#": {
+        "command_line": str, "hosts": list, "mpi_library": str, "ranks": int, "threads": int, "cpu": str,
+        "instruction_set": str, "compiler": str},
+    "analysis": {"split": str, "examples": int},
+}  # fmt: skip
+MODEL_ATTRIBUTES = {
+    "": ROOT,
+    "provenance": {"version": str, "git_commit": str},
+    "model": {"step": int, "epoch": int},
+    "model/layers/#": {"kind": str},
+}
+PHASE_NAMES = {"train/phase": {"names"}}  # attributes of a dataset beyond units and dimensions
+
+NUMBERED = re.compile(r"^((?:\w+/)*?(?:layers|launches))/(\d+)(?=/|$)")
+
+
+def pattern_and_number(path):
+    """("layers/#/assignment/step", "2") of "layers/2/assignment/step"; the number of other paths is ""."""
+    match = NUMBERED.match(path)
+    return (NUMBERED.sub(r"\1/#", path), match.group(2)) if match else (path, "")
+
+
+def kind_of(value):
+    if isinstance(value, str):
+        return str
+    if isinstance(value, numpy.integer):
+        return int
+    return list if isinstance(value, numpy.ndarray) and all(type(v) is str for v in value) else type(value)
+
+
+class Check:
+    """One file against its table; `differences` lists what is not as documented."""
+
+    def __init__(self, path, datasets, attributes):
+        self.differences = []
+        self.name = Path(path).name
+        self.letters = {}
+        with h5py.File(path, "r") as self.file:
+            self.check_datasets(datasets)
+            self.check_attributes(attributes)
+
+    def differs(self, place, what):
+        self.differences.append(f"{self.name}: /{place}: {what}")
+
+    def expect(self, place, what, found, expected):
+        if found != expected:
+            self.differs(place, f"its {what} is {found!r}, documented is {expected!r}")
+
+    def items(self, kind):
+        paths = []
+        self.file.visititems(lambda path, item: paths.append(path) if isinstance(item, kind) else None)
+        return paths
+
+    def check_datasets(self, table):
+        seen = {}
+        for path in self.items(h5py.Dataset):
+            pattern, number = pattern_and_number(path)
+            seen.setdefault(pattern, []).append(number)
+            if pattern not in table:
+                self.differs(path, "a dataset that is not documented")
+                continue
+            self.check_dataset(path, number, *table[pattern])
+        for pattern in table:
+            if pattern not in seen:
+                self.differs(pattern, "documented, but not in the file")
+        for stem in {p.split("#")[0] for p in table if "#" in p}:
+            numbers = {p: seen.get(p) for p in table if p.startswith(stem + "#")}
+            for pattern, found in numbers.items():
+                expected = [str(i + 1) for i in range(len(found or []))]
+                self.expect(pattern, "numbers", sorted(found or []), sorted(expected))
+            if len({tuple(found or []) for found in numbers.values()}) > 1:
+                self.differs(stem, f"not every number has all datasets: {numbers}")
+
+    def check_dataset(self, path, number, dtype, shape, dimensions, units):
+        dataset = self.file[path]
+        if dtype == TEXT:
+            self.expect(path, "type", h5py.check_string_dtype(dataset.dtype) is not None, True)
+        else:
+            self.expect(path, "type", dataset.dtype.str, dtype)
+            self.expect(path, "checksum", dataset.fletcher32, dataset.size > 0)
+        letters = shape.replace("#", number).split()
+        if len(letters) != len(dataset.shape):
+            self.differs(path, f"its shape is {dataset.shape}, documented is ({', '.join(letters)})")
+            return
+        for letter, extent in zip(letters, dataset.shape):
+            expected = int(letter) if letter.isdigit() else self.letters.setdefault(letter, extent)
+            self.expect(path, f"{letter} in shape {dataset.shape}", extent, expected)
+        self.expect(path, "units", dataset.attrs.get("units"), units)
+        found = dataset.attrs.get("dimensions")
+        self.expect(path, "dimensions", None if found is None else list(found), dimensions)
+        extra = set(dataset.attrs) - {"units", "dimensions"} - PHASE_NAMES.get(path, set())
+        self.expect(path, "further attributes", extra, set())
+
+    def check_attributes(self, table):
+        for path in ["", *self.items(h5py.Group)]:
+            group = self.file[path or "/"]
+            found = {name: kind_of(value) for name, value in group.attrs.items()}
+            self.expect(path, "attributes", found, table.get(pattern_and_number(path)[0], {}))
+        for pattern in table:
+            if pattern_and_number(pattern.replace("#", "1"))[0].replace("#", "1").strip("/") not in self.file and pattern:
+                self.differs(pattern, "documented, but not in the file")
+
+
+def check_run_file(path):
+    with h5py.File(path, "r") as file:
+        datasets = dict(RUN)
+        attributes = dict(RUN_ATTRIBUTES)
+        if "evaluation/validation_loss" in file:
+            datasets |= VALIDATION
+        if "analysis" in file:
+            datasets |= ANALYSIS
+            if "analysis/layers/1/by_translation" in file:
+                datasets |= TRANSLATION
+        else:
+            del attributes["analysis"]
+    check = Check(path, datasets, attributes)
+    with h5py.File(path, "r") as file:
+        check.expect("", "format", file.attrs["format"], "dmoe-run")
+        check_run_values(check, file)
+    return check.differences
+
+
+def check_run_values(check, file):
+    """What the numbers of a finished run must satisfy, whatever was trained."""
+    provenance = file["provenance"].attrs
+    check.expect("provenance", "status", provenance["status"], "finished")
+    for name in ("start_time", "end_time"):
+        iso = re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", provenance[name])
+        check.expect("provenance", f"{name} in ISO 8601", iso is not None, True)
+    phases = file["train/phase"]
+    check.expect("train/phase", "range", set(phases[()]) <= set(range(len(phases.attrs["names"]))), True)
+    check.expect("train/step", "order", bool(numpy.all(numpy.diff(file["train/step"][()]) > 0)), True)
+    for name in ("train/error", "evaluation/test_error", "evaluation/train_error"):
+        inside = (file[name][()] >= 0) & (file[name][()] <= 1)
+        check.expect(name, "range 0 to 1", bool(numpy.all(inside)), True)
+    for launch in file["launches"].values():
+        check.expect(launch.name[1:], "ranks", launch["timing/seconds"].shape[0], launch.attrs["ranks"])
+        check.expect(launch.name[1:], "hosts", len(launch.attrs["hosts"]), launch.attrs["ranks"])
+        names = [name.decode() for name in launch["timing/phases"][()]]
+        check.expect(launch.name[1:], "phases", names, ["compute", "communication", "waiting", "data", "io"])
+    for layer in file["layers"].values():
+        step = layer["assignment/step"][()]
+        check.expect(layer.name[1:], "steps", step.tolist(), file["train/step"][()].tolist())
+        masked = layer["assignment/masked"][()]
+        check.expect(layer.name[1:], "masked range", bool(numpy.all((masked >= 0) & (masked <= 1))), True)
+
+
+def check_model_file(path):
+    check = Check(path, MODEL, MODEL_ATTRIBUTES)
+    with h5py.File(path, "r") as file:
+        check.expect("", "format", file.attrs["format"], "dmoe-model")
+        for layer in file["model/layers"].values():
+            check.expect(layer.name[1:], "kind", layer.attrs["kind"], "mixture")
+            weight = layer["experts/weight"]
+            check.expect(weight.name[1:], "chunk", weight.chunks, (1, *weight.shape[1:]))
+    return check.differences
+
+
+def check_folder(folder):
+    """One line for every difference of the run in `folder` from the documented layout."""
+    folder = Path(folder)
+    differences = check_run_file(folder / "run.h5") + check_model_file(folder / "model.h5")
+    with h5py.File(folder / "run.h5", "r") as run, h5py.File(folder / "model.h5", "r") as model:
+        if run["config"][()] != model["config"][()]:
+            differences.append("/config differs between run.h5 and model.h5")
+    return differences
+
+
+if __name__ == "__main__":
+    found = check_folder(sys.argv[1])
+    print("\n".join(found) if found else f"{sys.argv[1]}: as documented")
+    sys.exit(1 if found else 0)

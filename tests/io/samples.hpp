@@ -1,0 +1,47 @@
+// A run and an analysis with a value of its own in every place.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analysis/specialisation.hpp"
+#include "io/run_summary.hpp"
+
+namespace dmoe::test {
+
+inline io::Launch sample_launch() {
+  return {"dmoe train a.toml", {"node1", "node1", "node2"}, "Open MPI 4.1.4", 3, 2, "A CPU", "avx512"};
+}
+
+/// Two layers of 2 and 3 experts; x makes rows differ.
+inline training::LogRow sample_row(Index step, double x) {
+  return {
+      step,    1,    0,          0.3 + x,
+      0.1 + x, 0.25, 1234.5 + x, {{{10 + x, 30 + x}, {0.5, 0}}, {{10 + x, 10 + x, 20 + x}, {0, 0.25, x}}}};
+}
+
+inline training::EvaluationRow sample_evaluation(Index epoch, double x) {
+  return {epoch, {0.1 + x, 0.026 + x}, {0.2 + x, 0.02 + x}, true, {0.3 + x, 0.03 + x}};
+}
+
+inline io::RunSummary sample_run() {
+  io::RunSummary run;
+  run.config_toml = "[train]\nseed = 3\n";
+  run.provenance = {
+      "0.1.0", "abc123", 3, "2026-01-02T03:04:05Z", "2026-01-02T03:11:22Z", io::RunStatus::finished};
+  run.launches = {{sample_launch(), "GNU 12.2.0", {{8, 1, 1, 0, 0}, {4, 2, 3, 1, 0}, {1, 2, 3, 4, 5}}}};
+  run.phases = {"constrained", "fine_tune"};
+  run.rows = {sample_row(100, 0), sample_row(200, 0.125)};
+  run.evaluations = {sample_evaluation(1, 0), sample_evaluation(2, 0.001), sample_evaluation(3, 0.002)};
+  return run;
+}
+
+inline analysis::Specialisation sample_analysis(const std::string& split) {
+  const analysis::FactorMap by_class{"class",      {3},          {"class"}, {1, 2, 3, 4, 5, 6},
+                                     {0.5, 0.625}, {0.25, 0.375}};
+  const analysis::FactorMap by_place{"place",       {1, 2},       {"row", "column"},
+                                     {7, 8, 9, 10}, {0.125, 0.2}, {0.3, 0.4}};
+  return {split, 50, {{{0.25, 0.75}, {by_class, by_place}}, {{0.5, 0.5}, {by_class, by_place}}}};
+}
+
+}  // namespace dmoe::test
