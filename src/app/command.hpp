@@ -1,0 +1,38 @@
+// The commands of the program: a new one is a file pair and one line in the table of commands.cpp.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "app/agreement.hpp"
+#include "comm/session.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace dmoe::app {
+
+/// What a command finds when it runs.
+struct Job {
+  const comm::Session& session;
+  std::string command_line;
+
+  const comm::Communicator& world() const { return session.world(); }
+};
+
+/// Runs on all ranks. Throws AgreedError on all of them, or anything else on one. Collective.
+using Action = std::function<Status(const Job&)>;
+
+struct Command {
+  std::string name;
+  std::string help;  // one line
+  /// Declares the options on the command's parser and returns what runs with their values.
+  std::function<Action(CLI::App&)> declare;
+};
+
+/// Local.
+const std::vector<Command>& commands();
+
+}  // namespace dmoe::app

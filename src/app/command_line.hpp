@@ -1,0 +1,20 @@
+// From argv to what there is to do. No MPI is needed to ask for help or to mistype.
+#pragma once
+
+#include <string>
+
+#include "app/command.hpp"
+
+namespace dmoe::app {
+
+/// Either an action, or a text to print and leave.
+struct Request {
+  Action action;
+  std::string text;              // help, version, or what is wrong with the command line
+  Status status = Status::done;  // refused for bad usage
+};
+
+/// Local.
+Request parse_command_line(int argc, const char* const* argv);
+
+}  // namespace dmoe::app

@@ -1,0 +1,118 @@
+#include "app/config.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "app/section.hpp"
+
+namespace dmoe::app {
+
+namespace {
+
+// Far beyond use; they keep sizes and step counts inside 64 bits.
+constexpr Index most_experts = 65'536;
+constexpr Index most_units = 1'000'000;
+constexpr Index most_rows = 1'000'000;
+constexpr Index most_epochs = 1'000'000;
+constexpr Index most_steps = 1'000'000'000;
+constexpr Index most_threads = 1'024;
+constexpr Index largest_seed = std::numeric_limits<Index>::max();
+constexpr double largest_weight_decay = 1e6;
+
+model::LayerSpec read_layer(Section& layer) {
+  model::LayerSpec spec;
+  layer.choice("kind", "layer kind", {"mixture"}, false);
+  spec.experts = layer.integer("experts", {1, most_experts});
+  spec.hidden = layer.integer("hidden", {1, most_units});
+  spec.gate_hidden = layer.integer("gate_hidden", {1, most_units});
+  layer.finish();
+  return spec;
+}
+
+void read_training(Section& train, training::TrainingSpec& spec) {
+  spec.seed = static_cast<std::uint64_t>(train.integer("seed", {0, largest_seed}, 0));
+  spec.batch_size = train.integer("batch_size", {1, most_rows}, spec.batch_size);
+  spec.momentum = train.real("momentum", {0.0, 1.0}, spec.momentum);
+  if (spec.momentum == 1.0) train.refuse("momentum", "must be below 1.0, got 1.0");
+  spec.weight_decay = train.real("weight_decay", {0.0, largest_weight_decay}, spec.weight_decay);
+  spec.log_every_steps = train.integer("log_every_steps", {1, most_steps}, spec.log_every_steps);
+  train.finish();
+}
+
+void read_evaluation(Section& evaluation, training::EvaluationSpec& spec) {
+  spec.every_epochs = evaluation.integer("every_epochs", {0, most_epochs}, spec.every_epochs);
+  spec.batch_size = evaluation.integer("batch_size", {1, most_rows}, spec.batch_size);
+  evaluation.finish();
+}
+
+training::PhaseSpec read_phase(Section& phase, const std::vector<training::PhaseSpec>& before) {
+  training::PhaseSpec spec;
+  spec.name = phase.text("name");
+  spec.epochs = phase.integer("epochs", {0, most_epochs});
+  spec.rule = phase.part("balance", rule_kind());
+  spec.schedule = phase.part("learning_rate", schedule_kind());
+  phase.finish();
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
+  if (spec.name.empty() || std::any_of(spec.name.begin(), spec.name.end(), is_control)) {
+    phase.refuse("name", "must be printable text, got " + toml_quoted(spec.name));
+  }
+  for (const training::PhaseSpec& other : before) {
+    if (other.name == spec.name)
+      phase.refuse("name", toml_quoted(spec.name) + " is the name of an earlier phase");
+  }
+  return spec;
+}
+
+void read_numerics(Section& numerics, NumericsSpec& spec) {
+  spec.threads = narrow<int>(numerics.integer("threads", {1, most_threads}, spec.threads));
+  spec.isa = numerics.choice("isa", "instruction set", {"best", "avx512", "avx2", "sse41"}, true);
+  numerics.finish();
+}
+
+/// Appends a table to the effective TOML.
+void append(std::string& text, const std::string& header, const Section& section) {
+  text += header + "\n";
+  for (const std::string& line : section.lines()) text += line + "\n";
+  text += "\n";
+}
+
+}  // namespace
+
+Config parse_config(const std::string& text, const std::string& name,
+                    const std::vector<std::string>& overrides) {
+  const Document document(text, name, overrides);
+  Section root(document);
+  root.allow({"data", "layers", "train", "evaluation", "phases", "numerics"});
+  Config config;
+
+  Section data = root.table("data");
+  config.data = data.part(dataset_kind());
+  data.finish();
+  append(config.text, "[data]", data);
+
+  for (Section& layer : root.tables("layers")) {
+    config.layers.push_back(read_layer(layer));
+    append(config.text, "[[layers]]", layer);
+  }
+
+  Section train = root.table("train");
+  read_training(train, config.training);
+  append(config.text, "[train]", train);
+
+  Section evaluation = root.table("evaluation");
+  read_evaluation(evaluation, config.training.evaluation);
+  append(config.text, "[evaluation]", evaluation);
+
+  for (Section& phase : root.tables("phases")) {
+    config.training.phases.push_back(read_phase(phase, config.training.phases));
+    append(config.text, "[[phases]]", phase);
+  }
+
+  Section numerics = root.table("numerics");
+  read_numerics(numerics, config.numerics);
+  append(config.text, "[numerics]", numerics);
+  config.text.pop_back();
+  return config;
+}
+
+}  // namespace dmoe::app

@@ -1,0 +1,32 @@
+// The config of a run: TOML in, checked values out (src/app/README.md lists all keys).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/network_spec.hpp"
+#include "training/spec.hpp"
+
+namespace dmoe::app {
+
+struct NumericsSpec {
+  int threads = 1;  // of each rank
+  std::string isa = "best";
+};
+
+struct Config {
+  training::PartSpec data;
+  std::vector<model::LayerSpec> layers;
+  training::TrainingSpec training;
+  NumericsSpec numerics;
+  /// The effective TOML: every key of the schema, in its order, defaults filled in. It loads to this config
+  /// again, bit for bit.
+  std::string text;
+};
+
+/// Reads a config from TOML text, called `name` in messages, with overrides such as "train.seed=3" laid over
+/// it. Throws InputError with file, line, key, value and what is allowed. Local.
+Config parse_config(const std::string& text, const std::string& name,
+                    const std::vector<std::string>& overrides = {});
+
+}  // namespace dmoe::app

@@ -1,0 +1,39 @@
+// What the coordinator says while it works: lines that stay, and on a terminal one line that keeps changing.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+
+namespace spdlog {
+class logger;
+}
+
+namespace dmoe::app {
+
+class Console {
+ public:
+  /// With a width, a terminal of so many columns; without, a log, whose lines begin with the time. The stream
+  /// must outlive it. Local.
+  Console(std::ostream& stream, std::optional<int> width);
+  ~Console();
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
+
+  bool is_terminal() const { return width_.has_value(); }
+  /// A line that stays.
+  void line(const std::string& text);
+  /// Replaces the changing line, cut to the width. Only on a terminal.
+  void live(const std::string& text);
+  /// Takes the changing line away.
+  void clear();
+
+ private:
+  std::ostream& stream_;
+  std::optional<int> width_;
+  bool has_live_line_ = false;
+  std::shared_ptr<spdlog::logger> logger_;
+};
+
+}  // namespace dmoe::app

@@ -1,0 +1,166 @@
+#include "app/document.hpp"
+
+#include <charconv>
+#include <functional>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/types.hpp"
+
+namespace dmoe::app {
+
+namespace {
+
+/// One line: toml++ breaks some of its descriptions.
+std::string description(const toml::parse_error& error) {
+  std::string text(error.description());
+  for (char& c : text) {
+    if (c == '\n') c = ' ';
+  }
+  return text;
+}
+
+/// The value typed in an override: TOML where it is TOML, else a bare string.
+toml::table parsed_value(const std::string& text) {
+  try {
+    toml::table one = toml::parse("value = " + text);
+    if (one.size() == 1) return one;
+  } catch (const toml::parse_error&) {
+  }
+  return toml::parse("value = " + toml_quoted(text));
+}
+
+/// The entry (from 1) of an array that a word names: its number, or the value of its key `name`.
+std::size_t entry_named(const toml::array& entries, const std::string& word) {
+  std::size_t number = 0;
+  const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), number);
+  if (problem == std::errc{} && end == word.data() + word.size()) {
+    return number <= entries.size() ? number : 0;
+  }
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const toml::table* entry = entries[i].as_table();
+    if (entry != nullptr && (*entry)["name"].value<std::string>() == word) return i + 1;
+  }
+  return 0;
+}
+
+std::vector<std::string> split_at_dots(const std::string& text) {
+  std::vector<std::string> words;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find('.', start), text.size());
+    words.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return words;
+}
+
+/// A step from a table or array to what the next word of an override names in it; the path grows with it.
+toml::node& child(toml::node& parent, const std::string& word, std::string& path, const std::string& text) {
+  if (toml::table* table = parent.as_table()) {
+    if (!table->contains(word)) table->insert(word, toml::table{});
+    path += (path.empty() ? "" : ".") + word;
+    return *table->get(word);
+  }
+  if (toml::array* array = parent.as_array()) {
+    const std::size_t entry = entry_named(*array, word);
+    if (entry == 0) {
+      throw InputError(
+          "--set {}: {} has no entry {}; its entries are numbered 1 to {} or called by their name", text,
+          path, word, array->size());
+    }
+    path += fmt::format("[{}]", entry);
+    return *array->get(entry - 1);
+  }
+  throw InputError("--set {}: {} is a value, not a table", text, path);
+}
+
+bool has_child(const toml::node& parent, const std::string& word) {
+  return !parent.is_table() || parent.as_table()->contains(word);
+}
+
+}  // namespace
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string list;
+  for (const std::string& word : words) list += (list.empty() ? "" : ", ") + word;
+  return list;
+}
+
+std::string toml_quoted(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += {'\\', c};
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      result += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    } else {
+      result += c;
+    }
+  }
+  return result + '"';
+}
+
+Document::Document(const std::string& text, std::string name, const std::vector<std::string>& overrides)
+    : name_(std::move(name)) {
+  try {
+    root_ = toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    const toml::source_position at = error.source().begin;
+    throw InputError("{}:{}:{}: {}", name_, at.line, at.column, description(error));
+  }
+  for (const std::string& one : overrides) apply(one);
+}
+
+void Document::apply(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos) {
+    throw InputError("--set {}: expected key=value, for example --set train.seed=3", text);
+  }
+  std::vector<std::string> words = split_at_dots(text.substr(0, equals));
+  for (const std::string& word : words) {
+    if (word.empty()) throw InputError("--set {}: the key has an empty part", text);
+  }
+  const std::string key = std::move(words.back());
+  words.pop_back();
+  std::string path;
+  toml::node* at = &root_;
+  for (const std::string& word : words) {
+    const bool is_new = !has_child(*at, word);
+    at = &child(*at, word, path, text);
+    if (is_new) overrides_.try_emplace(path, Override{text, std::string::npos});
+  }
+  if (at->is_array())
+    throw InputError("--set {}: {} is an array; name a key of one of its entries", text, path);
+  toml::table* table = at->as_table();
+  if (table == nullptr) throw InputError("--set {}: {} is a value, not a table", text, path);
+  try {
+    table->insert_or_assign(key, *parsed_value(text.substr(equals + 1)).get("value"));
+  } catch (const toml::parse_error& error) {
+    throw InputError("--set {}: {}", text, description(error));
+  }
+  path += (path.empty() ? "" : ".") + key;
+  overrides_.insert_or_assign(path, Override{text, equals + 1});
+}
+
+std::string Document::place(std::string_view path, const toml::source_region& region) const {
+  if (const Override* found = override_of(path)) return "--set " + found->text;
+  if (region.begin.line == 0) return name_;
+  return fmt::format("{}:{}", name_, region.begin.line);
+}
+
+std::optional<std::string> Document::typed(std::string_view path) const {
+  const auto found = overrides_.find(path);
+  if (found == overrides_.end() || found->second.value_start == std::string::npos) return std::nullopt;
+  return found->second.text.substr(found->second.value_start);
+}
+
+const Document::Override* Document::override_of(std::string_view path) const {
+  while (!path.empty()) {
+    if (const auto found = overrides_.find(path); found != overrides_.end()) return &found->second;
+    const std::size_t end = path.find_last_of(".[");
+    path = path.substr(0, end == std::string_view::npos ? 0 : end);
+  }
+  return nullptr;
+}
+
+}  // namespace dmoe::app

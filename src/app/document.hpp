@@ -1,0 +1,52 @@
+// A TOML document with overrides laid over it, which knows where each of its values came from.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <toml++/toml.h>
+
+namespace dmoe::app {
+
+/// A value's path names tables with dots and counts in arrays from 1: "train.seed",
+/// "phases[2].balance.margin".
+class Document {
+ public:
+  /// Parses `text`, called `name` in messages, and sets every override "layers.1.hidden=50" (entries of an
+  /// array by number or by their key `name`) in it. Throws InputError: "config.toml:3:7: ..." for text that
+  /// is not TOML,
+  /// "--set layers.9.hidden=50: ..." for an override that has nowhere to go. Local.
+  Document(const std::string& text, std::string name, const std::vector<std::string>& overrides);
+
+  const toml::table& root() const { return root_; }
+  const std::string& name() const { return name_; }
+  /// Where the value at `path` came from: "--set train.seed=3" or "config.toml:12". Local.
+  std::string place(std::string_view path, const toml::source_region& region) const;
+  /// True where the value at `path`, or a table around it, came from an override. Local.
+  bool is_overridden(std::string_view path) const { return override_of(path) != nullptr; }
+  /// What was typed behind the = of the override of exactly this path. Local.
+  std::optional<std::string> typed(std::string_view path) const;
+
+ private:
+  struct Override {
+    std::string text;         // "train.seed=3"
+    std::size_t value_start;  // of "3"; npos for a table made on the way to the value
+  };
+  void apply(const std::string& text);
+  const Override* override_of(std::string_view path) const;
+
+  std::string name_;
+  toml::table root_;
+  std::map<std::string, Override, std::less<>> overrides_;  // by path
+};
+
+/// "a, b, c". Local.
+std::string joined(const std::vector<std::string>& words);
+
+/// A string as TOML writes it, in double quotes. Local.
+std::string toml_quoted(std::string_view text);
+
+}  // namespace dmoe::app

@@ -1,0 +1,85 @@
+#include "app/info.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "app/config.hpp"
+#include "app/output_folder.hpp"
+#include "app/part_kind.hpp"
+#include "app/wording.hpp"
+#include "core/error.hpp"
+#include "hdf5/file.hpp"
+#include "io/describe.hpp"
+#include "io/format.hpp"
+
+namespace dmoe::app {
+
+namespace {
+
+std::string phases_text(const training::TrainingSpec& spec) {
+  std::string text;
+  for (const training::PhaseSpec& phase : spec.phases) {
+    text += fmt::format("  {:<16}{:<12}rule {:<10}rate {}", phase.name, counted(phase.epochs, "epoch"),
+                        phase.rule.name, phase.schedule.name);
+    for (const auto& [name, value] : phase.schedule.settings.values())
+      text += fmt::format(", {} {}", name, toml_text(value));
+    text += "\n";
+  }
+  return text;
+}
+
+/// What a run was asked to do.
+std::string config_text(const std::string& path) {
+  const Config config = parse_config(io::read_config(path), path + ", /config");
+  std::string text = fmt::format("\nconfig       {} on {}, batches of {}\n", network_text(config.layers),
+                                 config.data.name, config.training.batch_size);
+  return text + phases_text(config.training);
+}
+
+/// What one example costs in this model: the widths below the first layer and above the last are in the file.
+std::string cost_text(const std::string& path) {
+  const hdf5::File file = hdf5::File::open_read(path);
+  model::NetworkSpec spec;
+  spec.layers = parse_config(io::read_config(path), path + ", /config").layers;
+  spec.inputs = file.shape("/model/layers/1/experts/weight").back();
+  spec.classes = file.shape("/model/head/bias").front();
+  return fmt::format("cost         {} multiply-accumulates per example, forward\n",
+                     grouped(spec.multiply_accumulates()));
+}
+
+std::string describe(const std::string& path) {
+  namespace fs = std::filesystem;
+  if (!fs::exists(path)) throw InputError("{}: there is no such file or folder", path);
+  if (!fs::is_directory(path)) {
+    const bool is_run =
+        io::check_format(hdf5::File::open_read(path), {io::run_format, io::model_format}) == io::run_format;
+    return io::describe(path) + (is_run ? config_text(path) : cost_text(path));
+  }
+  std::string text;
+  for (const std::string& file : {run_file(path), model_file(path)}) {
+    if (fs::exists(file)) text += (text.empty() ? "" : "\n") + describe(file);
+  }
+  if (text.empty()) throw InputError("{}: holds neither run.h5 nor model.h5", path);
+  return text;
+}
+
+}  // namespace
+
+Action declare_info(CLI::App& parser) {
+  const auto path = std::make_shared<std::string>();
+  parser.add_option("file", *path, "folder of a run, run file or model file")
+      ->required()
+      ->option_text("RUN|FILE");
+  return [path](const Job& job) {
+    agreed(job.world(), [&] {
+      if (job.world().is_coordinator()) fmt::print("{}", describe(*path));
+    });
+    return Status::done;
+  };
+}
+
+}  // namespace dmoe::app

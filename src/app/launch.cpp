@@ -1,0 +1,57 @@
+#include "app/launch.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "numerics/linear.hpp"
+
+namespace dmoe::app {
+
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+/// "AMD EPYC 9654 96-Core Processor"
+std::string cpu_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+io::Launch launch_of(const Job& job, const Config& config) {
+  io::Launch launch;
+  launch.command_line = job.command_line;
+  launch.hosts = job.world().gather(host_name());
+  launch.mpi_library = job.session.library();
+  launch.ranks = job.world().size();
+  launch.threads = config.numerics.threads;
+  launch.cpu = cpu_name();
+  launch.instruction_set = numerics::instruction_set();
+  return launch;
+}
+
+std::string mixed_instruction_sets(const comm::Communicator& world) {
+  const std::vector<std::string> sets = world.gather(numerics::instruction_set());
+  const auto other =
+      std::find_if(sets.begin(), sets.end(), [&](const auto& set) { return set != sets.front(); });
+  if (other == sets.end()) return "";
+  return fmt::format(
+      "warning: rank 0 computes with {}, rank {} with {}: other numbers of ranks will not give the same "
+      "bits; "
+      "numerics.isa can hold all to one instruction set",
+      sets.front(), other - sets.begin(), *other);
+}
+
+}  // namespace dmoe::app

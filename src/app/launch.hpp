@@ -1,0 +1,20 @@
+// How and where this job runs, for the record.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/command.hpp"
+#include "app/config.hpp"
+#include "io/run_summary.hpp"
+
+namespace dmoe::app {
+
+/// On the coordinator; elsewhere without the other ranks' hosts. Collective.
+io::Launch launch_of(const Job& job, const Config& config);
+
+/// "" where all ranks compute with one instruction set, else a warning: results then depend on which rank
+/// owns what. On the coordinator. Collective.
+std::string mixed_instruction_sets(const comm::Communicator& world);
+
+}  // namespace dmoe::app

@@ -1,0 +1,85 @@
+#include "app/run.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "app/command_line.hpp"
+#include "core/error.hpp"
+
+namespace dmoe::app {
+
+namespace {
+
+/// This process's rank before, or without, MPI.
+int launcher_rank() {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+    if (const char* rank = std::getenv(name)) return std::atoi(rank);  // NOLINT
+  }
+  return 0;
+}
+
+void print(std::FILE* stream, const std::string& text) {
+  std::fputs(text.c_str(), stream);
+  std::fflush(stream);
+}
+
+/// Help, version and bad usage. The launcher ends the job when the first rank fails, so no rank leaves with a
+/// failure before the first has said why.
+int answer(const Request& request) {
+  if (launcher_rank() == 0) print(request.status == Status::done ? stdout : stderr, request.text);
+  if (request.status != Status::done && comm::is_launched()) comm::Session().finalize();
+  return static_cast<int>(request.status);
+}
+
+/// A rank that fails alone: the others may be waiting for it.
+[[noreturn]] void end_job(const comm::Communicator& world, Status status, const char* message) {
+  const std::string who = world.size() == 1 ? "" : fmt::format("rank {}: ", world.rank());
+  std::fflush(stdout);
+  print(stderr, fmt::format("dmoe: {}{}\n", who, message));
+  comm::Session::abort(static_cast<int>(status));
+}
+
+Status perform(const Action& action, const Job& job) {
+  try {
+    return action(job);
+  } catch (const AgreedError& error) {
+    if (job.world().is_coordinator()) print(stderr, fmt::format("dmoe: {}\n", error.what()));
+    return error.status();
+  } catch (const InputError& error) {
+    end_job(job.world(), Status::refused, error.what());
+  } catch (const std::exception& error) {
+    end_job(job.world(), Status::failed, error.what());
+  }
+}
+
+std::string joined_arguments(int argc, char** argv) {
+  std::string line;
+  for (int i = 0; i < argc; ++i) line += (i == 0 ? "" : " ") + std::string(argv[i]);
+  return line;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  const Request request = parse_command_line(argc, argv);
+  if (!request.action) return answer(request);
+  try {
+    comm::Session session;
+    const Status status = perform(request.action, {session, joined_arguments(argc, argv)});
+    std::fflush(stdout);
+    session.finalize();
+    return static_cast<int>(status);
+  } catch (const InputError& error) {
+    if (launcher_rank() == 0) print(stderr, fmt::format("dmoe: {}\n", error.what()));
+    return static_cast<int>(Status::refused);
+  } catch (const RunError& error) {
+    print(stderr, fmt::format("dmoe: {}\n", error.what()));
+    return static_cast<int>(Status::failed);
+  }
+}
+
+}  // namespace dmoe::app

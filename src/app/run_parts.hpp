@@ -1,0 +1,37 @@
+// What every command that computes needs: a config, its data set, its network. The same on all ranks.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/config.hpp"
+#include "comm/communicator.hpp"
+#include "data/dataset.hpp"
+#include "distribution/network.hpp"
+
+namespace dmoe::app {
+
+/// The config in a TOML file, which the coordinator reads. Throws AgreedError. Collective.
+Config load_config(const comm::Communicator& world, const std::string& path,
+                   const std::vector<std::string>& overrides);
+
+/// A trained model: where it is and how it was made.
+struct SavedModel {
+  std::string path;  // of model.h5
+  Config config;
+};
+
+/// The model of a run: the folder, or the model file itself. Throws AgreedError. Collective.
+SavedModel find_model(const comm::Communicator& world, const std::string& run,
+                      const std::vector<std::string>& overrides);
+
+/// Puts the numerics of a config in force and loads its data set. Throws AgreedError. Collective.
+std::unique_ptr<data::Dataset> load_data(const comm::Communicator& world, const Config& config);
+
+/// The network of a config, with fresh weights and buffers for `capacity` rows. Throws AgreedError where
+/// there are more ranks than experts, or too little memory. Collective.
+std::unique_ptr<distribution::Network> make_network(const comm::Communicator& world, const Config& config,
+                                                    const data::Dataset& dataset, Index capacity);
+
+}  // namespace dmoe::app

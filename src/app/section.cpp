@@ -1,0 +1,248 @@
+#include "app/section.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace dmoe::app {
+
+namespace {
+
+/// What a value is, as a message calls it: `the string "abc"`, `3.5`, `a table`.
+std::string named(const toml::node& node) {
+  if (node.is_table()) return "a table";
+  if (node.is_array()) return "an array";
+  if (const auto* text = node.as_string()) return "the string " + toml_quoted(text->get());
+  if (const auto* real = node.as_floating_point()) return toml_text(real->get());
+  if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  return "a date or time";
+}
+
+/// Levenshtein's distance: insertions, deletions and replacements that turn one word into the other.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row;
+  for (std::size_t j = 0; j <= b.size(); ++j) row.push_back(j);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = std::exchange(row[j + 1], std::min({replaced, row[j] + 1, row[j + 1] + 1}));
+    }
+  }
+  return row.back();
+}
+
+/// " (did you mean hidden?)", or nothing where no word is near.
+std::string suggestion(std::string_view word, const std::vector<std::string>& known) {
+  std::string_view nearest;
+  std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string& one : known) {
+    const std::size_t steps = distance(word, one);
+    if (steps < least && steps < one.size()) {
+      least = steps;
+      nearest = one;
+    }
+  }
+  return nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest);
+}
+
+std::vector<std::string> names_of(const PartKind& kind) {
+  std::vector<std::string> names;
+  for (const PartOption& option : kind.options) names.push_back(option.name);
+  return names;
+}
+
+bool has_setting(const PartOption& option, std::string_view name) {
+  return std::any_of(option.settings.begin(), option.settings.end(),
+                     [name](const SettingSpec& spec) { return spec.name == name; });
+}
+
+bool contains(const std::vector<std::string>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+/// Of an integer setting, whose limits are declared as numbers.
+Limits<Index> integer_limits(const SettingSpec& spec) {
+  Limits<Index> limits;
+  if (spec.minimum > -9e18) limits.minimum = static_cast<Index>(spec.minimum);
+  if (spec.maximum < 9e18) limits.maximum = static_cast<Index>(spec.maximum);
+  return limits;
+}
+
+}  // namespace
+
+std::string Section::path_of(std::string_view key) const {
+  return fmt::format("{}{}{}", path_, path_.empty() ? "" : ".", key);
+}
+
+const toml::node* Section::find(std::string_view key) {
+  keys_.emplace_back(key);
+  return values_ == nullptr ? nullptr : values_->get(key);
+}
+
+void Section::refuse(std::string_view key, const std::string& what) const {
+  const toml::node* node = values_ == nullptr ? nullptr : values_->get(key);
+  const toml::source_region region = node == nullptr ? toml::source_region{} : node->source();
+  throw InputError("{}: {} {}", document_->place(path_of(key), region), path_of(key), what);
+}
+
+void Section::wrong_type(std::string_view key, std::string_view expected, const toml::node& found) const {
+  refuse(key, fmt::format("must be {}, got {}", expected, named(found)));
+}
+
+void Section::miss(std::string_view key, const std::string& expected) {
+  if (missing_.empty())
+    missing_ = fmt::format("{}: {} is missing; it must be {}", place_, path_of(key), expected);
+}
+
+void Section::write(std::string_view key, const SettingValue& value) {
+  lines_.push_back(fmt::format("{} = {}", key, toml_text(value)));
+}
+
+Index Section::integer(std::string_view key, Limits<Index> limits, std::optional<Index> initial) {
+  Index value = initial.value_or(limits.minimum);
+  if (const toml::node* node = find(key)) {
+    if (!node->is_integer()) wrong_type(key, "an integer", *node);
+    value = node->as_integer()->get();
+  } else if (!initial) {
+    miss(key, "an integer");
+  }
+  if (value < limits.minimum) refuse(key, fmt::format("must be at least {}, got {}", limits.minimum, value));
+  if (value > limits.maximum) refuse(key, fmt::format("must be at most {}, got {}", limits.maximum, value));
+  write(key, value);
+  return value;
+}
+
+double Section::real(std::string_view key, Limits<double> limits, std::optional<double> initial) {
+  double value = initial.value_or(limits.minimum);
+  if (const toml::node* node = find(key)) {
+    if (!node->is_number()) wrong_type(key, "a number", *node);
+    value = *node->value<double>();
+  } else if (!initial) {
+    miss(key, "a number");
+  }
+  if (!std::isfinite(value)) refuse(key, fmt::format("must be a finite number, got {}", value));
+  const auto out_of_range = [&](std::string_view side, double limit) {
+    refuse(key, fmt::format("must be at {} {}, got {}", side, toml_text(limit), toml_text(value)));
+  };
+  if (value < limits.minimum) out_of_range("least", limits.minimum);
+  if (value > limits.maximum) out_of_range("most", limits.maximum);
+  write(key, value);
+  return value;
+}
+
+std::string Section::text(std::string_view key, std::optional<std::string> initial) {
+  const toml::node* node = find(key);
+  std::string value = initial.value_or("");
+  if (node != nullptr && node->is_string()) {
+    value = node->as_string()->get();
+  } else if (const auto typed = document_->typed(path_of(key))) {
+    value = *typed;  // --set data.path=2024
+  } else if (node != nullptr) {
+    wrong_type(key, "a string", *node);
+  } else if (!initial) {
+    miss(key, "a string");
+  }
+  write(key, value);
+  return value;
+}
+
+std::string Section::choice(std::string_view key, std::string_view kind,
+                            const std::vector<std::string>& names, bool has_default) {
+  std::string value = has_default ? text(key, names.front()) : text(key);
+  const bool is_given = values_ != nullptr && values_->contains(key);
+  if (is_given && !contains(names, value)) {
+    refuse(key, fmt::format("names an unknown {} {}{}; known: {}", kind, toml_quoted(value),
+                            suggestion(value, names), joined(names)));
+  }
+  return value;
+}
+
+SettingValue Section::setting(const SettingSpec& spec) {
+  if (const auto* initial = std::get_if<std::int64_t>(&spec.initial)) {
+    return integer(spec.name, integer_limits(spec), *initial);
+  }
+  if (const auto* initial = std::get_if<double>(&spec.initial)) {
+    return real(spec.name, {spec.minimum, spec.maximum}, *initial);
+  }
+  return text(spec.name, std::get<std::string>(spec.initial));
+}
+
+training::PartSpec Section::part(const PartKind& kind) {
+  training::PartSpec spec;
+  spec.name = choice(kind.selector, kind.kind, names_of(kind), false);
+  if (!missing_.empty()) throw InputError(missing_ + ", one of " + joined(names_of(kind)));
+  const PartOption& chosen =
+      *std::find_if(kind.options.begin(), kind.options.end(),
+                    [&](const PartOption& option) { return option.name == spec.name; });
+  for (const SettingSpec& each : chosen.settings) spec.settings.set(each.name, setting(each));
+  forget_settings_of_others(kind, chosen);
+  return spec;
+}
+
+training::PartSpec Section::part(std::string_view key, const PartKind& kind) {
+  const std::string expected =
+      fmt::format("a table such as {{ {} = {} }}", kind.selector, toml_quoted(kind.options.front().name));
+  const toml::node* node = find(key);
+  if (node == nullptr) {
+    miss(key, expected);
+    return {};
+  }
+  if (!node->is_table()) wrong_type(key, expected, *node);
+  Section inner(*document_, node->as_table(), path_of(key), document_->place(path_of(key), node->source()));
+  training::PartSpec spec = inner.part(kind);
+  inner.finish();
+  lines_.push_back(fmt::format("{} = {{ {} }}", key, joined(inner.lines())));
+  return spec;
+}
+
+// --set phases.1.balance.rule=none leaves the margin of the file's rule behind: that is no mistake.
+void Section::forget_settings_of_others(const PartKind& kind, const PartOption& chosen) {
+  if (!document_->is_overridden(path_of(kind.selector))) return;
+  for (const PartOption& other : kind.options) {
+    for (const SettingSpec& spec : other.settings) {
+      if (has_setting(chosen, spec.name) || document_->is_overridden(path_of(spec.name))) continue;
+      forgotten_.push_back(spec.name);
+    }
+  }
+}
+
+Section Section::table(std::string_view key) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return {*document_, nullptr, path_of(key), place_};
+  if (!node->is_table()) wrong_type(key, "a table", *node);
+  return {*document_, node->as_table(), path_of(key), document_->place(path_of(key), node->source())};
+}
+
+std::vector<Section> Section::tables(std::string_view key) {
+  const toml::node* node = find(key);
+  if (node == nullptr) throw InputError("{}: at least one [[{}]] is needed", place_, path_of(key));
+  const toml::array* array = node->as_array();
+  if (array == nullptr) wrong_type(key, fmt::format("an array of tables, [[{}]]", key), *node);
+  if (array->empty()) refuse(key, fmt::format("needs at least one table, [[{}]]", key));
+  std::vector<Section> sections;
+  for (const toml::node& entry : *array) {
+    const std::string path = fmt::format("{}[{}]", path_of(key), sections.size() + 1);
+    const std::string place = document_->place(path, entry.source());
+    if (!entry.is_table()) throw InputError("{}: {} must be a table, got {}", place, path, named(entry));
+    sections.push_back({*document_, entry.as_table(), path, place});
+  }
+  return sections;
+}
+
+void Section::allow(const std::vector<std::string>& keys) const {
+  if (values_ == nullptr) return;
+  for (const auto& [key, node] : *values_) {
+    if (contains(keys, key.str()) || contains(forgotten_, key.str())) continue;
+    throw InputError("{}: unknown key {}{}; allowed: {}", document_->place(path_of(key.str()), key.source()),
+                     path_of(key.str()), suggestion(key.str(), keys), joined(keys));
+  }
+}
+
+void Section::finish() const {
+  allow(keys_);
+  if (!missing_.empty()) throw InputError(missing_);
+}
+
+}  // namespace dmoe::app

@@ -1,0 +1,85 @@
+// Reads one table of a config by its schema. One pass checks types and ranges, fills in defaults, writes the
+// effective TOML and finds the keys that nobody asked for.
+#pragma once
+
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <toml++/toml.h>
+
+#include "app/document.hpp"
+#include "app/part_kind.hpp"
+#include "core/error.hpp"
+#include "core/types.hpp"
+#include "training/spec.hpp"
+
+namespace dmoe::app {
+
+/// Inclusive.
+template <class T>
+struct Limits {
+  T minimum = std::numeric_limits<T>::lowest();
+  T maximum = std::numeric_limits<T>::max();
+};
+
+/// Reading a value throws InputError for a wrong type or range: "config.toml:12: train.batch_size must be at
+/// least 1, got 0". A missing value gives its default; one without a default is reported by finish(), after
+/// unknown keys, since a misspelt key is the likelier mistake.
+class Section {
+ public:
+  /// The root of a document, which must outlive all its sections.
+  explicit Section(const Document& document) : Section(document, &document.root(), "", document.name()) {}
+
+  Index integer(std::string_view key, Limits<Index> limits, std::optional<Index> initial = {});
+  double real(std::string_view key, Limits<double> limits, std::optional<double> initial = {});
+  std::string text(std::string_view key, std::optional<std::string> initial = {});
+  /// One of a few names of a kind ("layer kind"). The default, where there is one, is the first.
+  std::string choice(std::string_view key, std::string_view kind, const std::vector<std::string>& names,
+                     bool has_default);
+  /// A part whose selector and settings are keys of this table.
+  training::PartSpec part(const PartKind& kind);
+  /// A part in an inline table of its own: key = { rule = "margin", margin = 100.0 }.
+  training::PartSpec part(std::string_view key, const PartKind& kind);
+
+  /// The table [key], which may be absent where all its keys have defaults.
+  Section table(std::string_view key);
+  /// The tables [[key]], at least one.
+  std::vector<Section> tables(std::string_view key);
+
+  /// Throws InputError for a key that is not among `keys`, with the nearest one.
+  void allow(const std::vector<std::string>& keys) const;
+  /// Throws InputError for a key that was not read, then for a missing one.
+  void finish() const;
+  /// Throws InputError about a value read before: "config.toml:9: train.momentum " + what.
+  [[noreturn]] void refuse(std::string_view key, const std::string& what) const;
+
+  /// What was read, one `key = value` each, in the order of reading.
+  const std::vector<std::string>& lines() const { return lines_; }
+
+ private:
+  Section(const Document& document, const toml::table* values, std::string path, std::string place)
+      : document_(&document), values_(values), path_(std::move(path)), place_(std::move(place)) {}
+
+  std::string path_of(std::string_view key) const;
+  const toml::node* find(std::string_view key);
+  [[noreturn]] void wrong_type(std::string_view key, std::string_view expected,
+                               const toml::node& found) const;
+  void miss(std::string_view key, const std::string& expected);
+  void write(std::string_view key, const SettingValue& value);
+  SettingValue setting(const SettingSpec& spec);
+  void forget_settings_of_others(const PartKind& kind, const PartOption& chosen);
+
+  const Document* document_;
+  const toml::table* values_;           // null where the table is absent
+  std::string path_;                    // "layers[2]"; empty for the root
+  std::string place_;                   // of the table itself
+  std::vector<std::string> keys_;       // read so far
+  std::vector<std::string> forgotten_;  // left behind by a selector that was overridden
+  std::string missing_;                 // the first message about a missing key
+  std::vector<std::string> lines_;
+};
+
+}  // namespace dmoe::app

@@ -1,0 +1,39 @@
+#include "app/wording.hpp"
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace dmoe::app {
+
+std::string grouped(Index count) {
+  std::string digits = fmt::format("{}", count);
+  const std::size_t sign = count < 0 ? 1 : 0;
+  for (std::size_t end = digits.size(); end > sign + 3;) digits.insert(end -= 3, ",");
+  return digits;
+}
+
+std::string duration(double seconds) {
+  const auto whole = static_cast<Index>(std::llround(seconds));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
+  return fmt::format("{} h {} min", grouped(whole / 3600), whole / 60 % 60);
+}
+
+std::string score_text(const training::Score& score) {
+  return fmt::format("{:.2f} % (loss {:.4f})", 100 * score.error, score.loss);
+}
+
+std::string network_text(const std::vector<model::LayerSpec>& layers) {
+  std::string text;
+  for (const model::LayerSpec& layer : layers) {
+    text += fmt::format("{}{}x{}", text.empty() ? "" : " - ", layer.experts, layer.hidden);
+  }
+  return text;
+}
+
+std::string counted(Index count, const std::string& noun) {
+  return fmt::format("{} {}{}", grouped(count), noun, count == 1 ? "" : "s");
+}
+
+}  // namespace dmoe::app

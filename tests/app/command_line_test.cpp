@@ -1,0 +1,92 @@
+#include "app/command_line.hpp"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "balance/rule.hpp"
+#include "data/registry.hpp"
+#include "training/schedule.hpp"
+
+namespace dmoe::app {
+namespace {
+
+Request parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "dmoe");
+  return parse_command_line(static_cast<int>(arguments.size()), arguments.data());
+}
+
+void expect_refused(const std::vector<const char*>& arguments, const std::string& message) {
+  const Request request = parse(arguments);
+  EXPECT_FALSE(request.action);
+  EXPECT_EQ(request.status, Status::refused);
+  EXPECT_EQ(request.text, message);
+}
+
+TEST(CommandLine, gives_help_for_itself_and_every_command) {
+  EXPECT_EQ(parse({"--help"}).status, Status::done);
+  for (const Command& command : commands()) {
+    EXPECT_NE(parse({"--help"}).text.find("  " + command.name + " "), std::string::npos) << command.name;
+    const Request request = parse({command.name.c_str(), "--help"});
+    EXPECT_FALSE(request.action);
+    EXPECT_EQ(request.status, Status::done);
+    EXPECT_NE(request.text.find(command.help), std::string::npos) << request.text;
+  }
+}
+
+TEST(CommandLine, help_of_train_lists_every_part_and_setting) {
+  const std::string text = parse({"train", "--help"}).text;
+  const auto expect_listed = [&](const auto& registry) {
+    for (const auto& entry : registry.entries()) {
+      EXPECT_NE(text.find(" = \"" + entry.name + "\"  " + entry.help), std::string::npos) << entry.name;
+      for (const SettingSpec& setting : entry.settings) {
+        EXPECT_NE(text.find("      " + setting.name + " = "), std::string::npos) << setting.name;
+      }
+    }
+  };
+  expect_listed(data::datasets());
+  expect_listed(balance::rules());
+  expect_listed(training::schedules());
+}
+
+TEST(CommandLine, says_its_version) {
+  const Request request = parse({"--version"});
+  EXPECT_EQ(request.status, Status::done);
+  EXPECT_EQ(request.text.rfind("dmoe ", 0), 0U);
+}
+
+TEST(CommandLine, accepts_what_each_command_needs) {
+  EXPECT_TRUE(parse({"train", "c.toml", "--output", "run"}).action);
+  EXPECT_TRUE(parse({"train", "--set", "a=1", "--set", "b=2", "c.toml", "--output=run", "--replace"}).action);
+  EXPECT_TRUE(parse({"train", "--set", "a=1", "c.toml", "--output=run", "--progress", "none"}).action);
+  EXPECT_TRUE(parse({"evaluate", "run", "--split", "validation", "--set", "data.path=x"}).action);
+  EXPECT_TRUE(parse({"analyze", "run", "--split", "train"}).action);
+  EXPECT_TRUE(parse({"info", "run/run.h5"}).action);
+  EXPECT_TRUE(parse({"bench", "step"}).action);
+  EXPECT_TRUE(parse({"bench", "sum", "--steps", "3"}).action);
+}
+
+TEST(CommandLine, refuses_what_it_does_not_know) {
+  expect_refused({"train", "c.toml"}, "dmoe: --output is required\nsee dmoe train --help\n");
+  expect_refused({"train", "c.toml", "--output", "run", "--speed"},
+                 "dmoe: The following argument was not expected: --speed\nsee dmoe train --help\n");
+  expect_refused(
+      {"train", "c.toml", "--output", "run", "--progress", "fancy"},
+      "dmoe: --progress must be one of auto, line, log, none, got \"fancy\"\nsee dmoe train --help\n");
+  expect_refused(
+      {"evaluate", "run", "--split", "dev"},
+      "dmoe: --split must be one of test, train, validation, got \"dev\"\nsee dmoe evaluate --help\n");
+  expect_refused({"tarin"}, "dmoe: The following argument was not expected: tarin\nsee dmoe --help\n");
+  expect_refused({"bench"}, "dmoe: A subcommand is required\nsee dmoe bench --help\n");
+}
+
+TEST(CommandLine, without_a_command_shows_what_there_is) {
+  const Request request = parse({});
+  EXPECT_EQ(request.status, Status::refused);
+  EXPECT_EQ(request.text.rfind("dmoe: no command given\n", 0), 0U);
+  EXPECT_NE(request.text.find("evaluate"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace dmoe::app

@@ -1,0 +1,33 @@
+#include "app/wording.hpp"
+
+#include <gtest/gtest.h>
+
+namespace dmoe::app {
+namespace {
+
+TEST(Wording, groups_digits_by_three) {
+  EXPECT_EQ(grouped(0), "0");
+  EXPECT_EQ(grouped(999), "999");
+  EXPECT_EQ(grouped(1000), "1,000");
+  EXPECT_EQ(grouped(123456), "123,456");
+  EXPECT_EQ(grouped(1234567), "1,234,567");
+  EXPECT_EQ(grouped(-123456), "-123,456");
+}
+
+TEST(Wording, says_durations_in_two_units) {
+  EXPECT_EQ(duration(0.4), "0 s");
+  EXPECT_EQ(duration(59.6), "1 min 0 s");
+  EXPECT_EQ(duration(3599), "59 min 59 s");
+  EXPECT_EQ(duration(3600), "1 h 0 min");
+  EXPECT_EQ(duration(4e6), "1,111 h 6 min");
+}
+
+TEST(Wording, says_scores_networks_and_counts) {
+  EXPECT_EQ(score_text({0.05125, 0.01524}), "1.52 % (loss 0.0512)");
+  EXPECT_EQ(network_text({{4, 100, 50}, {16, 20, 20}}), "4x100 - 16x20");
+  EXPECT_EQ(counted(1, "rank"), "1 rank");
+  EXPECT_EQ(counted(1200, "epoch"), "1,200 epochs");
+}
+
+}  // namespace
+}  // namespace dmoe::app

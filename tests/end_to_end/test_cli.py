@@ -1,0 +1,284 @@
+"""The real program on the command line: what it refuses, how it stops, what it leaves alone."""
+
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import h5py
+
+from dmoe_testing import DMOE, MPIEXEC, main, run
+
+CONFIG = """
+[data]
+name = "synthetic"
+classes = 4
+train_examples = 400
+test_examples = 100
+[[layers]]
+kind = "mixture"
+experts = 3
+hidden = 10
+gate_hidden = 5
+[train]
+seed = 7
+batch_size = 20
+log_every_steps = 5
+[evaluation]
+batch_size = 50
+[[phases]]
+name = "constrained"
+epochs = 2
+balance = { rule = "margin", margin = 50 }
+learning_rate = { schedule = "constant", start = 0.3 }
+"""
+ENDLESS = ["--set", "phases.constrained.epochs=1000000"]
+RANK_COUNTS = [None, 1, 2, 3]  # None: without mpirun
+PROMPT_SECONDS = 20  # generous: what is asserted is that nothing hangs
+
+
+def messages(process):
+    """What dmoe itself said on stderr; mpirun adds its own lines."""
+    return [line for line in process.stderr.splitlines() if line.startswith("dmoe: ")]
+
+
+def snapshot(folder):
+    return {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(folder.iterdir())}
+
+
+def status_of(folder):
+    with h5py.File(folder / "run.h5") as file:
+        return file["provenance"].attrs["status"]
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.config = self.folder / "config.toml"
+        self.config.write_text(CONFIG)
+        self.output = self.folder / "run"
+
+    def train(self, *extra, ranks=None, output=None):
+        return run([DMOE, "train", self.config, "--output", output or self.output, *extra], ranks=ranks)
+
+    def assert_refused(self, command, message, rank_counts=tuple(RANK_COUNTS)):
+        """All ranks end with 2, promptly, and the message is there once."""
+        for ranks in rank_counts:
+            with self.subTest(command=command, ranks=ranks):
+                process = run([DMOE, *command], ranks=ranks, timeout=PROMPT_SECONDS)
+                self.assertEqual(messages(process), ["dmoe: " + message])
+                self.assertEqual(process.returncode, 2)
+                self.assertEqual(process.stdout, "")
+
+    def assert_train_refused(self, extra, message, rank_counts=tuple(RANK_COUNTS)):
+        self.assert_refused(["train", self.config, "--output", self.output, *extra], message, rank_counts)
+        self.assertFalse(self.output.exists())
+
+    def test_bad_config_names_line_key_and_value(self):
+        self.config.write_text(CONFIG.replace("batch_size = 20", "batch_size = 0"))
+        self.assert_train_refused([], f"{self.config}:14: train.batch_size must be at least 1, got 0")
+
+    def test_bad_override_is_named(self):
+        self.assert_train_refused(
+            ["--set", "train.seed=abc"], '--set train.seed=abc: train.seed must be an integer, got the string "abc"'
+        )
+
+    def test_missing_config(self):
+        self.config.unlink()
+        self.assert_train_refused([], f"{self.config}: cannot read the config: No such file or directory")
+
+    def test_more_ranks_than_experts(self):
+        self.assert_train_refused([], "4 ranks, but no layer has more than 3 experts; start at most 3 ranks", (4,))
+
+    def test_missing_data(self):
+        self.assert_train_refused(
+            ["--set", "data.name=mnist", "--set", "data.path=/no/such"],
+            "data.path: no folder '/no/such'; fetch it with: scripts/fetch-data mnist, or set data.path to where it is",
+        )
+
+    def test_damaged_data(self):
+        digits = self.folder / "digits"
+        digits.mkdir()
+        for name in ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"]:
+            (digits / f"{name}-ubyte").write_bytes(b"not an idx file")
+        for ranks in RANK_COUNTS:
+            process = self.train("--set", "data.name=mnist", "--set", f"data.path={digits}", ranks=ranks)
+            self.assertEqual(process.returncode, 2)
+            self.assertEqual(len(messages(process)), 1, process.stderr)
+            self.assertIn(str(digits), messages(process)[0])
+        self.assertFalse(self.output.exists())
+
+    def test_output_that_cannot_be_made(self):
+        blocked = self.folder / "file"
+        blocked.write_text("")
+        for output, reason in [("/proc/x", "No such file or directory"), (blocked / "run", "Not a directory")]:
+            self.assert_refused(
+                ["train", self.config, "--output", output],
+                f"--output {output}: cannot make the folder: {reason}",
+            )
+        self.assert_refused(["train", self.config, "--output", blocked], f"--output {blocked}: exists and is not a folder")
+
+    def test_existing_output_stays_unless_replaced(self):
+        self.assertEqual(self.train().returncode, 0)
+        (self.output / "notes.txt").write_text("mine")
+        before = snapshot(self.output)
+        self.assert_refused(
+            ["train", self.config, "--output", self.output],
+            f"--output {self.output}: exists already; name another folder, or overwrite the run in it with --replace",
+        )
+        self.assertEqual(self.train("--replace", "--set", "data.noise=-1").returncode, 2)
+        self.assertEqual(snapshot(self.output), before)
+        self.assertEqual(self.train("--replace", "--set", "train.seed=8", ranks=2).returncode, 0)
+        self.assertEqual(sorted(snapshot(self.output)), ["model.h5", "notes.txt", "run.h5"])
+        with h5py.File(self.output / "run.h5") as file:
+            self.assertEqual(file["provenance"].attrs["seed"], 8)
+
+    def test_help_version_and_usage(self):
+        for ranks in RANK_COUNTS:
+            for arguments, text in [(["--help"], "evaluate"), (["train", "--help"], "margin"), (["--version"], "dmoe ")]:
+                process = run([DMOE, *arguments], ranks=ranks)
+                self.assertEqual((process.returncode, process.stderr), (0, ""))
+                self.assertIn(text, process.stdout)
+            self.assertEqual(run([DMOE, "--version"], ranks=ranks).stdout.count("dmoe "), 1)
+        self.assert_refused(["train", self.config], "--output is required")
+
+    def test_summary_and_log_are_plain(self):
+        for ranks in RANK_COUNTS:
+            process = self.train("--replace", ranks=ranks)
+            self.assertEqual((process.returncode, process.stderr), (0, ""))
+            self.assertNotIn("\x1b", process.stdout)
+            self.assertEqual(process.stdout.count("epoch 2/2: test error"), 1)
+            self.assertIn(f"next: dmoe evaluate {self.output}", process.stdout)
+            self.assertEqual(status_of(self.output), "finished")
+
+    def test_a_terminal_gets_a_changing_line(self):
+        endless = [DMOE, "train", self.config, "--output", self.output, "--replace", *ENDLESS]
+        for launcher in [[], [MPIEXEC, "-n", "2"]]:
+            leader, follower = pty.openpty()
+            process = subprocess.Popen([*launcher, *map(str, endless)], stdout=follower, stderr=follower)
+            self.addCleanup(process.kill)
+            os.close(follower)
+            text = b""
+            while b" left, loss " not in text:
+                text += os.read(leader, 1000)
+            process.send_signal(signal.SIGINT)
+            try:
+                while chunk := os.read(leader, 1000):
+                    text += chunk
+            except OSError:
+                pass  # how Linux says that the other end is closed
+            self.assertEqual(process.wait(PROMPT_SECONDS), 1)
+            os.close(leader)
+            self.assertIn(b"\r\x1b[Kepoch ", text)
+
+    def test_stop_signals_keep_what_was_reached(self):
+        cases = [(None, signal.SIGINT), (None, signal.SIGTERM), (None, signal.SIGUSR1), (2, signal.SIGINT), (3, signal.SIGTERM)]
+        for ranks, number in cases:
+            with self.subTest(ranks=ranks, signal=number.name):
+                process, log = self.start_endless(ranks)
+                process.send_signal(number)
+                self.assertEqual(process.wait(PROMPT_SECONDS), 1)
+                self.assertEqual(status_of(self.output), "interrupted")
+                self.assertEqual(sorted(snapshot(self.output)), ["model.h5", "run.h5"])
+                self.assertIn("stopped on request after step", log.read_text())
+                with h5py.File(self.output / "run.h5") as curves, h5py.File(self.output / "model.h5") as model:
+                    self.assertEqual(curves["train/step"][-1], model["model"].attrs["step"])
+                self.assertEqual(run([DMOE, "evaluate", self.output]).returncode, 0)
+
+    def test_failure_of_one_rank_ends_the_job_with_its_message(self):
+        process, log = self.start_endless(2)
+        shutil.rmtree(self.output)
+        self.assertEqual(process.wait(PROMPT_SECONDS), 1)
+        self.assertIn("dmoe: rank 0: ", log.read_text())
+
+    def start_endless(self, ranks):
+        """A training that is under way, and the file of all it says."""
+        launcher = [] if ranks is None else [MPIEXEC, "-n", str(ranks)]
+        command = [*launcher, DMOE, "train", self.config, "--output", self.output, "--replace", *ENDLESS]
+        log = self.folder / "log.txt"
+        with log.open("w") as stream:
+            process = subprocess.Popen(list(map(str, command)), stdout=stream, stderr=stream)
+        self.addCleanup(process.kill)
+        deadline = time.monotonic() + PROMPT_SECONDS
+        while "epoch 2/" not in log.read_text():
+            self.assertIsNone(process.poll(), log.read_text())
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        return process, log
+
+    def test_evaluate_says_the_same_on_any_ranks_and_writes_nothing(self):
+        self.assertEqual(self.train().returncode, 0)
+        with h5py.File(self.output / "run.h5") as file:
+            error = file["evaluation/test_error"][-1]
+        before = snapshot(self.output)
+        said = set()
+        for ranks in RANK_COUNTS:
+            for target in [self.output, self.output / "model.h5"]:
+                process = run([DMOE, "evaluate", target], ranks=ranks, cwd=self.folder)
+                self.assertEqual((process.returncode, process.stderr), (0, ""))
+                said.add(process.stdout)
+        self.assertEqual(snapshot(self.output), before)
+        self.assertEqual(sorted(snapshot(self.folder)), ["config.toml", "run"])
+        self.assertEqual(len(said), 1, said)
+        self.assertIn(f"test error {100 * error:.2f} % ({round(100 * error)} of 100)", said.pop())
+
+    def test_evaluate_refuses_what_is_no_model(self):
+        self.assertEqual(self.train().returncode, 0)
+        missing = self.folder / "missing"
+        self.assert_refused(["evaluate", missing], f"{missing}: there is no such run folder or model file")
+        self.assert_refused(
+            ["evaluate", self.output, "--split", "validation"],
+            "--split validation: the data set has no validation examples (data.validation holds some out of the "
+            "training set)",
+        )
+        model = self.output / "model.h5"
+        content = model.read_bytes()
+        with h5py.File(model) as file:
+            weight = file["model/layers/1/experts/weight"].id.get_chunk_info(0).byte_offset
+        flipped = bytearray(content)
+        flipped[weight + 5] ^= 1
+        for damaged in [content[: len(content) // 2], b"no HDF5", flipped]:
+            model.write_bytes(damaged)
+            for ranks in RANK_COUNTS:
+                process = run([DMOE, "evaluate", self.output], ranks=ranks, timeout=PROMPT_SECONDS)
+                self.assertEqual((process.returncode, len(messages(process))), (2, 1), process.stderr)
+                self.assertIn(str(model), messages(process)[0])
+        model.unlink()
+        self.assert_refused(
+            ["evaluate", self.output],
+            f"{self.output}: holds no model.h5; it is written when training ends or is stopped",
+        )
+
+    def test_analyze_adds_to_the_run_file(self):
+        self.assertEqual(self.train().returncode, 0)
+        for ranks in [None, 3]:
+            process = run([DMOE, "analyze", self.output], ranks=ranks)
+            self.assertEqual((process.returncode, process.stderr), (0, ""))
+            with h5py.File(self.output / "run.h5") as file:
+                information = file["analysis/layers/1/mutual_information/class/soft"][1]
+            self.assertIn(f"layer 1:  class {information:.3f} (", process.stdout)
+
+    def test_info_of_run_file_model_file_and_folder(self):
+        self.assertEqual(self.train().returncode, 0)
+        parameters = 3 * 10 * (324 + 1) + 5 * (324 + 1) + 3 * (5 + 1) + 4 * (10 + 1)
+        costs = 324 * (3 * 10 + 5) + 5 * 3 + 3 * 10 + 10 * 4
+        expected = {"run.h5": ["finished", "3x10 on synthetic"], "model.h5": [f"{parameters}", f"{costs:,} multiply"]}
+        for name, texts in expected.items():
+            process = run([DMOE, "info", self.output / name])
+            self.assertEqual((process.returncode, process.stderr), (0, ""))
+            for text in texts:
+                self.assertIn(text, process.stdout)
+            self.assertIn(process.stdout, run([DMOE, "info", self.output], ranks=2).stdout)
+        self.assert_refused(["info", self.folder / "nothing"], f"{self.folder / 'nothing'}: there is no such file or folder")
+        self.assert_refused(["info", self.folder], f"{self.folder}: holds neither run.h5 nor model.h5")
+
+
+if __name__ == "__main__":
+    main()
