@@ -1,0 +1,86 @@
+#include "distribution/exchange.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <gtest/gtest.h>
+
+#include "support/random_matrix.hpp"
+#include "support/world.hpp"
+
+namespace dmoe::distribution {
+namespace {
+
+using test::random_matrix;
+using test::world;
+
+constexpr Index capacity = 6;
+constexpr std::array<Index, 3> batches{6, 1, 4};  // the largest, then smaller ones in the same buffers
+constexpr std::array<Index, 5> expert_counts{1, 2, 5, 7, 16};  // of 1 and 2 some ranks own none
+
+bool same_bits(ConstMatrixView a, ConstMatrixView b) {
+  return a.count() == b.count() && std::memcmp(a.data, b.data, a.values().size_bytes()) == 0;
+}
+
+TEST(SharedMatrix, gives_the_coordinators_values_to_all) {
+  SharedMatrix shared(world(), capacity, 7);
+  for (const Index rows : batches) {
+    const Matrix expected = random_matrix(rows, 7, static_cast<std::uint64_t>(rows));
+    if (world().is_coordinator()) std::ranges::copy(expected.values(), shared.matrix(rows).data);
+    shared.share(rows);
+    EXPECT_TRUE(same_bits(shared.arrived(rows), expected.view()));
+    shared.finish();
+    EXPECT_TRUE(same_bits(shared.arrived(rows), expected.view()));
+  }
+}
+
+TEST(TreeReduction, has_the_bits_of_one_rank) {
+  constexpr Index width = 9;
+  for (const Index experts : expert_counts) {
+    const Topology topology(experts, world().size());
+    const ExpertRange own = topology.range(world().rank());
+    TreeReduction reduction(world(), topology, capacity, width, comm::Tag::partial_sums);
+    for (const Index rows : batches) {
+      const Matrix leaves = random_matrix(experts * rows, width, static_cast<std::uint64_t>(experts));
+      reduction.begin(rows);
+      for (std::size_t k = 0; k < reduction.blocks().size(); ++k) {
+        model::tree_sum(reduction.blocks()[k], experts,
+                        leaves.view().rows_from(own.first * rows, own.count * rows), own.first,
+                        reduction.block(static_cast<Index>(k)));
+      }
+      reduction.send();
+      Matrix sum(rows, width);
+      reduction.combine(sum.view());
+      if (!world().is_coordinator()) continue;
+      Matrix expected(rows, width);
+      model::tree_sum(model::whole_tree(experts), experts, leaves.view(), 0, expected.view());
+      EXPECT_TRUE(same_bits(sum.view(), expected.view())) << experts << " experts, " << rows << " rows";
+    }
+  }
+}
+
+TEST(GateGradient, gathers_the_columns_of_all_ranks) {
+  for (const Index experts : expert_counts) {
+    const Topology topology(experts, world().size());
+    const ExpertRange own = topology.range(world().rank());
+    GateGradient gradient(world(), topology, capacity);
+    for (const Index rows : batches) {
+      const Matrix expected = random_matrix(rows, experts, static_cast<std::uint64_t>(experts));
+      gradient.begin(rows);
+      for (Index b = 0; b < rows; ++b) {
+        for (Index i = 0; i < own.count; ++i) gradient.own()(b, i) = expected.view()(b, own.first + i);
+      }
+      gradient.send();
+      const ConstMatrixView all = gradient.collect();
+      if (world().is_coordinator()) {
+        EXPECT_TRUE(same_bits(all, expected.view())) << experts << " experts, " << rows << " rows";
+      } else {
+        EXPECT_EQ(all.count(), 0);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace dmoe::distribution

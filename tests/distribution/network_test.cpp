@@ -1,0 +1,267 @@
+#include "distribution/network.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "balance/balancer.hpp"
+#include "balance/margin.hpp"
+#include "core/error.hpp"
+#include "distribution/assignment.hpp"
+#include "distribution/reference_network.hpp"
+#include "distribution/sample_network.hpp"
+#include "support/random_matrix.hpp"
+#include "support/world.hpp"
+
+namespace dmoe::distribution {
+namespace {
+
+using test::random_matrix;
+using test::ReferenceNetwork;
+using test::round_robin_labels;
+using test::world;
+
+using Mask = std::vector<std::uint8_t>;
+
+struct Case {
+  std::string name;
+  model::NetworkSpec spec;
+  std::vector<Mask> masks;
+};
+
+const model::LayerSpec seven{7, 4, 3};
+const model::LayerSpec five{5, 3, 4};
+const model::LayerSpec three{3, 5, 2};
+const model::LayerSpec lone{1, 4, 3};
+
+const std::vector<Case> cases{
+    {"depth 1", {6, 3, {seven}}, {Mask(7, 0)}},
+    {"depth 2", {6, 3, {seven, five}}, {Mask(7, 0), Mask(5, 0)}},
+    {"depth 3", {6, 3, {seven, five, three}}, {Mask(7, 0), Mask(5, 0), Mask(3, 0)}},
+    {"some masked",
+     {6, 3, {seven, five, three}},
+     {Mask{1, 0, 0, 1, 0, 0, 1}, Mask{0, 1, 1, 0, 0}, Mask{0, 0, 1}}},
+    {"all but one masked",
+     {6, 3, {seven, five, three}},
+     {Mask{1, 1, 1, 1, 0, 1, 1}, Mask{0, 1, 1, 1, 1}, Mask{1, 1, 0}}},
+    {"a layer of one expert", {6, 3, {five, lone, seven}}, {Mask(5, 0), Mask{0}, Mask{0, 1, 0, 0, 0, 0, 0}}},
+};
+
+Masks views(const std::vector<Mask>& masks) {
+  return {masks.begin(), masks.end()};
+}
+
+constexpr Index batch = 5;
+constexpr Index capacity = 8;
+
+/// One case on the ranks, and its reference, on inputs that keep every max(0, .) away from its kink.
+struct Sample {
+  explicit Sample(const Case& of)
+      : masks(views(of.masks)),
+        labels(round_robin_labels(batch, of.spec.classes)),
+        sharded(of.spec, world(), 0, capacity),
+        whole(of.spec, alone, 0, capacity),
+        reference(of.spec, whole) {
+    std::uint64_t seed = 0;
+    do {
+      ++seed;
+      test::set_random_weights(whole, seed, 0.7F);
+      x = random_matrix(batch, of.spec.inputs, seed);
+      reference = ReferenceNetwork(of.spec, whole);
+      reference_loss = reference.loss(x.view(), labels, masks);
+    } while (reference.nearest_kink() < 3e-4);
+    test::set_random_weights(sharded, seed, 0.7F);
+  }
+  Masks masks;
+  std::vector<std::int32_t> labels;
+  comm::Communicator alone = comm::Communicator::local();
+  Network sharded;
+  Network whole;
+  ReferenceNetwork reference;
+  double reference_loss = 0;
+  Matrix x;
+};
+
+TEST(Network, has_the_loss_and_gates_of_the_reference) {
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.name);
+    Sample sample(each);
+    sample.sharded.forward(sample.x.view(), sample.masks);
+    const numerics::Loss loss = sample.sharded.loss(sample.labels);
+    EXPECT_NEAR(loss.sum / batch, world().is_coordinator() ? sample.reference_loss : 0.0, 1e-6);
+    for (Index l = 0; l < each.spec.layer_count(); ++l) {
+      const auto gates = sample.sharded.gates(l).values();
+      const std::vector<double>& expected = sample.reference.gates(l);
+      ASSERT_EQ(gates.size(), expected.size());
+      for (std::size_t i = 0; i < gates.size(); ++i) EXPECT_NEAR(gates[i], expected[i], 1e-6);
+    }
+  }
+}
+
+/// Tolerance: 2e-5 of the largest gradient of the tensor on this rank; float against double in three layers.
+TEST(Network, has_the_gradients_of_the_reference) {
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.name);
+    Sample sample(each);
+    sample.sharded.forward(sample.x.view(), sample.masks);
+    const numerics::Loss loss = sample.sharded.backward(sample.x.view(), sample.labels);
+    EXPECT_NEAR(loss.sum / batch, world().is_coordinator() ? sample.reference_loss : 0.0, 1e-6);
+    Index compared = 0;
+    sample.sharded.for_each_parameter([&](const model::Parameter& parameter) {
+      SCOPED_TRACE(parameter.name);
+      const auto first = size(parameter.first * test::block_size(parameter));
+      const std::vector<double> expected = sample.reference.gradient(
+          parameter.name, first, parameter.gradient.size(), sample.x.view(), sample.labels, sample.masks);
+      double largest = 0;
+      for (const double value : expected) largest = std::max(largest, std::abs(value));
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_NEAR(parameter.gradient[i], expected[i], 2e-5 * largest) << i;
+        ++compared;
+      }
+    });
+    std::array<std::int64_t, 1> everywhere{compared};
+    world().all_reduce(everywhere);
+    EXPECT_EQ(everywhere[0], each.spec.parameter_count());
+  }
+}
+
+TEST(Network, gives_masked_experts_no_gradient_at_all) {
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.name);
+    Sample sample(each);
+    sample.sharded.forward(sample.x.view(), sample.masks);
+    sample.sharded.backward(sample.x.view(), sample.labels);
+    sample.sharded.for_each_parameter([&](const model::Parameter& parameter) {
+      const bool is_by_expert = parameter.dimensions.front() == "expert";
+      if (!is_by_expert) return;
+      const Mask& mask = each.masks[size(parameter.name.at(std::string("layers/").size()) - '1')];
+      const auto block = size(test::block_size(parameter));
+      for (Index i = 0; i < parameter.count; ++i) {
+        if (mask[size(parameter.first + i)] == 0) continue;
+        const auto gradient = parameter.gradient.subspan(size(i) * block, block);
+        EXPECT_TRUE(std::ranges::all_of(gradient, [](float value) { return value == 0.0F; }))
+            << parameter.name << " of expert " << parameter.first + i;
+      }
+    });
+  }
+}
+
+TEST(Network, starts_with_the_weights_of_one_rank) {
+  const comm::Communicator alone = comm::Communicator::local();
+  const model::NetworkSpec spec{6, 3, {seven, five, three}};
+  Network sharded(spec, world(), 42, capacity);
+  Network whole(spec, alone, 42, capacity);
+  std::vector<model::Parameter> expected;
+  whole.for_each_parameter([&](const model::Parameter& parameter) { expected.push_back(parameter); });
+  std::size_t tensor = 0;
+  sharded.for_each_parameter([&](const model::Parameter& parameter) {
+    const model::Parameter& of_whole = expected.at(tensor++);
+    EXPECT_EQ(parameter.name, of_whole.name);
+    EXPECT_EQ(parameter.shape, of_whole.shape);
+    EXPECT_EQ(parameter.dimensions, of_whole.dimensions);
+    if (parameter.count == 0) return;
+    const auto own =
+        of_whole.values.subspan(size(parameter.first * test::block_size(parameter)), parameter.values.size());
+    EXPECT_TRUE(std::ranges::equal(parameter.values, own)) << parameter.name;
+  });
+  EXPECT_EQ(tensor, expected.size());
+}
+
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+/// A network with its balancing, as the trainer runs it.
+struct BalancedRun {
+  BalancedRun(const model::NetworkSpec& spec, const comm::Communicator& ranks)
+      : network(spec, ranks, 3, 20), reduction(network) {
+    for (const model::LayerSpec& layer : spec.layers)
+      balancers.emplace_back(layer.experts).begin_phase(margin);
+  }
+  numerics::Loss step(ConstMatrixView x, std::span<const std::int32_t> labels) {
+    Masks masks;
+    for (const balance::Balancer& balancer : balancers) masks.push_back(balancer.masked());
+    network.forward(x, masks);
+    reduction.start(AssignmentReduction::Stop::no);
+    const numerics::Loss loss = network.backward(x, labels);
+    test::descend(network, 0.5F);
+    reduction.finish();
+    for (std::size_t l = 0; l < balancers.size(); ++l)
+      balancers[l].add(reduction.assigned(static_cast<Index>(l)));
+    return loss;
+  }
+  balance::Margin margin{0.5};
+  Network network;
+  AssignmentReduction reduction;
+  std::vector<balance::Balancer> balancers;
+};
+
+/// The ranks' run and that of one rank, after every step.
+void expect_same_bits(BalancedRun& sharded, BalancedRun& whole) {
+  for (Index l = 0; l < whole.network.spec().layer_count(); ++l) {
+    EXPECT_TRUE(same_bits(sharded.network.gates(l).values(), whole.network.gates(l).values()))
+        << "layer " << l;
+    EXPECT_TRUE(std::ranges::equal(sharded.balancers[size(l)].totals(), whole.balancers[size(l)].totals()));
+    EXPECT_TRUE(std::ranges::equal(sharded.balancers[size(l)].masked(), whole.balancers[size(l)].masked()));
+  }
+  std::vector<model::Parameter> expected;
+  whole.network.for_each_parameter([&](const model::Parameter& parameter) { expected.push_back(parameter); });
+  std::size_t tensor = 0;
+  sharded.network.for_each_parameter([&](const model::Parameter& parameter) {
+    const model::Parameter& of_whole = expected.at(tensor++);
+    if (parameter.count == 0) return;
+    const auto first = size(parameter.first * test::block_size(parameter));
+    const std::size_t count = parameter.values.size();
+    EXPECT_TRUE(same_bits(parameter.gradient, of_whole.gradient.subspan(first, count))) << parameter.name;
+    EXPECT_TRUE(same_bits(parameter.values, of_whole.values.subspan(first, count))) << parameter.name;
+  });
+}
+
+TEST(Network, trains_with_the_bits_of_one_rank) {
+  const comm::Communicator alone = comm::Communicator::local();
+  const model::NetworkSpec spec{30, 4, {{7, 13, 5}, {5, 9, 3}, {3, 11, 6}}};
+  BalancedRun sharded(spec, world());
+  BalancedRun whole(spec, alone);
+  const Matrix inputs = random_matrix(20, 30, 1);
+  const std::vector<std::int32_t> labels = round_robin_labels(20, 4);
+  for (const Index rows : {20, 20, 7, 20, 1, 20, 20, 20}) {
+    const std::span<const std::int32_t> some = std::span(labels).first(size(rows));
+    const numerics::Loss loss = sharded.step(inputs.first_rows(rows), some);
+    const numerics::Loss expected = whole.step(inputs.first_rows(rows), some);
+    if (world().is_coordinator()) {
+      EXPECT_EQ(loss.sum, expected.sum);
+      EXPECT_EQ(loss.errors, expected.errors);
+    } else {
+      EXPECT_EQ(loss.sum, 0.0);
+    }
+    expect_same_bits(sharded, whole);
+  }
+  Index masked_steps = 0;
+  for (const balance::Balancer& balancer : sharded.balancers) {
+    for (const Index steps : balancer.masked_steps()) masked_steps += steps;
+  }
+  EXPECT_GT(masked_steps, 0);  // the comparison saw masked experts too
+}
+
+TEST(Network, refuses_more_ranks_than_experts) {
+  if (world().size() == 1) {
+    const model::NetworkSpec one{6, 3, {lone}};
+    EXPECT_NO_THROW(Network(one, world(), 0, capacity));
+    return;
+  }
+  const model::NetworkSpec spec{6, 3, {lone, {world().size() - 1, 4, 3}}};
+  try {
+    const Network network(spec, world(), 0, capacity);
+    FAIL() << "nothing was thrown";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr(fmt::format("at most {} ranks", world().size() - 1)));
+  }
+}
+
+}  // namespace
+}  // namespace dmoe::distribution

@@ -1,0 +1,134 @@
+// A Deep Mixture of Experts as the paper writes it, in double and plain loops: what the fast one is held
+// against.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/matrix.hpp"
+#include "distribution/network.hpp"
+#include "model/network_spec.hpp"
+
+namespace dmoe::test {
+
+class ReferenceNetwork {
+ public:
+  using Vector = std::vector<double>;
+
+  /// The weights of a network that one rank holds whole.
+  ReferenceNetwork(const model::NetworkSpec& spec, distribution::Network& whole) : spec_(spec) {
+    whole.for_each_parameter([&](const model::Parameter& parameter) {
+      tensors_[parameter.name] = Vector(parameter.values.begin(), parameter.values.end());
+    });
+  }
+
+  /// Of a parameter by its name; may be changed.
+  Vector& tensor(const std::string& name) { return tensors_.at(name); }
+
+  /// Mean cross-entropy of a batch x (B, D) with labels (B); masks one per layer.
+  double loss(ConstMatrixView x, std::span<const std::int32_t> labels, const distribution::Masks& masks) {
+    nearest_kink_ = std::numeric_limits<double>::infinity();
+    gates_.assign(masks.size(), {});
+    double sum = 0;
+    for (Index b = 0; b < x.rows; ++b) {
+      Vector z(x.row(b).begin(), x.row(b).end());
+      for (std::size_t l = 0; l < masks.size(); ++l) z = mixture(l, z, masks[l]);
+      const Vector logits = affine("head/weight", "head/bias", 0, z);
+      sum += std::log(sum_of_exponentials(logits)) - logits[static_cast<std::size_t>(labels[size(b)])];
+    }
+    return sum / static_cast<double>(x.rows);
+  }
+  /// (B, N) of layer = 0 .. L-1 in the last call of loss, row by row.
+  const Vector& gates(Index layer) const { return gates_[size(layer)]; }
+  /// The smallest |input| of any max(0, .) in the last call of loss.
+  double nearest_kink() const { return nearest_kink_; }
+
+  /// dLoss/dvalue of `count` values of a tensor from `first` on, by central differences; needs kinks much
+  /// farther away than the step.
+  Vector gradient(const std::string& name, std::size_t first, std::size_t count, ConstMatrixView x,
+                  std::span<const std::int32_t> labels, const distribution::Masks& masks) {
+    constexpr double step = 1e-5;
+    Vector found;
+    for (double& value : std::span(tensor(name)).subspan(first, count)) {
+      const double here = value;
+      value = here + step;
+      const double above = loss(x, labels, masks);
+      value = here - step;
+      const double below = loss(x, labels, masks);
+      value = here;
+      found.push_back((above - below) / (2 * step));
+    }
+    return found;
+  }
+
+ private:
+  static double sum_of_exponentials(const Vector& values) {
+    double sum = 0;
+    for (const double value : values) sum += std::exp(value);
+    return sum;
+  }
+
+  /// Block `block` of a weight tensor (blocks, H, D) and of its bias (blocks, H): W x + b.
+  Vector affine(const std::string& weight_name, const std::string& bias_name, std::size_t block,
+                const Vector& x, std::size_t blocks = 1) const {
+    const Vector& weight = tensors_.at(weight_name);
+    const Vector& bias = tensors_.at(bias_name);
+    const std::size_t hidden = bias.size() / blocks;
+    Vector y;
+    y.reserve(hidden);
+    for (std::size_t h = block * hidden; h < (block + 1) * hidden; ++h) {
+      double sum = bias[h];
+      for (std::size_t d = 0; d < x.size(); ++d) sum += weight[h * x.size() + d] * x[d];
+      y.push_back(sum);
+    }
+    return y;
+  }
+
+  Vector rectified(Vector y) {
+    for (double& value : y) {
+      nearest_kink_ = std::min(nearest_kink_, std::abs(value));
+      value = std::max(value, 0.0);
+    }
+    return y;
+  }
+
+  /// z = sum_i g_i f_i(x): the softmax of all gate logits, masked ones set to 0, the rest divided by their
+  /// sum.
+  Vector mixture(std::size_t l, const Vector& x, std::span<const std::uint8_t> masked) {
+    const std::string layer = fmt::format("layers/{}", l + 1);
+    const Vector hidden = rectified(affine(layer + "/gate/hidden_weight", layer + "/gate/hidden_bias", 0, x));
+    const Vector logits = affine(layer + "/gate/output_weight", layer + "/gate/output_bias", 0, hidden);
+    const double sum = sum_of_exponentials(logits);
+    Vector gate;
+    double kept = 0;
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      gate.push_back(masked[i] != 0 ? 0.0 : std::exp(logits[i]) / sum);
+      kept += gate[i];
+    }
+    const std::string weight = layer + "/experts/weight";
+    const std::string bias = layer + "/experts/bias";
+    Vector z(size(spec_.layers[l].hidden));
+    for (std::size_t i = 0; i < gate.size(); ++i) {
+      gate[i] /= kept;
+      gates_[l].push_back(gate[i]);
+      const Vector f = rectified(affine(weight, bias, i, x, gate.size()));
+      for (std::size_t h = 0; h < z.size(); ++h) z[h] += gate[i] * f[h];
+    }
+    return z;
+  }
+
+  model::NetworkSpec spec_;
+  std::map<std::string, Vector> tensors_;
+  std::vector<Vector> gates_;
+  double nearest_kink_ = 0;
+};
+
+}  // namespace dmoe::test

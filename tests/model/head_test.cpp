@@ -1,0 +1,53 @@
+#include "model/head.hpp"
+
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/random_matrix.hpp"
+
+namespace dmoe::model {
+namespace {
+
+using test::random_matrix;
+
+TEST(Head, has_the_gradient_of_the_mean_cross_entropy) {
+  constexpr Index batch = 4;
+  constexpr std::array<std::int32_t, batch> labels{2, 0, 1, 2};
+  Head head(5, 3, 2, Presence::here, 0, batch + 3);
+  Matrix z = random_matrix(batch, 5, 1);
+  Matrix d_z(batch, 5);
+  head.forward(z.view());
+  const numerics::Loss loss = head.backward(z.view(), labels, d_z.view());
+  EXPECT_EQ(head.loss(labels).sum, loss.sum);
+  const auto mean_loss = [&] {
+    head.forward(z.view());
+    return head.loss(labels).sum / batch;
+  };
+  constexpr float step = 0x1p-7F;  // float arithmetic: a coarse step, and a coarse comparison
+  for (std::size_t i = 0; i < z.values().size(); ++i) {
+    const float here = z.values()[i];
+    z.values()[i] = here + step;
+    const double above = mean_loss();
+    z.values()[i] = here - step;
+    const double below = mean_loss();
+    z.values()[i] = here;
+    EXPECT_NEAR(d_z.values()[i], (above - below) / (2 * static_cast<double>(step)), 1e-4);
+  }
+}
+
+TEST(Head, lists_its_parameters_where_it_is_elsewhere) {
+  Head head(5, 3, 2, Presence::elsewhere, 0, 4);
+  std::vector<std::vector<Index>> shapes;
+  head.for_each_parameter("head", [&](const Parameter& parameter) {
+    shapes.push_back(parameter.shape);
+    EXPECT_EQ(parameter.count, 0);
+    EXPECT_TRUE(parameter.gradient.empty());
+  });
+  EXPECT_EQ(shapes, (std::vector<std::vector<Index>>{{3, 5}, {3}}));
+}
+
+}  // namespace
+}  // namespace dmoe::model

@@ -1,0 +1,182 @@
+#include "numerics/linear.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "core/error.hpp"
+#include "support/random_matrix.hpp"
+
+namespace dmoe::numerics {
+namespace {
+
+using test::random_matrix;
+
+struct Shape {
+  Index batch, inputs, hidden;
+};
+constexpr std::array<Shape, 10> shapes{{{1, 1, 1},
+                                        {1, 7, 5},
+                                        {3, 1, 2},
+                                        {2, 5, 1},
+                                        {5, 17, 33},
+                                        {16, 16, 16},
+                                        {31, 63, 9},
+                                        {100, 100, 10},
+                                        {44, 1296, 100},
+                                        {100, 129, 50}}};
+
+/// A sum of products in double, and how far a float sum in any order may lie from it.
+struct Sum {
+  double value = 0;
+  double magnitude = 0;
+  Index terms = 0;
+  void add(double a, double b) {
+    value += a * b;
+    magnitude += std::abs(a * b);
+    ++terms;
+  }
+  double tolerance() const {
+    return static_cast<double>(terms + 1) * double{std::numeric_limits<float>::epsilon()} * magnitude;
+  }
+};
+
+TEST(Linear, is_x_times_w_transposed_plus_b) {
+  for (const auto& [batch, inputs, hidden] : shapes) {
+    const Matrix x = random_matrix(batch, inputs, 1);
+    const Matrix weight = random_matrix(hidden, inputs, 2);
+    const Matrix bias = random_matrix(1, hidden, 3);
+    Matrix y(batch, hidden);
+    Matrix rectified(batch, hidden);
+    linear(x.view(), weight.view(), bias.values(), Activation::identity, y.view());
+    linear(x.view(), weight.view(), bias.values(), Activation::relu, rectified.view());
+    for (Index b = 0; b < batch; ++b) {
+      for (Index h = 0; h < hidden; ++h) {
+        Sum sum;
+        sum.add(bias.values()[size(h)], 1.0);
+        for (Index d = 0; d < inputs; ++d) sum.add(x.view()(b, d), weight.view()(h, d));
+        ASSERT_NEAR(y.view()(b, h), sum.value, sum.tolerance()) << batch << " " << inputs << " " << hidden;
+        ASSERT_EQ(rectified.view()(b, h), std::max(0.0F, y.view()(b, h)));
+      }
+    }
+  }
+}
+
+TEST(LinearInputGradient, is_d_y_times_w) {
+  for (const auto& [batch, inputs, hidden] : shapes) {
+    const Matrix d_y = random_matrix(batch, hidden, 1);
+    const Matrix weight = random_matrix(hidden, inputs, 2);
+    Matrix d_x = random_matrix(batch, inputs, 3);  // assigned, whatever it held
+    linear_input_gradient(d_y.view(), weight.view(), d_x.view());
+    for (Index b = 0; b < batch; ++b) {
+      for (Index d = 0; d < inputs; ++d) {
+        Sum sum;
+        for (Index h = 0; h < hidden; ++h) sum.add(d_y.view()(b, h), weight.view()(h, d));
+        ASSERT_NEAR(d_x.view()(b, d), sum.value, sum.tolerance()) << batch << " " << inputs << " " << hidden;
+      }
+    }
+  }
+}
+
+TEST(LinearWeightGradient, is_d_y_transposed_times_x) {
+  for (const auto& [batch, inputs, hidden] : shapes) {
+    const Matrix d_y = random_matrix(batch, hidden, 1);
+    const Matrix x = random_matrix(batch, inputs, 2);
+    Matrix d_weight = random_matrix(hidden, inputs, 3);  // assigned, whatever it held
+    linear_weight_gradient(d_y.view(), x.view(), d_weight.view());
+    for (Index h = 0; h < hidden; ++h) {
+      for (Index d = 0; d < inputs; ++d) {
+        Sum sum;
+        for (Index b = 0; b < batch; ++b) sum.add(d_y.view()(b, h), x.view()(b, d));
+        ASSERT_NEAR(d_weight.view()(h, d), sum.value, sum.tolerance())
+            << batch << " " << inputs << " " << hidden;
+      }
+    }
+  }
+}
+
+TEST(Linear, leaves_nothing_to_do_without_rows_or_outputs) {
+  const Matrix x(0, 3);
+  const Matrix weight = random_matrix(4, 3, 1);
+  const Matrix bias(1, 4);
+  Matrix y(0, 4);
+  EXPECT_NO_THROW(linear(x.view(), weight.view(), bias.values(), Activation::relu, y.view()));
+  EXPECT_NO_THROW(linear_input_gradient(y.view(), weight.view(), Matrix(0, 3).view()));
+  const Matrix some = random_matrix(2, 3, 2);
+  Matrix none(2, 0);
+  EXPECT_NO_THROW(linear(some.view(), Matrix(0, 3).view(), {}, Activation::relu, none.view()));
+  EXPECT_NO_THROW(linear_weight_gradient(none.view(), some.view(), Matrix(0, 3).view()));
+}
+
+/// A copy of a matrix that starts `offset` floats behind a 64-byte boundary, with a neighbour on either side.
+class Displaced {
+ public:
+  Displaced(ConstMatrixView from, Index offset)
+      : storage_(random_matrix(1, offset + from.count() + 16, 99)),
+        view_{storage_.view().data + offset, from.rows, from.columns} {
+    std::ranges::copy(from.values(), view_.data);
+  }
+  MatrixView view() const { return view_; }
+
+ private:
+  Matrix storage_;
+  MatrixView view_;
+};
+
+bool same_bits(ConstMatrixView a, ConstMatrixView b) {
+  return a.count() == b.count() && std::memcmp(a.data, b.data, a.values().size_bytes()) == 0;
+}
+
+TEST(Linear, has_bits_that_do_not_depend_on_where_its_operands_lie) {
+  for (const auto& [batch, inputs, hidden] : shapes) {
+    const Matrix x = random_matrix(batch, inputs, 1);
+    const Matrix weight = random_matrix(hidden, inputs, 2);
+    const Matrix bias = random_matrix(1, hidden, 3);
+    const Matrix d_y = random_matrix(batch, hidden, 4);
+    Matrix y(batch, hidden);
+    Matrix d_x(batch, inputs);
+    Matrix d_weight(hidden, inputs);
+    linear(x.view(), weight.view(), bias.values(), Activation::relu, y.view());
+    linear_input_gradient(d_y.view(), weight.view(), d_x.view());
+    linear_weight_gradient(d_y.view(), x.view(), d_weight.view());
+    for (const Index offset : {1, 2, 3, 4, 7, 8, 12, 15}) {
+      const Displaced x2(x.view(), offset);
+      const Displaced weight2(weight.view(), 16 - offset);
+      const Displaced bias2(bias.view(), offset / 2);
+      const Displaced d_y2(d_y.view(), offset);
+      const Displaced y2(d_y.view(), 15 - offset);
+      const Displaced d_x2(x.view(), offset + 1);
+      const Displaced d_weight2(weight.view(), offset);
+      linear(x2.view(), weight2.view(), bias2.view().values(), Activation::relu, y2.view());
+      linear_input_gradient(d_y2.view(), weight2.view(), d_x2.view());
+      linear_weight_gradient(d_y2.view(), x2.view(), d_weight2.view());
+      EXPECT_TRUE(same_bits(y.view(), y2.view())) << batch << " " << inputs << " " << hidden << " " << offset;
+      EXPECT_TRUE(same_bits(d_x.view(), d_x2.view()))
+          << batch << " " << inputs << " " << hidden << " " << offset;
+      EXPECT_TRUE(same_bits(d_weight.view(), d_weight2.view()))
+          << batch << " " << inputs << " " << hidden << " " << offset;
+    }
+  }
+}
+
+TEST(InstructionSet, has_a_name) {
+  EXPECT_FALSE(instruction_set().empty());
+  EXPECT_NO_THROW(use_instruction_set("best"));
+}
+
+TEST(InstructionSet, refuses_an_unknown_name) {
+  try {
+    use_instruction_set("altivec");
+    FAIL() << "altivec was taken";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("altivec"), testing::HasSubstr("avx2")));
+  }
+}
+
+}  // namespace
+}  // namespace dmoe::numerics

@@ -1,0 +1,108 @@
+"""The rules of src/README.md on who may include whom, as a function from a source tree to its violations."""
+
+import re
+from pathlib import Path
+
+# Each module with those right below it; what they use may be used too.
+MODULES = {
+    "core": [],
+    "numerics": ["core"],
+    "balance": ["core"],
+    "comm": ["core"],
+    "hdf5": ["core", "comm"],
+    "model": ["numerics", "balance"],
+    "data": ["core", "hdf5"],
+    "distribution": ["model", "comm"],
+    "training": ["distribution", "data"],
+    "analysis": ["training"],
+    "io": ["hdf5", "training", "analysis"],
+    "app": ["io"],
+}
+
+# Outside headers, each in the one module that wraps it.
+WRAPPED = {
+    "mpi.h": "comm",
+    "boost/": "comm",
+    "hdf5": "hdf5",
+    "H5": "hdf5",
+    "dnnl": "numerics",
+    "oneapi/": "numerics",
+    "omp.h": "numerics",
+    "Random123/": "core",
+    "zlib.h": "data",
+    "toml": "app",
+    "CLI": "app",
+    "spdlog/": "app",
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def usable(module):
+    """The modules that `module` may include, itself among them."""
+    below = {module}
+    for used in MODULES[module]:
+        below |= usable(used)
+    return below
+
+
+def include_violations(path, text, root):
+    module = path.parts[0]
+    for bracket, target in INCLUDE.findall(text):
+        if bracket == "<":
+            for prefix, owner in WRAPPED.items():
+                if target.startswith(prefix) and module != owner:
+                    yield f"src/{path}: <{target}> belongs behind src/{owner}"
+            if (root / "src" / target).exists():
+                yield f'src/{path}: our own <{target}> is spelled "{target}"'
+        elif not (root / "src" / target).exists():
+            yield f'src/{path}: "{target}" is no file of src'
+        elif target.split("/")[0] not in usable(module):
+            yield f'src/{path}: "{target}" is not below module {module}'
+
+
+def cmake_violations(root):
+    """USES of the build must stay inside the table too."""
+    for path in sorted((root / "src").glob("*/CMakeLists.txt")):
+        call = re.search(r"dmoe_add_module\((\w+)([^)]*)\)", path.read_text())
+        used = re.search(r"USES((?:\s+(?!LINKS)\w+)*)", call.group(2)) if call else None
+        for name in used.group(1).split() if used else []:
+            if name not in usable(path.parent.name) - {path.parent.name}:
+                yield f"src/{path.parent.name}/CMakeLists.txt: USES {name} is not below the module"
+
+
+def forgotten_tests(root):
+    for path in sorted((root / "tests").glob("*/*_test.*")):
+        lists = path.parent / "CMakeLists.txt"
+        words = lists.read_text() if lists.exists() else ""
+        if path.suffix == ".cpp" and re.search(rf"\b{path.stem.removesuffix('_test')}\b", words):
+            continue
+        if path.name not in words:
+            yield f"{path.relative_to(root)}: not listed in the CMakeLists.txt beside it"
+
+
+def violations(root):
+    """One line for every broken rule of the repository at `root`."""
+    root = Path(root)
+    found = [*cmake_violations(root), *forgotten_tests(root)]
+    world = []
+    seen = {}
+    for file in sorted((root / "src").rglob("*.[ch]pp")):
+        path = file.relative_to(root / "src")
+        raw = file.read_text()
+        text = COMMENT.sub("", raw)
+        if len(path.parts) != 2 or path.parts[0] not in MODULES:
+            found.append(f"src/{path}: not src/<module>/<file> of a known module")
+            continue
+        found += include_violations(path, text, root)
+        if path.suffix == ".hpp" and not re.search(r"^#pragma once$", raw, re.MULTILINE):
+            found.append(f"src/{path}: no #pragma once")
+        if re.search(r"\bMPI_COMM_WORLD\b", text):
+            world.append(str(path))
+        twin = seen.setdefault(str(path).lower(), path)
+        if twin != path:
+            found.append(f"src/{path}: differs from src/{twin} in case alone")
+    if len(world) > 1:
+        found.append("MPI_COMM_WORLD is named in more than one file: " + ", ".join(world))
+    return found
