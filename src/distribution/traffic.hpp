@@ -1,0 +1,44 @@
+// What one training step moves between E ranks: a closed form, and what a test finds counted.
+//
+// B rows; layer l = 1 .. L has N_l experts of H_l units on inputs of width D_l, of which n_l stand on the
+// coordinator; the other ranks' experts form K_l blocks of the summation tree (topology.hpp). In bytes:
+//
+//     coordinator sends      gates      4 (E-1) B sum_l N_l           one broadcast a layer
+//                            z          4 (E-1) B sum_{l<L} H_l       the next layer's input
+//                            dz         4 (E-1) B sum_l H_l
+//     coordinator receives   sums of z  4 B sum_l K_l H_l
+//                            dg         4 B sum_l (N_l - n_l)
+//                            sums of dx 4 B sum_{l>1} K_l D_l
+//     every rank reduces     totals     8 (sum_l N_l + 1)             one all-reduce of int64
+//
+// K_l is E - 1 where the ranges of the ranks are subtrees themselves, and at most 2 (E-1) log2 N_l.
+#pragma once
+
+#include <cstdint>
+
+#include "core/types.hpp"
+#include "model/network_spec.hpp"
+
+namespace dmoe::distribution {
+
+/// Bytes that the coordinator sends and receives in one training step, and those that every rank puts into
+/// the all-reduce. A broadcast counts once per receiver.
+struct StepTraffic {
+  std::int64_t gates = 0;
+  std::int64_t outputs = 0;           // z
+  std::int64_t output_gradients = 0;  // dz
+  std::int64_t output_sums = 0;       // sums of z
+  std::int64_t gate_gradients = 0;    // dg
+  std::int64_t input_sums = 0;        // sums of dx
+  std::int64_t totals = 0;            // of each rank
+
+  /// By the coordinator; each other rank receives an equal part of it.
+  std::int64_t sent() const { return gates + outputs + output_gradients; }
+  /// By the coordinator, from all others together.
+  std::int64_t received() const { return output_sums + gate_gradients + input_sums; }
+};
+
+/// The closed form above for a batch of `rows` on `ranks` ranks. Local.
+StepTraffic bytes_per_step(const model::NetworkSpec& spec, Index ranks, Index rows);
+
+}  // namespace dmoe::distribution
