@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <ranges>
 
 #include "core/random.hpp"
 #include "data/image_dataset.hpp"
@@ -133,7 +134,7 @@ class StepProducts {
   void steps(Index count) {
     for (Index i = 0; i < count; ++i) {
       for (Products& product : products_) product.forward();
-      for (auto product = products_.rbegin(); product != products_.rend(); ++product) product->backward();
+      for (Products& product : std::views::reverse(products_)) product.backward();
     }
   }
 
@@ -228,8 +229,9 @@ void bench_sum(const comm::Communicator& world, const BenchOptions& options) {
         "medians of {} repetitions of {} sums, taken in turn\n",
         width, world.size(), options.repetitions, options.steps);
   }
+  const Index ranks = world.size();
   for (const Index rows : options.batch_sizes) {
-    for (const Index experts : {Index{world.size()}, Index{2 * world.size() + 1}, Index{8 * world.size()}}) {
+    for (const Index experts : {ranks, 2 * ranks + 1, 8 * ranks}) {
       const distribution::Topology topology(experts, world.size());
       distribution::TreeReduction tree(world, topology, rows, width, comm::Tag::partial_sums);
       Matrix sum(rows, width);

@@ -132,7 +132,7 @@ double Section::real(std::string_view key, Limits<double> limits, std::optional<
   return value;
 }
 
-std::string Section::text(std::string_view key, std::optional<std::string> initial) {
+std::string Section::text(std::string_view key, const std::optional<std::string>& initial) {
   const toml::node* node = find(key);
   std::string value = initial.value_or("");
   if (node != nullptr && node->is_string()) {

@@ -35,7 +35,7 @@ class Section {
 
   Index integer(std::string_view key, Limits<Index> limits, std::optional<Index> initial = {});
   double real(std::string_view key, Limits<double> limits, std::optional<double> initial = {});
-  std::string text(std::string_view key, std::optional<std::string> initial = {});
+  std::string text(std::string_view key, const std::optional<std::string>& initial = {});
   /// One of a few names of a kind ("layer kind"). The default, where there is one, is the first.
   std::string choice(std::string_view key, std::string_view kind, const std::vector<std::string>& names,
                      bool has_default);

@@ -133,7 +133,7 @@ std::vector<std::int32_t> read_idx_labels(const std::filesystem::path& file, Ind
 }
 
 std::filesystem::path find_idx(const std::filesystem::path& folder, const std::filesystem::path& name) {
-  const std::filesystem::path plain = folder / name;
+  std::filesystem::path plain = folder / name;
   std::filesystem::path zipped = plain;
   zipped += ".gz";
   if (std::filesystem::exists(plain)) return plain;

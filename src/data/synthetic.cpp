@@ -75,7 +75,7 @@ std::uint8_t ink(Point pixel, const Glyph& glyph) {
   for (std::size_t i = 1; i + 1 < glyph.size(); ++i) {
     nearest = std::min(nearest, distance(pixel, glyph[i], glyph[i + 1]));
   }
-  return static_cast<std::uint8_t>(255.0F * std::clamp(half_stroke - nearest, 0.0F, 1.0F) + 0.5F);
+  return static_cast<std::uint8_t>(std::lround(255.0F * std::clamp(half_stroke - nearest, 0.0F, 1.0F)));
 }
 
 ImageSet draw(const std::vector<Glyph>& glyphs, Index count, float noise, std::uint64_t seed,

@@ -25,7 +25,7 @@ std::string check_format(const hdf5::File& file, std::initializer_list<std::stri
     throw InputError("{}: an HDF5 file without dmoe's root attribute 'format'; expected {}", file.path(),
                      expected);
   }
-  const auto format = file.read_attribute<std::string>("/", "format");
+  auto format = file.read_attribute<std::string>("/", "format");
   if (std::find(allowed.begin(), allowed.end(), format) == allowed.end()) {
     throw InputError("{}: its format is {}, expected {}", file.path(), format, expected);
   }

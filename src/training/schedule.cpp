@@ -49,7 +49,8 @@ class Step : public Schedule {
   explicit Step(const Settings& settings)
       : start_(settings.real("start")), factor_(settings.real("factor")), every_(settings.integer("every")) {}
   double rate(Index epoch, Index /*epochs*/) const override {
-    return start_ * std::pow(factor_, static_cast<double>(epoch / every_));
+    const Index falls = epoch / every_;
+    return start_ * std::pow(factor_, static_cast<double>(falls));
   }
 
  private:
