@@ -1,6 +1,8 @@
 #include "app/console.hpp"
 
-#include <spdlog/logger.h>
+#include <spdlog/async.h>
+#include <spdlog/async_logger.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/ostream_sink.h>
 
 namespace dmoe::app {
@@ -8,6 +10,7 @@ namespace dmoe::app {
 namespace {
 
 constexpr const char* erase_line = "\r\x1b[K";
+constexpr std::size_t lines_kept = 1024;  // unwritten; of more, the oldest are dropped
 
 /// At most `width` bytes, no UTF-8 sequence cut in two.
 std::string shortened(const std::string& text, std::size_t width) {
@@ -20,32 +23,40 @@ std::string shortened(const std::string& text, std::size_t width) {
 }  // namespace
 
 Console::Console(std::ostream& stream, std::optional<int> width)
-    : stream_(stream),
-      width_(width),
-      logger_(std::make_shared<spdlog::logger>(
-          "dmoe", std::make_shared<spdlog::sinks::ostream_sink_st>(stream, true))) {
-  logger_->set_pattern(is_terminal() ? "%v" : "%Y-%m-%d %H:%M:%S %v");
+    : width_(width), writer_(std::make_shared<spdlog::details::thread_pool>(lines_kept, 1)) {
+  auto sink = std::make_shared<spdlog::sinks::ostream_sink_st>(stream, true);
+  sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
+      is_terminal() ? "%v" : "%Y-%m-%d %H:%M:%S %v", spdlog::pattern_time_type::local, ""));
+  logger_ = std::make_shared<spdlog::async_logger>("dmoe", std::move(sink), writer_,
+                                                   spdlog::async_overflow_policy::overrun_oldest);
 }
 
 Console::~Console() {
-  clear();
+  finish();
 }
 
 void Console::line(const std::string& text) {
   clear();
-  logger_->info(text);
+  logger_->info("{}\n", text);
 }
 
 void Console::live(const std::string& text) {
   if (!is_terminal()) return;
   // One column stays free: a full line would wrap.
-  stream_ << erase_line << shortened(text, static_cast<std::size_t>(*width_ - 1)) << std::flush;
+  logger_->info("{}{}", erase_line, shortened(text, static_cast<std::size_t>(*width_ - 1)));
   has_live_line_ = true;
 }
 
 void Console::clear() {
-  if (has_live_line_) stream_ << erase_line << std::flush;
+  if (has_live_line_) logger_->info(erase_line);
   has_live_line_ = false;
+}
+
+void Console::finish() {
+  if (!writer_) return;
+  clear();
+  logger_.reset();
+  writer_.reset();
 }
 
 }  // namespace dmoe::app

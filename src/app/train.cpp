@@ -82,7 +82,6 @@ class TrainingRun {
 
   Status run() {
     const training::Outcome outcome = trainer_->run();
-    console_.clear();
     return outcome == training::Outcome::finished ? finish() : stop();
   }
 
@@ -144,6 +143,7 @@ class TrainingRun {
     text += fmt::format("  {}  curves, assignment totals, timing\n", run_file(options_.output));
     text += fmt::format("  {}  weights\n", model_file(options_.output));
     text += fmt::format("next: dmoe evaluate {0}, dmoe analyze {0}, dmoe info {0}\n", options_.output);
+    console_.finish();
     std::cout << text << std::flush;
   }
 

@@ -1,9 +1,11 @@
 #include "app/progress.hpp"
 
 #include <algorithm>
+#include <future>
 #include <sstream>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace dmoe::app {
@@ -68,19 +70,21 @@ TEST_F(ProgressTest, on_a_terminal_redraws_one_line_five_times_a_second) {
   Console console(out_, 60);
   Progress progress = progress_on(console);
   progress.began(plan());
-  int drawn = 0;
   for (int step = 1; step <= 1000; ++step) {
     now_ += milliseconds(1);
-    out_.str("");
     progress.stepped(row(step));
     progress.logged(row(step));
-    if (out_.str().empty()) continue;
-    ++drawn;
-    EXPECT_EQ(out_.str().rfind("\r\x1b[K", 0), 0U);
-    EXPECT_EQ(out_.str().size(), 4U + 59U);
-    EXPECT_EQ(out_.str().find('\n'), std::string::npos);
+  }
+  console.finish();
+  std::string text = out_.str();
+  const std::string erase = "\r\x1b[K";
+  EXPECT_EQ(text.find('\n'), std::string::npos);
+  int drawn = 0;
+  for (; text.size() > erase.size(); text.erase(0, erase.size() + 59), ++drawn) {
+    EXPECT_EQ(text.rfind(erase, 0), 0U);
   }
   EXPECT_EQ(drawn, 5);
+  EXPECT_EQ(text, erase);
 }
 
 TEST_F(ProgressTest, in_a_log_writes_a_line_every_ten_seconds_and_every_evaluation) {
@@ -93,6 +97,7 @@ TEST_F(ProgressTest, in_a_log_writes_a_line_every_ten_seconds_and_every_evaluati
     progress.logged(row(step));
   }
   progress.evaluated({}, {});
+  console.finish();
   const std::string text = out_.str();
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 7);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\r'), 0);
@@ -105,18 +110,51 @@ TEST(Console, takes_the_changing_line_away_before_one_that_stays) {
   console.live("going on");
   console.line("stays");
   console.line("too");
+  console.finish();
   EXPECT_EQ(out.str(), "\r\x1b[Kgoing on\r\x1b[Kstays\ntoo\n");
 }
 
 TEST(Console, cuts_no_character_in_two) {
-  std::ostringstream out;
-  Console console(out, 6);
-  console.live(
-      "abc\xc3\xa9\xc3\xa9");  // 5 columns are free; the first e with accent fits, half of the next would
-  EXPECT_EQ(out.str(), "\r\x1b[Kabc\xc3\xa9");
-  out.str("");
-  console.live("abcd\xc3\xa9");
-  EXPECT_EQ(out.str(), "\r\x1b[Kabcd");
+  const auto shown = [](const std::string& text) {
+    std::ostringstream out;
+    {
+      Console console(out, 6);
+      console.live(text);
+    }
+    return out.str();
+  };
+  const std::string erase = "\r\x1b[K";
+  // 5 columns are free; the first e with accent fits, half of the next would
+  EXPECT_EQ(shown("abc\xc3\xa9\xc3\xa9"), erase + "abc\xc3\xa9" + erase);
+  EXPECT_EQ(shown("abcd\xc3\xa9"), erase + "abcd" + erase);
+}
+
+/// Takes nothing until it is let.
+class StandingStill : public std::stringbuf {
+ public:
+  void let() { let_.set_value(); }
+
+ protected:
+  std::streamsize xsputn(const char* text, std::streamsize count) override {
+    wait_.wait();
+    return std::stringbuf::xsputn(text, count);
+  }
+
+ private:
+  std::promise<void> let_;
+  std::shared_future<void> wait_ = let_.get_future().share();
+};
+
+TEST(Console, does_not_wait_for_a_reader_that_stands_still) {
+  StandingStill reader;
+  std::ostream out(&reader);
+  Console console(out, std::nullopt);
+  for (int i = 0; i < 3000; ++i) console.line(fmt::format("line {}", i));  // returns: nothing has been taken yet
+  reader.let();
+  console.finish();
+  const std::string text = reader.str();
+  EXPECT_NE(text.find(" line 2999\n"), std::string::npos);
+  EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 3000);
 }
 
 }  // namespace
