@@ -25,8 +25,13 @@ struct ProductShape {
   auto operator<=>(const ProductShape&) const = default;
 };
 
+int threads = 1;
+
 dnnl::engine& engine() {
-  static dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  static dnnl::engine cpu = [] {
+    omp_set_num_threads(threads);  // OpenMP would take every core
+    return dnnl::engine(dnnl::engine::kind::cpu, 0);
+  }();
   return cpu;
 }
 
@@ -120,6 +125,7 @@ void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d
 }
 
 void use_threads(int count) {
+  threads = count;
   omp_set_num_threads(count);
 }
 

@@ -52,7 +52,7 @@ class Files(unittest.TestCase):
         cls.folders = {ranks: Path(cls.temporary.name) / str(ranks) for ranks in (None, 1, 2, 3, 4)}
         for ranks, folder in cls.folders.items():
             folder.mkdir()
-            process = dmoe_testing.run([WRITE_SAMPLE_RUN, folder], ranks, env=os.environ | {"OMP_NUM_THREADS": "1"})
+            process = dmoe_testing.run([WRITE_SAMPLE_RUN, folder], ranks)
             if process.returncode != 0 or process.stderr:
                 raise RuntimeError(f"{ranks} ranks: exit status {process.returncode}: {process.stderr}")
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <vector>
 
@@ -176,6 +177,16 @@ TEST(InstructionSet, refuses_an_unknown_name) {
   } catch (const InputError& error) {
     EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("altivec"), testing::HasSubstr("avx2")));
   }
+}
+
+TEST(Threads, are_one_until_more_are_asked_for) {
+  const Matrix x = random_matrix(512, 512, 1);
+  const Matrix weight = random_matrix(512, 512, 2);
+  const std::vector<float> bias(512);
+  Matrix y(512, 512);
+  linear(x.view(), weight.view(), bias, Activation::identity, y.view());
+  const std::filesystem::directory_iterator threads("/proc/self/task");
+  EXPECT_EQ(std::distance(begin(threads), end(threads)), 1);
 }
 
 }  // namespace
