@@ -1,6 +1,5 @@
 """h5py and NumPy on the files of a small run: files_test.py WRITE_SAMPLE_RUN."""
 
-import os
 import shutil
 import sys
 import tempfile
