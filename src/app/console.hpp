@@ -1,6 +1,6 @@
 // What the coordinator says while it works: lines that stay, and on a terminal one line that keeps changing.
-// A thread of its own writes them, so that the work never waits for who reads: a terminal that stands still, or
-// mpirun, which stops reading a second before it ends its ranks.
+// A thread of its own writes them, so that the work never waits for who reads: a terminal that stands still,
+// or mpirun, which stops reading a second before it ends its ranks.
 #pragma once
 
 #include <memory>

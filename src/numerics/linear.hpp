@@ -23,7 +23,8 @@ void linear_input_gradient(ConstMatrixView d_y, ConstMatrixView weight, MatrixVi
 /// Local.
 void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight);
 
-/// Threads that a product may use from now on, on this rank; 1 until then. Part of what fixes the bits. Local.
+/// Threads that a product may use from now on, on this rank; 1 until then. Part of what fixes the bits.
+/// Local.
 void use_threads(int count);
 
 /// Restricts the instruction sets that the products may use: "best", "avx512", "avx2", "sse41". To be called

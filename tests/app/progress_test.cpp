@@ -149,7 +149,8 @@ TEST(Console, does_not_wait_for_a_reader_that_stands_still) {
   StandingStill reader;
   std::ostream out(&reader);
   Console console(out, std::nullopt);
-  for (int i = 0; i < 3000; ++i) console.line(fmt::format("line {}", i));  // returns: nothing has been taken yet
+  for (int i = 0; i < 3000; ++i)
+    console.line(fmt::format("line {}", i));  // returns: nothing has been taken yet
   reader.let();
   console.finish();
   const std::string text = reader.str();
