@@ -4,29 +4,20 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "analysis/specialisation.hpp"
+#include "app/agreement.hpp"
 #include "app/output_folder.hpp"
-#include "app/run_parts.hpp"
-#include "app/splits.hpp"
+#include "app/trained_model.hpp"
 #include "app/wording.hpp"
 #include "core/error.hpp"
 #include "io/analysis_file.hpp"
-#include "io/model_file.hpp"
 
 namespace dmoe::app {
 
 namespace {
-
-struct AnalyzeOptions {
-  std::string run;
-  data::Split split = data::Split::test;
-  std::vector<std::string> overrides;
-};
 
 void print(const analysis::Specialisation& result) {
   fmt::print(
@@ -43,22 +34,16 @@ void print(const analysis::Specialisation& result) {
   }
 }
 
-Status analyze(const Job& job, const AnalyzeOptions& options) {
+Status analyze(const Job& job, const TrainedModelOptions& options) {
   const comm::Communicator& world = job.world();
   agreed(world, [&] {
     if (world.is_coordinator() && !std::filesystem::exists(run_file(options.run))) {
       throw InputError("{}: holds no run.h5, where the analysis is kept", options.run);
     }
   });
-  const SavedModel model = find_model(world, options.run, options.overrides);
-  const std::unique_ptr<data::Dataset> dataset = load_data(world, model.config);
-  training::Pass pass;
-  agreed(world,
-         [&] { pass = pass_over(*dataset, options.split, model.config.training.evaluation.batch_size); });
-  const auto network = make_network(world, model.config, *dataset, pass.batch_size);
-  agreed(world, [&] { io::load_model(model.path, *network); });
+  const TrainedModel model = load_trained_model(world, options);
   const std::optional<analysis::Specialisation> result =
-      analysis::measure(*network, *dataset, pass, [] { return false; });
+      analysis::measure(*model.network, *model.dataset, model.pass, [] { return false; });
   agreed(world, [&] {
     if (world.is_coordinator()) io::write_analysis(run_file(options.run), *result);
   });
@@ -72,12 +57,8 @@ Status analyze(const Job& job, const AnalyzeOptions& options) {
 }  // namespace
 
 Action declare_analyze(CLI::App& parser) {
-  const auto options = std::make_shared<AnalyzeOptions>();
-  parser.add_option("run", options->run, "folder of a run that has ended")->required()->option_text("RUN");
-  add_split_option(parser, options->split);
-  parser.add_option("--set", options->overrides, "override a key of the run's config: data.path=/data/mnist")
-      ->allow_extra_args(false)
-      ->option_text("KEY=VALUE");
+  const auto options = std::make_shared<TrainedModelOptions>();
+  add_trained_model_options(parser, *options, "folder of a run that has ended");
   return [options](const Job& job) { return analyze(job, *options); };
 }
 

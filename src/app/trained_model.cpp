@@ -1,0 +1,54 @@
+#include "app/trained_model.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "app/agreement.hpp"
+#include "app/named_option.hpp"
+#include "app/run_parts.hpp"
+#include "core/error.hpp"
+#include "io/model_file.hpp"
+
+namespace dmoe::app {
+
+namespace {
+
+const Names<data::Split> splits{
+    {"test", data::Split::test}, {"train", data::Split::train}, {"validation", data::Split::validation}};
+
+training::Pass pass_over(const data::Dataset& dataset, data::Split split, Index batch_size) {
+  if (dataset.example_count(split) == 0) {
+    throw InputError(
+        "--split {0}: the data set has no {0} examples (data.validation holds some out of the training set)",
+        split_name(split));
+  }
+  return {split, {Purpose::evaluation_transform, 0}, batch_size};
+}
+
+}  // namespace
+
+void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, const std::string& run_help) {
+  parser.add_option("run", options.run, run_help)->required()->option_text("RUN");
+  add_named_option(parser, "--split", options.split, splits, "which examples (default: test)");
+  parser.add_option("--set", options.overrides, "override a key of the run's config: data.path=/data/mnist")
+      ->allow_extra_args(false)
+      ->option_text("KEY=VALUE");
+}
+
+TrainedModel load_trained_model(const comm::Communicator& world, const TrainedModelOptions& options) {
+  SavedModel saved = find_model(world, options.run, options.overrides);
+  std::unique_ptr<data::Dataset> dataset = load_data(world, saved.config);
+  training::Pass pass;
+  agreed(world,
+         [&] { pass = pass_over(*dataset, options.split, saved.config.training.evaluation.batch_size); });
+  auto network = make_network(world, saved.config, *dataset, pass.batch_size);
+  agreed(world, [&] { io::load_model(saved.path, *network); });
+  return {std::move(saved.path), std::move(dataset), pass, std::move(network)};
+}
+
+std::string split_name(data::Split split) {
+  const auto is_it = [split](const auto& named) { return named.second == split; };
+  return std::find_if(splits.begin(), splits.end(), is_it)->first;
+}
+
+}  // namespace dmoe::app

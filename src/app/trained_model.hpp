@@ -1,0 +1,39 @@
+// What commands on a trained model share: their options, and the model with the examples they ask it about.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "comm/communicator.hpp"
+#include "data/dataset.hpp"
+#include "distribution/network.hpp"
+#include "training/evaluation.hpp"
+
+namespace dmoe::app {
+
+struct TrainedModelOptions {
+  std::string run;
+  data::Split split = data::Split::test;
+  std::vector<std::string> overrides;
+};
+
+/// Declares RUN, --split and --set. The options must outlive the parser. Local.
+void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, const std::string& run_help);
+
+struct TrainedModel {
+  std::string path;  // of model.h5
+  std::unique_ptr<data::Dataset> dataset;
+  training::Pass pass;  // over the whole split; of the training set as in the first evaluation of its run
+  std::unique_ptr<distribution::Network> network;
+};
+
+/// Throws AgreedError, also where the data set has no such split. Collective.
+TrainedModel load_trained_model(const comm::Communicator& world, const TrainedModelOptions& options);
+
+/// "test". Local.
+std::string split_name(data::Split split);
+
+}  // namespace dmoe::app
