@@ -1,0 +1,40 @@
+"""A session of MPI from launch to its end: session_life_test.py PROGRAM."""
+
+import sys
+import unittest
+
+import dmoe_testing
+
+PROGRAM = sys.argv[1]
+del sys.argv[1:]
+
+
+def run(end, ranks):
+    return dmoe_testing.run([PROGRAM, end], ranks, timeout=60)
+
+
+class SessionLife(unittest.TestCase):
+    def test_ends_in_order(self):
+        for ranks in (1, 2, 3, 4):
+            process = run("finalize", ranks)
+            self.assertEqual(process.returncode, 0, process.stderr)
+            lines = process.stdout.splitlines()
+            self.assertEqual(lines.count("over true local true"), ranks, process.stdout)
+            for rank in range(ranks):
+                # "Open MPI v4.1.4": name and number, without the rest of what the library says of itself
+                self.assertRegex(process.stdout, rf"(?m)^rank {rank} of {ranks} with [\w ]+ v?\d+[.\d\w]*$")
+
+    def test_ends_in_order_without_launcher(self):
+        process = run("finalize", None)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertEqual(
+            process.stdout.splitlines(), ["rank 0 of 1 with none (one process)", "over true local true"]
+        )
+
+    def test_abort_ends_all_ranks_with_the_status(self):
+        for ranks in (None, 1, 3):
+            process = run("abort", ranks)
+            self.assertEqual(process.returncode, 3, process.stderr)
+
+
+dmoe_testing.main()

@@ -1,0 +1,162 @@
+#include "comm/session.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <new>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "core/error.hpp"
+#include "support/world.hpp"
+
+namespace dmoe::comm {
+namespace {
+
+using test::world;
+
+/// An environment variable for the life of the object; nullptr: it is not set.
+class Variable {
+ public:
+  Variable(const char* name, const char* value) : name_(name) {
+    if (const char* before = std::getenv(name); before != nullptr) before_ = before;
+    put(value);
+  }
+  ~Variable() { put(before_ ? before_->c_str() : nullptr); }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+
+ private:
+  void put(const char* value) const {
+    if (value == nullptr) {
+      unsetenv(name_);
+    } else {
+      setenv(name_, value, 1);
+    }
+  }
+  const char* name_;
+  std::optional<std::string> before_;
+};
+
+constexpr std::array launchers{"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
+
+/// As if no launcher had started this process.
+class UnlaunchedSession : public testing::Test {
+ private:
+  Variable open_mpi_{launchers[0], nullptr};
+  Variable pmix_{launchers[1], nullptr};
+  Variable pmi_{launchers[2], nullptr};
+  Variable slurm_{"SLURM_STEP_NUM_TASKS", nullptr};
+};
+
+TEST_F(UnlaunchedSession, is_told_by_the_variables_of_the_launchers) {
+  EXPECT_FALSE(is_launched());
+  for (const char* name : launchers) {
+    const Variable set(name, "0");
+    EXPECT_TRUE(is_launched()) << name;
+  }
+  const Variable slurm("SLURM_STEP_NUM_TASKS", "2");  // srun without a process manager
+  EXPECT_FALSE(is_launched());
+}
+
+TEST_F(UnlaunchedSession, has_a_local_world) {
+  Session session;
+  EXPECT_TRUE(session.world().is_local());
+  EXPECT_EQ(session.library(), "none (one process)");
+  session.finalize();
+  EXPECT_TRUE(session.world().is_local());
+}
+
+TEST_F(UnlaunchedSession, may_be_had_twice_and_ended_twice) {
+  Session first;
+  Session second;
+  first.finalize();
+  first.finalize();
+  EXPECT_EQ(second.world().all_reduce_max(7), 7);
+  second.finalize();
+}
+
+TEST_F(UnlaunchedSession, refuses_tasks_that_cannot_find_each_other) {
+  for (const char* alone : {"1", "0", ""}) {
+    const Variable tasks("SLURM_STEP_NUM_TASKS", alone);
+    EXPECT_NO_THROW(Session()) << alone;
+  }
+  const Variable tasks("SLURM_STEP_NUM_TASKS", "12");
+  try {
+    const Session session;
+    FAIL() << "did not throw";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("srun started 12 tasks"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("--mpi=pmix"));
+  }
+}
+
+TEST(Session, has_the_world_of_the_launcher) {
+  EXPECT_EQ(world().is_local(), !is_launched());
+}
+
+/// The kind and the message of what `together` throws on this rank; empty where it throws nothing.
+std::string outcome(const std::function<void()>& body) {
+  try {
+    together(world(), body);
+  } catch (const InputError& error) {
+    return fmt::format("input: {}", error.what());
+  } catch (const RunError& error) {
+    return fmt::format("run: {}", error.what());
+  }
+  return "";
+}
+
+TEST(Together, runs_the_body_once_on_every_rank) {
+  int runs = 0;
+  EXPECT_EQ(outcome([&] { ++runs; }), "");
+  EXPECT_EQ(runs, 1);
+}
+
+TEST(Together, throws_the_lowest_failing_ranks_error_on_all) {
+  const unsigned subsets = 1U << static_cast<unsigned>(world().size());
+  for (unsigned failing = 0; failing < subsets; ++failing) {
+    for (const int input_parity : {0, 1}) {
+      const auto fails = [&](int rank) { return (failing >> static_cast<unsigned>(rank) & 1U) != 0; };
+      const auto is_input = [&](int rank) { return rank % 2 == input_parity; };
+      const auto body = [&] {
+        if (!fails(world().rank())) return;
+        if (is_input(world().rank())) throw InputError("rank {} of {}", world().rank(), failing);
+        throw RunError("rank {} of {}", world().rank(), failing);
+      };
+      int lowest = 0;
+      while (lowest < world().size() && !fails(lowest)) ++lowest;
+      const std::string expected =
+          lowest == world().size()
+              ? ""
+              : fmt::format("{}: rank {} of {}", is_input(lowest) ? "input" : "run", lowest, failing);
+      EXPECT_EQ(outcome(body), expected);
+    }
+  }
+  EXPECT_EQ(world().all_reduce_max(world().rank()), world().size() - 1);  // and the ranks are still in step
+}
+
+TEST(Together, makes_any_other_exception_a_run_error) {
+  const bool is_last = world().rank() == world().size() - 1;
+  EXPECT_EQ(outcome([&] {
+              if (is_last) throw std::logic_error("logic");
+            }),
+            "run: logic");
+  EXPECT_EQ(outcome([&] {
+              if (is_last) throw std::bad_alloc();
+            }),
+            fmt::format("run: {}", std::bad_alloc().what()));
+}
+
+TEST(Together, keeps_messages_as_they_are) {
+  const std::string long_text(100'000, 'x');
+  for (const std::string& message : {std::string(), std::string("{} {0}\n{"), long_text}) {
+    EXPECT_EQ(outcome([&] { throw InputError(message); }), "input: " + message);
+    EXPECT_EQ(outcome([&] { throw RunError(message); }), "run: " + message);
+  }
+}
+
+}  // namespace
+}  // namespace dmoe::comm
