@@ -23,7 +23,8 @@ namespace dmoe::comm {
 /// What a point-to-point message carries.
 enum class Tag : int { partial_sums = 1, gate_gradient = 2, input_gradient = 3 };
 
-/// Payload that this rank handed to MPI since the start: a broadcast counts once per receiver at the root.
+/// Payload of this rank's float broadcasts, messages and all-reduces since the start; what only steers a run
+/// is not counted. A broadcast counts once per receiver at the root.
 struct Traffic {
   std::int64_t bytes_sent = 0;
   std::int64_t bytes_received = 0;

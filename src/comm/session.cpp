@@ -56,6 +56,8 @@ Failure failure_of(const std::function<void()>& body) {
     return {2, error.what()};
   } catch (const std::exception& error) {
     return {1, error.what()};
+  } catch (...) {
+    return {1, "an exception of unknown type"};
   }
   return {};
 }

