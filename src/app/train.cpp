@@ -44,15 +44,6 @@ std::optional<int> console_width(ProgressStyle style) {
   return style == ProgressStyle::line ? std::optional<int>(width.value_or(80)) : std::nullopt;
 }
 
-/// Seconds of every rank on the coordinator, empty elsewhere. Collective.
-training::RankSeconds rank_seconds(const comm::Communicator& world) {
-  const std::vector<double> all = world.gather(world.timing().seconds());
-  training::RankSeconds seconds(all.size() / activity_names.size());
-  for (std::size_t i = 0; i < all.size(); ++i)
-    seconds[i / activity_names.size()][i % activity_names.size()] = all[i];
-  return seconds;
-}
-
 /// The training of one run: what it writes and what it says.
 class TrainingRun {
  public:
@@ -125,7 +116,7 @@ class TrainingRun {
   }
 
   void close_run_file(io::RunStatus status) {
-    const training::RankSeconds seconds = rank_seconds(world_);
+    const training::RankSeconds seconds = trainer_->rank_seconds();
     agreed(world_, [&] {
       if (file_) file_->finish(status, seconds);
     });

@@ -12,6 +12,7 @@ namespace dmoe {
 enum class Activity { compute, communication, waiting, data, io };
 inline constexpr std::array<std::string_view, 5> activity_names{"compute", "communication", "waiting", "data",
                                                                 "io"};
+using ActivitySeconds = std::array<double, activity_names.size()>;  // in that order
 
 /// Seconds of one rank by activity. Invariant: exactly one activity is running at any time, so the seconds
 /// add up to the time since construction.
@@ -26,14 +27,14 @@ class Timing {
     since_ = now;
     return std::exchange(running_, next);
   }
-  /// Seconds up to now, in the order of activity_names. Local.
-  std::array<double, 5> seconds() {
+  /// Seconds up to now. Local.
+  ActivitySeconds seconds() {
     switch_to(running_);
     return seconds_;
   }
 
  private:
-  std::array<double, 5> seconds_{};
+  ActivitySeconds seconds_{};
   Activity running_ = Activity::compute;
   Clock::time_point since_ = Clock::now();
 };

@@ -1,10 +1,10 @@
 // What a run reports while it trains. All of it happens on the coordinator.
 #pragma once
 
-#include <array>
 #include <string>
 #include <vector>
 
+#include "core/timing.hpp"
 #include "core/types.hpp"
 
 namespace dmoe::training {
@@ -52,7 +52,7 @@ struct EvaluationRow {
 };
 
 /// Seconds since the start, of every rank, by activity (core/timing.hpp).
-using RankSeconds = std::vector<std::array<double, 5>>;
+using RankSeconds = std::vector<ActivitySeconds>;
 
 class Observer {
  public:

@@ -107,14 +107,21 @@ bool Trainer::evaluate_all() {
   if (!score(data::Split::train, row.train)) return false;
   ++evaluations_;
   evaluated_epoch_ = epoch_;
-  const std::vector<double> all = ranks.gather(ranks.timing().seconds());
+  const RankSeconds seconds = rank_seconds();
   if (!ranks.is_coordinator()) return true;
-  RankSeconds seconds(size(ranks.size()));
-  for (std::size_t i = 0; i < all.size(); ++i) seconds[i / 5][i % 5] = all[i];
   const TimedActivity reporting(ranks.timing(), Activity::io);
   observer_.evaluated(row, seconds);
   window_.began += Timing::Clock::now() - began;  // examples per second are those of training
   return true;
+}
+
+RankSeconds Trainer::rank_seconds() const {
+  const comm::Communicator& ranks = network_.ranks();
+  const std::vector<double> all = ranks.gather(ranks.timing().seconds());
+  constexpr std::size_t activities = activity_names.size();
+  RankSeconds seconds(all.size() / activities);
+  for (std::size_t i = 0; i < all.size(); ++i) seconds[i / activities][i % activities] = all[i];
+  return seconds;
 }
 
 void Trainer::open_window() {

@@ -41,6 +41,8 @@ class Trainer {
   Index steps_per_epoch() const { return sampler_.steps_per_epoch(); }
   /// The balancing state of layer = 0 .. L-1, the same on every rank.
   const balance::Balancer& balancer(Index layer) const { return balancers_[size(layer)]; }
+  /// What every rank spent its time on up to now, on the coordinator; empty elsewhere. Collective.
+  RankSeconds rank_seconds() const;
   /// Puts the rule and the schedule of a phase in force. Local.
   void begin_phase(Index phase);
 
