@@ -7,6 +7,16 @@
 
 namespace dmoe::analysis {
 
+namespace {
+
+/// Rounding may leave what is 0 just below.
+Information information(double nats, Index experts) {
+  const double found = std::max(nats, 0.0);
+  return {found, experts > 1 ? found / std::log(static_cast<double>(experts)) : 0.0};
+}
+
+}  // namespace
+
 Information mutual_information(std::span<const double> joint, Index experts) {
   const std::size_t levels = joint.size() / size(experts);
   const double total = std::accumulate(joint.begin(), joint.end(), 0.0);
@@ -16,15 +26,21 @@ Information mutual_information(std::span<const double> joint, Index experts) {
     of_expert[i / levels] += joint[i];
     of_level[i % levels] += joint[i];
   }
-  Information result;
+  double nats = 0;
   for (std::size_t i = 0; i < joint.size(); ++i) {
     if (joint[i] == 0) continue;
-    result.nats +=
-        joint[i] / total * std::log(joint[i] * total / (of_expert[i / levels] * of_level[i % levels]));
+    nats += joint[i] / total * std::log(joint[i] * total / (of_expert[i / levels] * of_level[i % levels]));
   }
-  result.nats = std::max(result.nats, 0.0);  // rounding may leave an independent pair just below
-  if (experts > 1) result.normalized = result.nats / std::log(static_cast<double>(experts));
-  return result;
+  return information(nats, experts);
+}
+
+Information entropy(std::span<const double> weights) {
+  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+  double nats = 0;
+  for (const double weight : weights) {
+    if (weight > 0) nats -= weight / total * std::log(weight / total);
+  }
+  return information(nats, static_cast<Index>(weights.size()));
 }
 
 }  // namespace dmoe::analysis

@@ -1,4 +1,4 @@
-// How much the choice of an expert tells about a factor, and the other way round.
+// Information, in nats: how much the choice of an expert tells about a factor, and how open the choice is.
 #pragma once
 
 #include <span>
@@ -7,7 +7,7 @@
 
 namespace dmoe::analysis {
 
-/// I(expert; factor), twice.
+/// An amount of information about the choice of an expert, twice.
 struct Information {
   double nats = 0;
   double normalized = 0;  // divided by log N; 0 where N = 1
@@ -17,5 +17,8 @@ struct Information {
 /// I = sum_ef p(e, f) log(p(e, f) / (p(e) p(f))) of a joint distribution (N, F), given as nonnegative weights
 /// that are divided by their sum; 0 where they are all 0. Never negative. Local.
 Information mutual_information(std::span<const double> joint, Index experts);
+
+/// H = -sum_e p(e) log p(e) of nonnegative weights (N) that are divided by their sum. Local.
+Information entropy(std::span<const double> weights);
 
 }  // namespace dmoe::analysis

@@ -7,100 +7,112 @@ namespace dmoe::analysis {
 
 namespace {
 
-std::string name_of(data::Split split) {
-  switch (split) {
-    case data::Split::train:
-      return "train";
-    case data::Split::validation:
-      return "validation";
-    case data::Split::test:
-      break;
+using Levels = std::span<const std::int32_t>;  // of one factor (X)
+
+/// (X, N): 1 at the largest gate (the first of equals), 0 elsewhere.
+Matrix hard_choices(const Matrix& gates) {
+  Matrix choices(gates.rows(), gates.columns());
+  for (Index x = 0; x < gates.rows(); ++x) {
+    const auto row = gates.view().row(x);
+    choices.view().row(x)[size(std::max_element(row.begin(), row.end()) - row.begin())] = 1;
   }
-  return "test";
+  return choices;
 }
 
-/// The sums over examples behind one FactorMap.
-struct FactorSums {
-  FactorSums(Index experts, Index levels)
-      : soft(size(experts * levels)), hard(size(experts * levels)), examples(size(levels)) {}
-  std::vector<double> soft;      // (N, F): gates
-  std::vector<double> hard;      // (N, F): examples by their largest gate
-  std::vector<double> examples;  // (F)
-};
-
-/// The sums over examples of one layer against all factors.
-class LayerSums {
- public:
-  LayerSums(Index experts, const std::vector<data::Factor>& factors) : gate_(size(experts)) {
-    for (const data::Factor& factor : factors) factors_.emplace_back(experts, factor.level_count());
+/// (N, F): the weights (X, N) of the examples of each level, added up; example x has the level of order[x].
+std::vector<double> joint_of(const Matrix& weights, Levels levels, std::span<const Index> order,
+                             Index level_count) {
+  std::vector<double> joint(size(weights.columns() * level_count));
+  for (Index x = 0; x < weights.rows(); ++x) {
+    const auto row = weights.view().row(x);
+    double* const level = joint.data() + levels[size(order[size(x)])];
+    for (std::size_t e = 0; e < row.size(); ++e) level[e * size(level_count)] += static_cast<double>(row[e]);
   }
+  return joint;
+}
 
-  /// Adds a batch; gates (B, N).
-  void add(ConstMatrixView gates, const data::Batch& batch) {
-    for (Index b = 0; b < gates.rows; ++b) {
-      const std::span<const float> row = gates.row(b);
-      const auto largest = static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
-      for (std::size_t e = 0; e < row.size(); ++e) gate_[e] += static_cast<double>(row[e]);
-      for (std::size_t f = 0; f < factors_.size(); ++f) {
-        add_level(factors_[f], static_cast<std::size_t>(batch.factor(f)[size(b)]), row, largest);
-      }
-    }
+/// One layer's gates, soft and hard, against one factor under any order.
+void add_information(FactorMap& map, const Matrix& soft, const Matrix& hard, Levels levels,
+                     std::span<const Index> order, Index level_count) {
+  map.soft.null.push_back(mutual_information(joint_of(soft, levels, order, level_count), soft.columns()));
+  map.hard.null.push_back(mutual_information(joint_of(hard, levels, order, level_count), hard.columns()));
+}
+
+std::vector<double> column_means(const Matrix& matrix) {
+  std::vector<double> means(size(matrix.columns()));
+  for (Index x = 0; x < matrix.rows(); ++x) {
+    const auto row = matrix.view().row(x);
+    for (std::size_t e = 0; e < means.size(); ++e) means[e] += static_cast<double>(row[e]);
   }
+  for (double& mean : means) mean /= static_cast<double>(matrix.rows());
+  return means;
+}
 
-  LayerSpecialisation means(const std::vector<data::Factor>& factors, Index examples) const {
-    const auto experts = static_cast<Index>(gate_.size());
-    LayerSpecialisation result;
-    for (const double sum : gate_) result.mean_gate.push_back(sum / static_cast<double>(examples));
-    for (std::size_t f = 0; f < factors.size(); ++f) {
-      const FactorSums& sums = factors_[f];
-      FactorMap& map = result.factors.emplace_back();
-      map.factor = factors[f].name;
-      map.levels = factors[f].levels;
-      map.axes = factors[f].axes;
-      for (std::size_t i = 0; i < sums.soft.size(); ++i) {
-        map.mean_gate.push_back(sums.soft[i] / sums.examples[i % sums.examples.size()]);
-      }
-      map.soft = mutual_information(sums.soft, experts);
-      map.hard = mutual_information(sums.hard, experts);
-    }
-    return result;
+Information mean_entropy(const Matrix& gates) {
+  Information mean;
+  for (Index x = 0; x < gates.rows(); ++x) {
+    const auto row = gates.view().row(x);
+    const Information one = entropy(std::vector<double>(row.begin(), row.end()));
+    mean.nats += one.nats / static_cast<double>(gates.rows());
+    mean.normalized += one.normalized / static_cast<double>(gates.rows());
   }
-
- private:
-  static void add_level(FactorSums& sums, std::size_t level, std::span<const float> gates,
-                        std::size_t largest) {
-    const std::size_t levels = sums.examples.size();
-    for (std::size_t e = 0; e < gates.size(); ++e)
-      sums.soft[e * levels + level] += static_cast<double>(gates[e]);
-    sums.hard[largest * levels + level] += 1;
-    sums.examples[level] += 1;
-  }
-
-  std::vector<double> gate_;  // (N)
-  std::vector<FactorSums> factors_;
-};
+  return mean;
+}
 
 }  // namespace
 
-std::optional<Specialisation> measure(distribution::Network& network, const data::Dataset& dataset,
-                                      const training::Pass& pass,
-                                      const training::StopRequested& stop_requested) {
-  std::vector<LayerSums> sums;
-  for (const model::LayerSpec& layer : network.spec().layers)
-    sums.emplace_back(layer.experts, dataset.factors());
-  const bool keeps = network.ranks().is_coordinator();
-  const bool is_whole =
-      training::for_each_batch(network, dataset, pass, stop_requested, [&](const data::Batch& batch) {
-        if (!keeps) return;
-        for (std::size_t l = 0; l < sums.size(); ++l)
-          sums[l].add(network.gates(static_cast<Index>(l)), batch);
-      });
-  if (!is_whole) return std::nullopt;
-  Specialisation result{name_of(pass.split), dataset.example_count(pass.split), {}};
-  if (!keeps) return result;
-  for (const LayerSums& layer : sums)
-    result.layers.push_back(layer.means(dataset.factors(), result.examples));
-  return result;
+double TestedInformation::p_value() const {
+  const auto reached = std::count_if(null.begin(), null.end(), [this](const Information& by_chance) {
+    return by_chance.nats >= observed.nats;
+  });
+  return (1.0 + static_cast<double>(reached)) / (1.0 + static_cast<double>(null.size()));
+}
+
+bool LayerSpecialisation::is_dead(std::size_t expert) const {
+  return mean_gate[expert] * static_cast<double>(mean_gate.size()) < dead_share;
+}
+
+std::vector<LayerSpecialisation> specialisation(const Assignments& assignments,
+                                                const Permutations& permutations) {
+  std::vector<LayerSpecialisation> layers;
+  std::vector<Matrix> hard;
+  for (const Matrix& gates : assignments.gates) {
+    hard.push_back(hard_choices(gates));
+    LayerSpecialisation& layer = layers.emplace_back();
+    layer.mean_gate = column_means(gates);
+    layer.balance = entropy(layer.mean_gate);
+    layer.openness = mean_entropy(gates);
+  }
+  std::vector<Index> order;
+  for (std::size_t f = 0; f < assignments.factors.size(); ++f) {
+    const data::Factor& factor = assignments.factors[f];
+    const Levels levels = assignments.levels[f];
+    const Index level_count = factor.level_count();
+    std::vector<double> examples(size(level_count));
+    for (const std::int32_t level : levels) examples[size(level)] += 1;
+    order.resize(levels.size());
+    for (std::size_t x = 0; x < order.size(); ++x) order[x] = static_cast<Index>(x);
+    for (std::size_t l = 0; l < layers.size(); ++l) {
+      FactorMap& map = layers[l].factors.emplace_back();
+      map.factor = factor.name;
+      map.levels = factor.levels;
+      map.axes = factor.axes;
+      const std::vector<double> soft = joint_of(assignments.gates[l], levels, order, level_count);
+      for (std::size_t i = 0; i < soft.size(); ++i) {
+        map.mean_gate.push_back(soft[i] / examples[i % examples.size()]);
+      }
+      map.soft.observed = mutual_information(soft, assignments.gates[l].columns());
+      map.hard.observed = mutual_information(joint_of(hard[l], levels, order, level_count), hard[l].columns());
+    }
+    for (Index r = 0; r < permutations.count; ++r) {
+      const auto stream = static_cast<std::uint64_t>(static_cast<Index>(f) * permutations.count + r);
+      shuffled(static_cast<Index>(levels.size()), {permutations.seed, Purpose::permutation, stream}, order);
+      for (std::size_t l = 0; l < layers.size(); ++l) {
+        add_information(layers[l].factors[f], assignments.gates[l], hard[l], levels, order, level_count);
+      }
+    }
+  }
+  return layers;
 }
 
 }  // namespace dmoe::analysis

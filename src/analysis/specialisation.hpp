@@ -1,17 +1,29 @@
-// What each expert stands for: its mean gate output at every level of a factor (paper, figure 2), and the
-// mutual information between the choice of an expert and the factor.
+// What each expert stands for: its mean gate output at every level of a factor (paper, figure 2), the mutual
+// information between the choice of an expert and the factor, and how evenly and how firmly a layer chooses.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "analysis/assignments.hpp"
 #include "analysis/mutual_information.hpp"
-#include "data/dataset.hpp"
-#include "distribution/network.hpp"
-#include "training/evaluation.hpp"
 
 namespace dmoe::analysis {
+
+/// How often chance is asked what it makes of a statistic.
+struct Permutations {
+  Index count = 200;  // R
+  std::uint64_t seed = 0;
+};
+
+/// Information between expert and factor, beside what is left of it when the factor's levels are shuffled
+/// over the examples, R times.
+struct TestedInformation {
+  Information observed;
+  std::vector<Information> null;  // (R)
+  /// One-sided p-value of a permutation test: (1 + how many of null reach the observed) / (1 + R). Local.
+  double p_value() const;
+};
 
 /// One layer against one factor of F levels.
 struct FactorMap {
@@ -19,26 +31,22 @@ struct FactorMap {
   std::vector<Index> levels;      // sizes of its axes, F in all
   std::vector<std::string> axes;  // their names
   std::vector<double> mean_gate;  // (N, F): over the examples of a level; NaN where there are none
-  Information soft;               // of p(e, f) = mean over the examples x of g_e(x) [f(x) = f]
-  Information hard;  // the same with the largest gate (the first of equals) counted as 1, others as 0
+  TestedInformation soft;         // of p(e, f) = mean over the examples x of g_e(x) [f(x) = f]
+  TestedInformation hard;  // the same with the largest gate (the first of equals) counted as 1, others as 0
 };
 
 struct LayerSpecialisation {
   std::vector<double> mean_gate;   // (N), over all examples
+  Information balance;             // entropy of mean_gate: log N where all experts are used alike
+  Information openness;            // mean over the examples of the entropy of their gates: 0 where one is 1
   std::vector<FactorMap> factors;  // in the order of the data set's
+  /// An expert whose mean gate is below this share of 1/N is dead.
+  static constexpr double dead_share = 0.01;
+  bool is_dead(std::size_t expert) const;
 };
 
-struct Specialisation {
-  std::string split;  // "train", "validation", "test"
-  Index examples = 0;
-  std::vector<LayerSpecialisation> layers;
-};
-
-/// Measures all layers against all factors over one split, no expert masked. The result is on the coordinator
-/// (without layers elsewhere); nothing where it was stopped half way, on all ranks alike. Collective over the
-/// network's ranks.
-std::optional<Specialisation> measure(distribution::Network& network, const data::Dataset& dataset,
-                                      const training::Pass& pass,
-                                      const training::StopRequested& stop_requested);
+/// All layers against all factors. A factor is shuffled in the same ways for all layers. Local.
+std::vector<LayerSpecialisation> specialisation(const Assignments& assignments,
+                                                const Permutations& permutations);
 
 }  // namespace dmoe::analysis

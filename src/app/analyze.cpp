@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "analysis/specialisation.hpp"
+#include "analysis/analysis.hpp"
 #include "app/agreement.hpp"
 #include "app/output_folder.hpp"
 #include "app/trained_model.hpp"
@@ -19,37 +19,54 @@ namespace dmoe::app {
 
 namespace {
 
-void print(const analysis::Specialisation& result) {
+struct AnalyzeOptions {
+  TrainedModelOptions model;
+  analysis::Options analysis;
+};
+
+void print(const analysis::Analysis& result, Index most_combinations) {
   fmt::print(
-      "over {} {} examples; I(expert; factor) / log N from the gates, in brackets from the largest gate\n",
-      grouped(result.examples), result.split);
+      "over {} {} examples; I(expert; factor) / log N from the gates, in brackets from the largest gate,\n"
+      "p from {} permutations\n",
+      grouped(result.examples), result.split, grouped(result.permutations.count));
   for (std::size_t l = 0; l < result.layers.size(); ++l) {
+    const analysis::LayerSpecialisation& layer = result.layers[l];
     std::string text = fmt::format("layer {}:", l + 1);
-    for (const analysis::FactorMap& map : result.layers[l].factors) {
-      text += fmt::format("  {} {:.3f} ({:.3f})", map.factor, map.soft.normalized, map.hard.normalized);
+    for (const analysis::FactorMap& map : layer.factors) {
+      text += fmt::format("  {} {:.3f} ({:.3f}) p {:.2g}", map.factor, map.soft.observed.normalized,
+                          map.hard.observed.normalized, map.soft.p_value());
     }
     text += "  mean gate";
-    for (const double mean : result.layers[l].mean_gate) text += fmt::format(" {:.2f}", mean);
+    for (const double mean : layer.mean_gate) text += fmt::format(" {:.2f}", mean);
+    for (std::size_t e = 0; e < layer.mean_gate.size(); ++e) {
+      if (layer.is_dead(e)) text += fmt::format("  expert {} is dead", e);
+    }
     fmt::print("{}\n", text);
+  }
+  for (std::size_t l = 0; l < result.pairs.size(); ++l) {
+    if (result.pairs[l]) continue;
+    fmt::print("layers {} and {}: left out their more than {} combinations (--most-combinations)\n", l + 1, l + 2,
+               grouped(most_combinations));
   }
 }
 
-Status analyze(const Job& job, const TrainedModelOptions& options) {
+Status analyze(const Job& job, const AnalyzeOptions& options) {
   const comm::Communicator& world = job.world();
+  const std::string run = run_file(options.model.run);
   agreed(world, [&] {
-    if (world.is_coordinator() && !std::filesystem::exists(run_file(options.run))) {
-      throw InputError("{}: holds no run.h5, where the analysis is kept", options.run);
+    if (world.is_coordinator() && !std::filesystem::exists(run)) {
+      throw InputError("{}: holds no run.h5, where the analysis is kept", options.model.run);
     }
   });
-  const TrainedModel model = load_trained_model(world, options);
-  const std::optional<analysis::Specialisation> result =
-      analysis::measure(*model.network, *model.dataset, model.pass, [] { return false; });
+  const TrainedModel model = load_trained_model(world, options.model);
+  const std::optional<analysis::Analysis> result = analysis::analyze(
+      *model.network, *model.dataset, model.pass, options.analysis, [] { return false; });
   agreed(world, [&] {
-    if (world.is_coordinator()) io::write_analysis(run_file(options.run), *result);
+    if (world.is_coordinator()) io::write_analysis(run, *result);
   });
   if (world.is_coordinator()) {
-    print(*result);
-    fmt::print("written to {}, /analysis\n", run_file(options.run));
+    print(*result, options.analysis.most_combinations);
+    fmt::print("written to {}, /analysis\n", run);
   }
   return Status::done;
 }
@@ -57,8 +74,26 @@ Status analyze(const Job& job, const TrainedModelOptions& options) {
 }  // namespace
 
 Action declare_analyze(CLI::App& parser) {
-  const auto options = std::make_shared<TrainedModelOptions>();
-  add_trained_model_options(parser, *options, "folder of a run that has ended");
+  const auto options = std::make_shared<AnalyzeOptions>();
+  add_trained_model_options(parser, options->model, "folder of a run that has ended");
+  analysis::Options& measured = options->analysis;
+  parser
+      .add_option("--permutations", measured.permutations.count,
+                  "shuffles of each factor behind the p-values (default: 200)")
+      ->check(CLI::Range(1, 1'000'000))
+      ->option_text("COUNT");
+  parser.add_option("--permutation-seed", measured.permutations.seed, "seed of the shuffles (default: 0)")
+      ->option_text("SEED");
+  parser
+      .add_option("--top", measured.top,
+                  "examples to keep of each combination of experts, with their inputs (default: 10)")
+      ->check(CLI::Range(1, 10'000))
+      ->option_text("COUNT");
+  parser
+      .add_option("--most-combinations", measured.most_combinations,
+                  "a pair of layers with more combinations of experts is left out (default: 4096)")
+      ->check(CLI::Range(1, 100'000'000))
+      ->option_text("COUNT");
   return [options](const Job& job) { return analyze(job, *options); };
 }
 

@@ -22,6 +22,7 @@ enum class Purpose : std::uint32_t {
   synthetic = 8,             // index: chosen by the data set
   bench = 9,
   test = 10,
+  permutation = 11,  // index: factor x permutations + permutation
 };
 
 /// The stream of one (seed, purpose, index): 2^34 words long. Local.

@@ -11,9 +11,13 @@ namespace dmoe::io {
 
 namespace {
 
+using analysis::Analysis;
 using analysis::FactorMap;
 using analysis::Information;
 using analysis::LayerSpecialisation;
+using analysis::Pair;
+using analysis::TestedInformation;
+using analysis::TopExamples;
 
 std::string layer_path(std::size_t layer) {
   return fmt::format("/analysis/layers/{}", layer + 1);
@@ -29,58 +33,117 @@ Information read_information(const hdf5::File& file, const std::string& path) {
   return {values[0], values[1]};
 }
 
+void write_factor(hdf5::File& file, const std::string& layer, Index experts, const FactorMap& map) {
+  hdf5::Shape shape{experts};
+  shape.insert(shape.end(), map.levels.begin(), map.levels.end());
+  std::vector<std::string> dimensions{"expert"};
+  dimensions.insert(dimensions.end(), map.axes.begin(), map.axes.end());
+  file.write(fmt::format("{}/by_{}", layer, map.factor), map.mean_gate, shape, {"1", dimensions});
+  const std::string path = fmt::format("{}/mutual_information/{}", layer, map.factor);
+  write_information(file, path + "/soft", map.soft.observed);
+  write_information(file, path + "/hard", map.hard.observed);
+  std::vector<double> null;
+  for (const TestedInformation* tested : {&map.soft, &map.hard}) {
+    for (const Information& by_chance : tested->null) {
+      null.insert(null.end(), {by_chance.nats, by_chance.normalized});
+    }
+  }
+  file.write(path + "/null", null, {2, static_cast<Index>(map.soft.null.size()), 2},
+             {"nats; 1", {"soft_and_hard", "permutation", "nats_and_normalized"}});
+  file.write(path + "/p_value", std::array{map.soft.p_value(), map.hard.p_value()}, {2},
+             {"1", {"soft_and_hard"}});
+}
+
+FactorMap read_factor(const hdf5::File& file, const std::string& layer, const std::string& factor) {
+  const std::string by_factor = fmt::format("{}/by_{}", layer, factor);
+  const std::string path = fmt::format("{}/mutual_information/{}", layer, factor);
+  const hdf5::Shape shape = file.shape(by_factor);
+  const auto dimensions = file.read_attribute<std::vector<std::string>>(by_factor, "dimensions");
+  FactorMap map;
+  map.factor = factor;
+  map.levels.assign(shape.begin() + 1, shape.end());
+  map.axes.assign(dimensions.begin() + 1, dimensions.end());
+  map.mean_gate = file.read<double>(by_factor);
+  map.soft.observed = read_information(file, path + "/soft");
+  map.hard.observed = read_information(file, path + "/hard");
+  if (!file.exists(path + "/null")) return map;  // written before there was one
+  const std::vector<double> null = file.read<double>(path + "/null", {2, hdf5::any, 2});
+  for (std::size_t i = 0; i < null.size(); i += 2) {
+    (i < null.size() / 2 ? map.soft : map.hard).null.push_back({null[i], null[i + 1]});
+  }
+  return map;
+}
+
 void write_layer(hdf5::File& file, const std::string& path, const LayerSpecialisation& layer) {
   const auto experts = static_cast<Index>(layer.mean_gate.size());
   file.write(path + "/mean_gate", layer.mean_gate, {experts}, {"1", {"expert"}});
-  for (const FactorMap& map : layer.factors) {
-    hdf5::Shape shape{experts};
-    shape.insert(shape.end(), map.levels.begin(), map.levels.end());
-    std::vector<std::string> dimensions{"expert"};
-    dimensions.insert(dimensions.end(), map.axes.begin(), map.axes.end());
-    file.write(fmt::format("{}/by_{}", path, map.factor), map.mean_gate, shape, {"1", dimensions});
-    const std::string information = fmt::format("{}/mutual_information/{}", path, map.factor);
-    write_information(file, information + "/soft", map.soft);
-    write_information(file, information + "/hard", map.hard);
-  }
+  std::vector<std::int64_t> dead;
+  for (std::size_t e = 0; e < layer.mean_gate.size(); ++e) dead.push_back(layer.is_dead(e) ? 1 : 0);
+  file.write(path + "/dead", dead, {experts}, {"1", {"expert"}});
+  write_information(file, path + "/entropy/of_mean_gate", layer.balance);
+  write_information(file, path + "/entropy/mean_of_gates", layer.openness);
+  for (const FactorMap& map : layer.factors) write_factor(file, path, experts, map);
 }
 
 LayerSpecialisation read_layer(const hdf5::File& file, const std::string& path) {
   LayerSpecialisation layer;
   layer.mean_gate = file.read<double>(path + "/mean_gate", {hdf5::any});
+  if (file.exists(path + "/entropy")) {  // not of the first analyses
+    layer.balance = read_information(file, path + "/entropy/of_mean_gate");
+    layer.openness = read_information(file, path + "/entropy/mean_of_gates");
+  }
   for (const std::string& factor : file.children(path + "/mutual_information")) {
-    const std::string by_factor = fmt::format("{}/by_{}", path, factor);
-    const std::string information = fmt::format("{}/mutual_information/{}", path, factor);
-    const hdf5::Shape shape = file.shape(by_factor);
-    const auto dimensions = file.read_attribute<std::vector<std::string>>(by_factor, "dimensions");
-    FactorMap& map = layer.factors.emplace_back();
-    map.factor = factor;
-    map.levels.assign(shape.begin() + 1, shape.end());
-    map.axes.assign(dimensions.begin() + 1, dimensions.end());
-    map.mean_gate = file.read<double>(by_factor);
-    map.soft = read_information(file, information + "/soft");
-    map.hard = read_information(file, information + "/hard");
+    layer.factors.push_back(read_factor(file, path, factor));
   }
   return layer;
 }
 
+/// combinations: the axes in front, (N) or (N, N').
+void write_top(hdf5::File& file, const std::string& path, const TopExamples& top, hdf5::Shape shape,
+               std::vector<std::string> dimensions) {
+  shape.push_back(top.wanted);
+  dimensions.emplace_back("rank");
+  file.write(path + "/index", top.index, shape, {"1", dimensions});
+  file.write(path + "/gate", top.gate, shape, {"1", dimensions});
+  shape.push_back(static_cast<Index>(top.input.size() / top.index.size()));
+  dimensions.emplace_back("input");
+  file.write(path + "/input", top.input, shape, {"1", dimensions});
+}
+
+void write_pair(hdf5::File& file, const std::string& path, const Pair& pair) {
+  const hdf5::Shape shape{pair.experts, pair.next_experts};
+  const std::vector<std::string> dimensions{"expert", "next_expert"};
+  file.write(path + "/joint", pair.joint, shape, {"1", dimensions});
+  file.write(path + "/joint_rows", pair.joint_rows, shape, {"1", dimensions});
+  write_top(file, path + "/top_examples", pair.top, shape, dimensions);
+}
+
 }  // namespace
 
-void write_analysis(const std::string& run_path, const analysis::Specialisation& result) {
+void write_analysis(const std::string& run_path, const Analysis& result) {
   check_format(hdf5::File::open_read(run_path), {run_format});
   hdf5::AtomicFile file(run_path, hdf5::AtomicFile::Start::copy);
   if (file->exists("/analysis")) file->remove("/analysis");
   file->create_group("/analysis");
   file->write_attribute("/analysis", "split", result.split);
   file->write_attribute("/analysis", "examples", result.examples);
+  file->write_attribute("/analysis", "permutation_seed", static_cast<std::int64_t>(result.permutations.seed));
   for (std::size_t l = 0; l < result.layers.size(); ++l) write_layer(*file, layer_path(l), result.layers[l]);
+  for (std::size_t l = 0; l < result.pairs.size(); ++l) {
+    if (result.pairs[l]) write_pair(*file, fmt::format("/analysis/pairs/{}", l + 1), *result.pairs[l]);
+  }
+  if (result.top) {
+    const auto experts = static_cast<Index>(result.layers.front().mean_gate.size());
+    write_top(*file, layer_path(0) + "/top_examples", *result.top, {experts}, {"expert"});
+  }
   file.commit();
 }
 
-std::optional<analysis::Specialisation> read_analysis(const std::string& run_path) {
+std::optional<Analysis> read_analysis(const std::string& run_path) {
   const hdf5::File file = hdf5::File::open_read(run_path);
   check_format(file, {run_format});
   if (!file.exists("/analysis")) return std::nullopt;
-  analysis::Specialisation result;
+  Analysis result;
   result.split = file.read_attribute<std::string>("/analysis", "split");
   result.examples = file.read_attribute<std::int64_t>("/analysis", "examples");
   for (std::size_t l = 0; file.exists(layer_path(l)); ++l)

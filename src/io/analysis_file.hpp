@@ -1,24 +1,32 @@
 // The analysis of a run, in its run file.
 //
-//   /analysis                                               attributes: split, examples
-//   /analysis/layers/l/mean_gate                            (N)
-//   /analysis/layers/l/by_FACTOR                            (N, levels..), NaN where a level has no examples
-//   /analysis/layers/l/mutual_information/FACTOR/{soft,hard}  (2): nats, and divided by log N
+//   /analysis                                   attributes: split, examples, permutation_seed
+//   /analysis/layers/l/mean_gate                (N)
+//   /analysis/layers/l/dead                     (N): 1 for an expert with less than 1 % of an even share
+//   /analysis/layers/l/entropy/of_mean_gate     (2): nats, and divided by log N
+//   /analysis/layers/l/entropy/mean_of_gates    (2)
+//   /analysis/layers/l/by_FACTOR                (N, levels..), NaN where a level has no examples
+//   /analysis/layers/l/mutual_information/FACTOR/{soft,hard}  (2)
+//   /analysis/layers/l/mutual_information/FACTOR/null         (2, R, 2): of soft and hard, factor shuffled
+//   /analysis/layers/l/mutual_information/FACTOR/p_value      (2): of soft and hard
+//   /analysis/pairs/l/{joint,joint_rows}        (N, N'), layers l and l + 1; absent where there are too many
+//   /analysis/pairs/l/top_examples/{index,gate,input}         (N, N', n), the same, (N, N', n, D)
+//   /analysis/layers/1/top_examples/{index,gate,input}        (N, n), the same, (N, n, D): of a single layer
 #pragma once
 
 #include <optional>
 #include <string>
 
-#include "analysis/specialisation.hpp"
+#include "analysis/analysis.hpp"
 
 namespace dmoe::io {
 
 /// Puts an analysis into a run file, in place of an older one; the file changes at once or not at all. Not
 /// while the run goes on: its next write would drop the analysis. Throws InputError where the file is no run
 /// file, RunError where it cannot be written. Local.
-void write_analysis(const std::string& run_path, const analysis::Specialisation& result);
+void write_analysis(const std::string& run_path, const analysis::Analysis& result);
 
-/// The analysis in a run file; nothing where there is none. Throws InputError. Local.
-std::optional<analysis::Specialisation> read_analysis(const std::string& run_path);
+/// The analysis in a run file, without its pairs and top examples; nothing where there is none. Throws InputError. Local.
+std::optional<analysis::Analysis> read_analysis(const std::string& run_path);
 
 }  // namespace dmoe::io

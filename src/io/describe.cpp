@@ -162,7 +162,7 @@ void describe_assignment(Page& page, const std::vector<training::LogRow>& rows) 
   }
 }
 
-void describe_analysis(Page& page, const std::optional<analysis::Specialisation>& result) {
+void describe_analysis(Page& page, const std::optional<analysis::Analysis>& result) {
   if (!result || result->layers.empty()) return;
   page.line("\nmutual information of expert and factor, divided by log N, in brackets by the largest gate");
   page.line("({} {} examples)", result->examples, result->split);
@@ -173,7 +173,7 @@ void describe_analysis(Page& page, const std::optional<analysis::Specialisation>
   for (std::size_t l = 0; l < result->layers.size(); ++l) {
     std::string row = fmt::format("  {:<6}", l + 1);
     for (const analysis::FactorMap& map : result->layers[l].factors) {
-      row += fmt::format("{:>18}", fmt::format("{:.3f} ({:.2f})", map.soft.normalized, map.hard.normalized));
+      row += fmt::format("{:>18}", fmt::format("{:.3f} ({:.2f})", map.soft.observed.normalized, map.hard.observed.normalized));
     }
     page.line("{}", row);
   }

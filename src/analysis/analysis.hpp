@@ -1,0 +1,34 @@
+// The analysis of a trained network: what `dmoe analyze` measures.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/combinations.hpp"
+#include "analysis/specialisation.hpp"
+
+namespace dmoe::analysis {
+
+struct Options {
+  Permutations permutations;
+  Index top = 10;                   // examples of each combination of experts
+  Index most_combinations = 4'096;  // a pair of layers with more is left out
+};
+
+struct Analysis {
+  std::string split;  // "train", "validation", "test"
+  Index examples = 0;
+  Permutations permutations;
+  std::vector<LayerSpecialisation> layers;
+  std::vector<std::optional<Pair>> pairs;  // of layers l and l + 1; nothing where it was left out
+  std::optional<TopExamples> top;          // of a network of one layer
+};
+
+/// Measures over one split, no expert masked. The result is on the coordinator (empty elsewhere); nothing
+/// where it was stopped half way, on all ranks alike. Collective over the network's ranks.
+std::optional<Analysis> analyze(distribution::Network& network, const data::Dataset& dataset,
+                                const training::Pass& pass, const Options& options,
+                                const training::StopRequested& stop_requested);
+
+}  // namespace dmoe::analysis
