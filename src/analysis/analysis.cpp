@@ -23,8 +23,7 @@ std::optional<Analysis> analyze(distribution::Network& network, const data::Data
                                 const training::StopRequested& stop_requested) {
   const std::optional<Assignments> assignments = collect(network, dataset, pass, stop_requested);
   if (!assignments) return std::nullopt;
-  Analysis result{
-      name_of(pass.split), dataset.example_count(pass.split), options.permutations, {}, {}, {}};
+  Analysis result{name_of(pass.split), dataset.example_count(pass.split), options.permutations, {}, {}, {}};
   if (!network.ranks().is_coordinator()) return result;
   result.layers = specialisation(*assignments, options.permutations);
   const std::vector<Matrix>& gates = assignments->gates;

@@ -19,7 +19,6 @@ struct Assignments {
 /// Runs the network over a split, no expert masked. The result is on the coordinator (empty elsewhere);
 /// nothing where it was stopped half way, on all ranks alike. Collective over the network's ranks.
 std::optional<Assignments> collect(distribution::Network& network, const data::Dataset& dataset,
-                                   const training::Pass& pass,
-                                   const training::StopRequested& stop_requested);
+                                   const training::Pass& pass, const training::StopRequested& stop_requested);
 
 }  // namespace dmoe::analysis

@@ -78,8 +78,8 @@ Pair pair_of(const Matrix& gates, const Matrix& next_gates, const data::Dataset&
 
 TopExamples top_examples(const Matrix& gates, const data::Dataset& dataset, const training::Pass& pass,
                          Index top) {
-  TopExamples result = loudest(gates.columns(), gates.rows(), top,
-                               [&](Index m, Index x) { return gates.view()(x, m); });
+  TopExamples result =
+      loudest(gates.columns(), gates.rows(), top, [&](Index m, Index x) { return gates.view()(x, m); });
   present_inputs(result, dataset, pass);
   return result;
 }

@@ -102,7 +102,8 @@ std::vector<LayerSpecialisation> specialisation(const Assignments& assignments,
         map.mean_gate.push_back(soft[i] / examples[i % examples.size()]);
       }
       map.soft.observed = mutual_information(soft, assignments.gates[l].columns());
-      map.hard.observed = mutual_information(joint_of(hard[l], levels, order, level_count), hard[l].columns());
+      map.hard.observed =
+          mutual_information(joint_of(hard[l], levels, order, level_count), hard[l].columns());
     }
     for (Index r = 0; r < permutations.count; ++r) {
       const auto stream = static_cast<std::uint64_t>(static_cast<Index>(f) * permutations.count + r);

@@ -45,8 +45,8 @@ void print(const analysis::Analysis& result, Index most_combinations) {
   }
   for (std::size_t l = 0; l < result.pairs.size(); ++l) {
     if (result.pairs[l]) continue;
-    fmt::print("layers {} and {}: left out their more than {} combinations (--most-combinations)\n", l + 1, l + 2,
-               grouped(most_combinations));
+    fmt::print("layers {} and {}: left out their more than {} combinations (--most-combinations)\n", l + 1,
+               l + 2, grouped(most_combinations));
   }
 }
 
@@ -59,8 +59,8 @@ Status analyze(const Job& job, const AnalyzeOptions& options) {
     }
   });
   const TrainedModel model = load_trained_model(world, options.model);
-  const std::optional<analysis::Analysis> result = analysis::analyze(
-      *model.network, *model.dataset, model.pass, options.analysis, [] { return false; });
+  const std::optional<analysis::Analysis> result =
+      analysis::analyze(*model.network, *model.dataset, model.pass, options.analysis, [] { return false; });
   agreed(world, [&] {
     if (world.is_coordinator()) io::write_analysis(run, *result);
   });

@@ -26,7 +26,8 @@ namespace dmoe::io {
 /// file, RunError where it cannot be written. Local.
 void write_analysis(const std::string& run_path, const analysis::Analysis& result);
 
-/// The analysis in a run file, without its pairs and top examples; nothing where there is none. Throws InputError. Local.
+/// The analysis in a run file, without its pairs and top examples; nothing where there is none. Throws
+/// InputError. Local.
 std::optional<analysis::Analysis> read_analysis(const std::string& run_path);
 
 }  // namespace dmoe::io

@@ -173,7 +173,8 @@ void describe_analysis(Page& page, const std::optional<analysis::Analysis>& resu
   for (std::size_t l = 0; l < result->layers.size(); ++l) {
     std::string row = fmt::format("  {:<6}", l + 1);
     for (const analysis::FactorMap& map : result->layers[l].factors) {
-      row += fmt::format("{:>18}", fmt::format("{:.3f} ({:.2f})", map.soft.observed.normalized, map.hard.observed.normalized));
+      row += fmt::format("{:>18}", fmt::format("{:.3f} ({:.2f})", map.soft.observed.normalized,
+                                               map.hard.observed.normalized));
     }
     page.line("{}", row);
   }

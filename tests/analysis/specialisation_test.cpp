@@ -1,92 +1,43 @@
 #include "analysis/specialisation.hpp"
 
 #include <cmath>
-#include <numeric>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "analysis/tiny.hpp"
 #include "support/world.hpp"
 
 namespace dmoe::analysis {
 namespace {
 
-using test::world;
+using dmoe::test::world;
+using test::examples;
+using test::gates_of;
+using test::spec;
+using test::TinyDataset;
 
-constexpr Index examples = 50;
-constexpr Index width = 6;
-
-/// Factor 0 is the class of 3, factor 1 a place of (2, 2), of which level 3 never comes; example i always
-/// looks the same.
-class TinyDataset final : public data::Dataset {
- public:
-  Index input_width() const override { return width; }
-  Index class_count() const override { return 3; }
-  Index example_count(data::Split split) const override { return split == data::Split::test ? examples : 0; }
-  const std::vector<data::Factor>& factors() const override { return factors_; }
-  void present(data::Split /*split*/, std::span<const Index> shown, data::Draw /*draw*/,
-               data::Batch& batch) const override {
-    batch.rows = static_cast<Index>(shown.size());
-    for (Index r = 0; r < batch.rows; ++r) {
-      RandomStream stream(1, Purpose::test, static_cast<std::uint64_t>(shown[size(r)]));
-      for (float& x : batch.inputs().row(r)) x = stream.uniform(-3, 3);
-      batch.labels()[size(r)] = class_of(shown[size(r)]);
-      batch.factor(0)[size(r)] = class_of(shown[size(r)]);
-      batch.factor(1)[size(r)] = place_of(shown[size(r)]);
-    }
-  }
-  static std::int32_t class_of(Index example) { return static_cast<std::int32_t>(example % 3); }
-  static std::int32_t place_of(Index example) { return static_cast<std::int32_t>(example / 7 % 3); }
-
- private:
-  std::vector<data::Factor> factors_{{"class", {3}, {"class"}}, {"place", {2, 2}, {"row", "column"}}};
-};
-
-const model::NetworkSpec spec{width, 3, {{7, 5, 4}, {4, 3, 2}}};
-
-/// The gates (examples, N) of a layer, by a network of one rank.
-std::vector<std::vector<float>> gates_of(Index layer) {
-  const comm::Communicator alone = comm::Communicator::local();
-  distribution::Network network(spec, alone, 3, examples);
-  const TinyDataset dataset;
-  data::Batch batch(examples, width, 2);
-  std::vector<Index> all(size(examples));
-  std::iota(all.begin(), all.end(), 0);
-  dataset.present(data::Split::test, all, {}, batch);
-  network.forward(batch.inputs(), network.no_masks());
-  std::vector<std::vector<float>> rows;
-  for (Index b = 0; b < examples; ++b) {
-    const auto row = network.gates(layer).row(b);
-    rows.emplace_back(row.begin(), row.end());
-  }
-  return rows;
-}
-
-/// What the test data set and network are measured as. Collective.
-Specialisation measured(Index batch_size) {
+/// What the tiny network is measured as; without layers on ranks other than the coordinator. Collective.
+std::vector<LayerSpecialisation> measured(Index batch_size, const Permutations& permutations = {5, 1}) {
   distribution::Network network(spec, world(), 3, batch_size);
   const TinyDataset dataset;
-  const auto result = measure(network, dataset, {data::Split::test, {}, batch_size}, [] { return false; });
-  return result.value();
-}
-
-TEST(Specialisation, is_on_the_coordinator) {
-  const Specialisation found = measured(16);
-  EXPECT_EQ(found.split, "test");
-  EXPECT_EQ(found.examples, examples);
-  EXPECT_EQ(found.layers.size(), world().is_coordinator() ? 2U : 0U);
+  const auto assignments =
+      collect(network, dataset, {data::Split::test, {}, batch_size}, [] { return false; });
+  if (!world().is_coordinator()) return {};
+  return specialisation(assignments.value(), permutations);
 }
 
 TEST(Specialisation, means_are_those_of_a_naive_loop) {
-  const Specialisation found = measured(16);  // 50 examples in batches of 16: the last has 2
-  for (std::size_t l = 0; l < found.layers.size(); ++l) {
+  const std::vector<LayerSpecialisation> found =
+      measured(16);  // 50 examples in batches of 16: the last has 2
+  for (std::size_t l = 0; l < found.size(); ++l) {
     const auto gates = gates_of(static_cast<Index>(l));
     const std::size_t experts = gates.front().size();
-    ASSERT_EQ(found.layers[l].mean_gate.size(), experts);
+    ASSERT_EQ(found[l].mean_gate.size(), experts);
     for (std::size_t e = 0; e < experts; ++e) {
       double mean = 0;
       for (const auto& row : gates) mean += static_cast<double>(row[e]) / examples;
-      EXPECT_NEAR(found.layers[l].mean_gate[e], mean, 1e-12);
+      EXPECT_NEAR(found[l].mean_gate[e], mean, 1e-12);
       for (std::size_t f = 0; f < 2; ++f) {
         const std::size_t levels = f == 0 ? 3 : 4;
         for (std::size_t level = 0; level < levels; ++level) {
@@ -98,7 +49,7 @@ TEST(Specialisation, means_are_those_of_a_naive_loop) {
             sum += static_cast<double>(gates[size(i)][e]);
             count += 1;
           }
-          const double value = found.layers[l].factors[f].mean_gate[e * levels + level];
+          const double value = found[l].factors[f].mean_gate[e * levels + level];
           if (count == 0) {
             EXPECT_TRUE(std::isnan(value));
           } else {
@@ -111,7 +62,7 @@ TEST(Specialisation, means_are_those_of_a_naive_loop) {
 }
 
 TEST(Specialisation, names_factors_and_their_axes) {
-  for (const LayerSpecialisation& layer : measured(50).layers) {
+  for (const LayerSpecialisation& layer : measured(50)) {
     ASSERT_EQ(layer.factors.size(), 2U);
     EXPECT_EQ(layer.factors[0].factor, "class");
     EXPECT_EQ(layer.factors[1].factor, "place");
@@ -121,8 +72,8 @@ TEST(Specialisation, names_factors_and_their_axes) {
 }
 
 TEST(Specialisation, information_is_that_of_the_joint_distribution) {
-  const Specialisation found = measured(16);
-  for (std::size_t l = 0; l < found.layers.size(); ++l) {
+  const std::vector<LayerSpecialisation> found = measured(16);
+  for (std::size_t l = 0; l < found.size(); ++l) {
     const auto gates = gates_of(static_cast<Index>(l));
     const std::size_t experts = gates.front().size();
     std::vector<double> soft(experts * 3);
@@ -136,35 +87,105 @@ TEST(Specialisation, information_is_that_of_the_joint_distribution) {
       }
       hard[largest * 3 + size(i % 3)] += 1.0 / examples;
     }
-    const FactorMap& by_class = found.layers[l].factors[0];
-    EXPECT_NEAR(by_class.soft.nats, mutual_information(soft, static_cast<Index>(experts)).nats, 1e-12);
-    EXPECT_NEAR(by_class.hard.nats, mutual_information(hard, static_cast<Index>(experts)).nats, 1e-12);
-    EXPECT_GT(by_class.hard.nats, by_class.soft.nats);
+    const FactorMap& by_class = found[l].factors[0];
+    EXPECT_NEAR(by_class.soft.observed.nats, mutual_information(soft, static_cast<Index>(experts)).nats,
+                1e-12);
+    EXPECT_NEAR(by_class.hard.observed.nats, mutual_information(hard, static_cast<Index>(experts)).nats,
+                1e-12);
+    EXPECT_GT(by_class.hard.observed.nats, by_class.soft.observed.nats);
   }
 }
 
-TEST(Specialisation, counts_ties_for_the_first_expert) {
-  distribution::Network network(spec, world(), 3, 16);
-  network.for_each_parameter([](const model::Parameter& parameter) {
-    for (float& value : parameter.values) value = 0;  // all gates equal
-  });
-  const TinyDataset dataset;
-  const auto found = measure(network, dataset, {data::Split::test, {}, 16}, [] { return false; });
-  for (const LayerSpecialisation& layer : found.value().layers) {
-    // Always the same expert: its choice tells nothing.
-    EXPECT_EQ(layer.factors[0].hard.nats, 0);
-    for (const double mean : layer.mean_gate) {
-      EXPECT_NEAR(mean, 1.0 / static_cast<double>(layer.mean_gate.size()), 1e-7);
+TEST(Specialisation, null_is_the_information_with_shuffled_levels) {
+  const Permutations permutations{7, 9};
+  const std::vector<LayerSpecialisation> found = measured(16, permutations);
+  for (std::size_t l = 0; l < found.size(); ++l) {
+    const auto gates = gates_of(static_cast<Index>(l));
+    const std::size_t experts = gates.front().size();
+    for (std::size_t f = 0; f < 2; ++f) {
+      const std::size_t levels = f == 0 ? 3 : 4;
+      const FactorMap& map = found[l].factors[f];
+      ASSERT_EQ(map.soft.null.size(), 7U);
+      ASSERT_EQ(map.hard.null.size(), 7U);
+      for (std::size_t r = 0; r < 7; ++r) {
+        std::vector<Index> order;
+        shuffled(examples, {9, Purpose::permutation, f * 7 + r}, order);
+        std::vector<double> soft(experts * levels);
+        std::vector<double> hard(experts * levels);
+        for (std::size_t i = 0; i < gates.size(); ++i) {
+          const std::int32_t is = f == 0 ? TinyDataset::class_of(order[i]) : TinyDataset::place_of(order[i]);
+          std::size_t largest = 0;
+          for (std::size_t e = 0; e < experts; ++e) {
+            soft[e * levels + size(is)] += static_cast<double>(gates[i][e]);
+            if (gates[i][e] > gates[i][largest]) largest = e;
+          }
+          hard[largest * levels + size(is)] += 1;
+        }
+        const auto count = static_cast<Index>(experts);
+        EXPECT_NEAR(map.soft.null[r].nats, mutual_information(soft, count).nats, 1e-12);
+        EXPECT_NEAR(map.hard.null[r].nats, mutual_information(hard, count).nats, 1e-12);
+      }
+      EXPECT_NE(map.soft.null[0], map.soft.null[1]);
     }
   }
 }
 
-TEST(Specialisation, is_nothing_where_one_rank_is_told_to_stop) {
+TEST(Specialisation, p_value_counts_what_chance_reaches) {
+  const Information small{0.1, 0.1};
+  const Information middle{0.2, 0.2};
+  const Information large{0.3, 0.3};
+  EXPECT_DOUBLE_EQ((TestedInformation{middle, {small, small, small}}.p_value()), 1.0 / 4);
+  EXPECT_DOUBLE_EQ((TestedInformation{middle, {small, middle, large}}.p_value()), 3.0 / 4);
+  EXPECT_DOUBLE_EQ((TestedInformation{small, {large, large, large}}.p_value()), 1.0);
+}
+
+TEST(Specialisation, entropies_are_of_the_mean_and_the_mean_of) {
+  const std::vector<LayerSpecialisation> found = measured(16);
+  for (std::size_t l = 0; l < found.size(); ++l) {
+    const auto gates = gates_of(static_cast<Index>(l));
+    const auto experts = static_cast<double>(gates.front().size());
+    double of_mean = 0;
+    double mean_of = 0;
+    for (const double g : found[l].mean_gate) of_mean -= g * std::log(g);
+    for (const auto& row : gates) {
+      for (const float g : row)
+        mean_of -= static_cast<double>(g) * std::log(static_cast<double>(g)) / examples;
+    }
+    EXPECT_NEAR(found[l].balance.nats, of_mean, 1e-6);
+    EXPECT_NEAR(found[l].openness.nats, mean_of, 1e-6);
+    EXPECT_NEAR(found[l].openness.normalized, mean_of / std::log(experts), 1e-6);
+    EXPECT_LT(found[l].openness.nats, found[l].balance.nats);
+  }
+}
+
+TEST(Specialisation, expert_without_a_hundredth_of_its_share_is_dead) {
+  LayerSpecialisation layer;
+  layer.mean_gate = {0.5, 0.0024, 0.0026, 0.495};
+  EXPECT_FALSE(layer.is_dead(0));
+  EXPECT_TRUE(layer.is_dead(1));
+  EXPECT_FALSE(layer.is_dead(2));
+}
+
+TEST(Specialisation, counts_ties_for_the_first_expert) {
+  Assignments equal{{}, {{"class", {3}, {"class"}}}, {{0, 1, 2, 0, 1, 1}}};
+  for (float& gate : equal.gates.emplace_back(6, 4).values()) gate = 0.25F;
+  const LayerSpecialisation layer = specialisation(equal, {}).front();
+  EXPECT_EQ(layer.factors[0].hard.observed.nats, 0);  // always the same expert: its choice tells nothing
+  for (const double mean : layer.mean_gate) EXPECT_EQ(mean, 0.25);
+}
+
+TEST(Assignments, are_on_the_coordinator) {
+  distribution::Network network(spec, world(), 3, 16);
+  const auto found = collect(network, TinyDataset(), {data::Split::test, {}, 16}, [] { return false; });
+  EXPECT_EQ(found.value().gates[0].rows(), world().is_coordinator() ? examples : 0);
+}
+
+TEST(Assignments, are_nothing_where_one_rank_is_told_to_stop) {
   distribution::Network network(spec, world(), 3, 16);
   const TinyDataset dataset;
   int asked = 0;
   const auto stop = [&] { return ++asked == 3 && world().rank() == world().size() - 1; };
-  EXPECT_FALSE(measure(network, dataset, {data::Split::test, {}, 16}, stop).has_value());
+  EXPECT_FALSE(collect(network, dataset, {data::Split::test, {}, 16}, stop).has_value());
   EXPECT_EQ(asked, 3);
 }
 

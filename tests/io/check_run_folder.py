@@ -16,7 +16,7 @@ WEIGHT = "<f4"
 COUNT = "<i8"
 
 # path: (type, shape, dimensions, units). Letters stand for numbers, one and the same in a file; # for a layer, launch
-# or factor. A letter with the layer's number behind it (N1, H1, ..) is that layer's.
+# or factor. A letter with the layer's number behind it (N1, H1, ..) is that layer's; + is the number of the next layer.
 COMMON = {"config": (TEXT, "", [], "TOML")}
 
 RUN = COMMON | {
@@ -43,18 +43,43 @@ VALIDATION = {
     "evaluation/validation_error": (FLOAT, "K", ["evaluation"], "1"),
 }
 INFORMATION = (FLOAT, "2", ["nats_and_normalized"], "nats; 1")
+
+
+def of_factor(name, levels, axes):
+    """What an analysis holds of one factor."""
+    information = f"analysis/layers/#/mutual_information/{name}"
+    return {
+        f"analysis/layers/#/by_{name}": (FLOAT, f"N# {levels}", ["expert", *axes], "1"),
+        f"{information}/soft": INFORMATION,
+        f"{information}/hard": INFORMATION,
+        f"{information}/null": (FLOAT, "2 R 2", ["soft_and_hard", "permutation", "nats_and_normalized"], "nats; 1"),
+        f"{information}/p_value": (FLOAT, "2", ["soft_and_hard"], "1"),
+    }
+
+
+def top_examples(path, shape, dimensions):
+    """The top examples of combinations of experts along these axes."""
+    shape, dimensions = f"{shape} S", [*dimensions, "rank"]
+    return {
+        f"{path}/top_examples/index": (COUNT, shape, dimensions, "1"),
+        f"{path}/top_examples/gate": (WEIGHT, shape, dimensions, "1"),
+        f"{path}/top_examples/input": (WEIGHT, f"{shape} D", [*dimensions, "input"], "1"),
+    }
+
+
 ANALYSIS = {
     "analysis/layers/#/mean_gate": (FLOAT, "N#", ["expert"], "1"),
-    "analysis/layers/#/by_class": (FLOAT, "N# C", ["expert", "class"], "1"),
-    "analysis/layers/#/mutual_information/class/soft": INFORMATION,
-    "analysis/layers/#/mutual_information/class/hard": INFORMATION,
-}
-TRANSLATION = {
-    "analysis/layers/#/by_translation": (
-        FLOAT, "N# X X", ["expert", "row_translation", "column_translation"], "1"),  # fmt: skip
-    "analysis/layers/#/mutual_information/translation/soft": INFORMATION,
-    "analysis/layers/#/mutual_information/translation/hard": INFORMATION,
-}
+    "analysis/layers/#/dead": (COUNT, "N#", ["expert"], "1"),
+    "analysis/layers/#/entropy/of_mean_gate": INFORMATION,
+    "analysis/layers/#/entropy/mean_of_gates": INFORMATION,
+} | of_factor("class", "C", ["class"])
+TRANSLATION = of_factor("translation", "X X", ["row_translation", "column_translation"])
+ONE_LAYER = top_examples("analysis/layers/#", "N#", ["expert"])
+PAIR_AXES = ["expert", "next_expert"]
+PAIRS = {
+    "analysis/pairs/#/joint": (FLOAT, "N# N+", PAIR_AXES, "1"),
+    "analysis/pairs/#/joint_rows": (FLOAT, "N# N+", PAIR_AXES, "1"),
+} | top_examples("analysis/pairs/#", "N# N+", PAIR_AXES)
 MODEL = COMMON | {
     "model/layers/#/experts/weight": (WEIGHT, "N# H# D#", ["expert", "hidden", "input"], "1"),
     "model/layers/#/experts/bias": (WEIGHT, "N# H#", ["expert", "hidden"], "1"),
@@ -74,7 +99,7 @@ RUN_ATTRIBUTES = {
     "launches/#": {
         "command_line": str, "hosts": list, "mpi_library": str, "ranks": int, "threads": int, "cpu": str,
         "instruction_set": str, "compiler": str},
-    "analysis": {"split": str, "examples": int},
+    "analysis": {"split": str, "examples": int, "permutation_seed": int},
 }  # fmt: skip
 MODEL_ATTRIBUTES = {
     "": ROOT,
@@ -84,7 +109,7 @@ MODEL_ATTRIBUTES = {
 }
 PHASE_NAMES = {"train/phase": {"names"}}  # attributes of a dataset beyond units and dimensions
 
-NUMBERED = re.compile(r"^((?:\w+/)*?(?:layers|launches))/(\d+)(?=/|$)")
+NUMBERED = re.compile(r"^((?:\w+/)*?(?:layers|launches|pairs))/(\d+)(?=/|$)")
 
 
 def pattern_and_number(path):
@@ -151,7 +176,7 @@ class Check:
         else:
             self.expect(path, "type", dataset.dtype.str, dtype)
             self.expect(path, "checksum", dataset.fletcher32, dataset.size > 0)
-        letters = shape.replace("#", number).split()
+        letters = shape.replace("#", number).replace("+", str(int(number or 0) + 1)).split()
         if len(letters) != len(dataset.shape):
             self.differs(path, f"its shape is {dataset.shape}, documented is ({', '.join(letters)})")
             return
@@ -184,6 +209,7 @@ def check_run_file(path):
             datasets |= ANALYSIS
             if "analysis/layers/1/by_translation" in file:
                 datasets |= TRANSLATION
+            datasets |= ONE_LAYER if len(file["analysis/layers"]) == 1 else PAIRS if "pairs" in file["analysis"] else {}
         else:
             del attributes["analysis"]
     check = Check(path, datasets, attributes)

@@ -35,6 +35,11 @@ def forward(model, x):
     return gates, x @ model["head/weight"][()].astype(float).T + model["head/bias"][()]
 
 
+def entropy(p):
+    """Nats, over the last axis."""
+    return -numpy.sum(p * numpy.log(p), axis=-1)
+
+
 def mutual_information(joint):
     """Nats, and divided by log N; joint (N, F)."""
     joint = joint / joint.sum()
@@ -73,11 +78,19 @@ class Files(unittest.TestCase):
         def annotate(path, name, value):
             return lambda file: file[path].attrs.__setitem__(name, value)
 
+        def flatten(path):
+            def edit(file):
+                del file[path]
+                file.create_dataset(path, data=numpy.zeros(4))
+
+            return edit
+
         edits = {
             "run.h5: /train/loss: documented, but not": ("run.h5", remove("train/loss")),
             "not every number has all datasets": ("run.h5", remove("layers/2/assignment/totals")),
             "/notes: a dataset that is not documented": ("run.h5", lambda file: file.create_dataset("notes", data=1)),
             "/train/error: its units is '%'": ("run.h5", annotate("train/error", "units", "%")),
+            "/analysis/pairs/1/joint: its shape is (4,)": ("run.h5", flatten("analysis/pairs/1/joint")),
             "/model/head/bias: its dimensions is": ("model.h5", annotate("model/head/bias", "dimensions", ["x"])),
             "model.h5: /model: its attributes is": ("model.h5", lambda file: file["model"].attrs.__delitem__("step")),
         }
@@ -122,22 +135,57 @@ class Files(unittest.TestCase):
                 self.assertEqual((run["analysis"].attrs["split"], run["analysis"].attrs["examples"]), ("test", 90))
                 for number in ("1", "2"):
                     self.check_layer(run[f"analysis/layers/{number}"], result[f"gates/{number}"][()], result)
+                self.check_pair(run["analysis/pairs/1"], result["gates/1"][()], result["gates/2"][()], result)
 
     def check_layer(self, layer, gates, result):
         gates = gates.astype(float)
         experts = gates.shape[1]
         largest = numpy.eye(experts)[gates.argmax(axis=1)]
-        numpy.testing.assert_allclose(layer["mean_gate"][()], gates.mean(axis=0), rtol=1e-12)
+        mean_gate = gates.mean(axis=0)
+        numpy.testing.assert_allclose(layer["mean_gate"][()], mean_gate, rtol=1e-12)
+        self.assertEqual(layer["dead"][()].tolist(), (mean_gate < 0.01 / experts).tolist())
+        for name, nats in (
+            ("of_mean_gate", entropy(mean_gate / mean_gate.sum())),
+            ("mean_of_gates", entropy(gates / gates.sum(axis=1, keepdims=True)).mean()),
+        ):
+            expected = [nats, nats / numpy.log(experts)]
+            numpy.testing.assert_allclose(layer[f"entropy/{name}"][()], expected, rtol=1e-9)
         for factor, level, levels in (("class", result["label"][()], 4), ("translation", result["translation"][()], 9)):
             member = numpy.eye(levels)[level]
             by_factor = (gates.T @ member) / member.sum(axis=0)
             stored = layer[f"by_{factor}"][()].reshape(experts, levels)
             numpy.testing.assert_allclose(stored, by_factor, rtol=1e-12)
-            for kind, weights in (("soft", gates), ("hard", largest)):
+            information = layer[f"mutual_information/{factor}"]
+            for row, (kind, weights) in enumerate((("soft", gates), ("hard", largest))):
                 expected = mutual_information(weights.T @ member)
-                numpy.testing.assert_allclose(
-                    layer[f"mutual_information/{factor}/{kind}"][()], expected, rtol=1e-9, atol=1e-12
-                )
+                numpy.testing.assert_allclose(information[kind][()], expected, rtol=1e-9, atol=1e-12)
+                self.check_null(information["null"][row], weights, member)
+                reached = numpy.sum(information["null"][row, :, 0] >= information[kind][0])
+                self.assertAlmostEqual(information["p_value"][row], (1 + reached) / 301, places=12)
+
+    def check_null(self, null, weights, member):
+        """300 shuffles by dmoe against 300 by NumPy: the same distribution, by mean (5 standard errors of their
+        difference) and spread."""
+        random = numpy.random.default_rng(0)
+        own = numpy.array([mutual_information(weights.T @ random.permutation(member)) for _ in range(300)])
+        self.assertEqual(null.shape, own.shape)
+        deviation = own[:, 0].std()
+        self.assertLess(abs(null[:, 0].mean() - own[:, 0].mean()), 5 * deviation * (2 / 300) ** 0.5)
+        self.assertLess(abs(numpy.log(null[:, 0].std() / deviation)), 0.3)
+        numpy.testing.assert_allclose(null[:, 1], null[:, 0] / numpy.log(weights.shape[1]), rtol=1e-12)
+
+    def check_pair(self, pair, gates, next_gates, result):
+        joint = gates.T.astype(float) @ next_gates.astype(float) / len(gates)
+        numpy.testing.assert_allclose(pair["joint"][()], joint, rtol=1e-12)
+        numpy.testing.assert_allclose(pair["joint_rows"][()], joint / joint.sum(axis=1, keepdims=True), rtol=1e-12)
+        top = pair["top_examples"]
+        for i in range(gates.shape[1]):
+            for j in range(next_gates.shape[1]):
+                product = gates[:, i] * next_gates[:, j]  # float32, like dmoe's
+                loudest = numpy.lexsort((numpy.arange(len(product)), -product))[:5]
+                self.assertEqual(top["index"][i, j].tolist(), loudest.tolist())
+                self.assertEqual(top["gate"][i, j].tolist(), product[loudest].tolist())
+                self.assertTrue(numpy.array_equal(top["input"][i, j], result["input"][()][loudest]))
 
 
 dmoe_testing.main()

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/specialisation.hpp"
+#include "analysis/analysis.hpp"
 #include "io/run_summary.hpp"
 
 namespace dmoe::test {
@@ -36,12 +36,32 @@ inline io::RunSummary sample_run() {
   return run;
 }
 
-inline analysis::Specialisation sample_analysis(const std::string& split) {
-  const analysis::FactorMap by_class{"class",      {3},          {"class"}, {1, 2, 3, 4, 5, 6},
-                                     {0.5, 0.625}, {0.25, 0.375}};
-  const analysis::FactorMap by_place{"place",       {1, 2},       {"row", "column"},
-                                     {7, 8, 9, 10}, {0.125, 0.2}, {0.3, 0.4}};
-  return {split, 50, {{{0.25, 0.75}, {by_class, by_place}}, {{0.5, 0.5}, {by_class, by_place}}}};
+/// Two layers of 2 experts, 2 permutations, a pair with 1 top example on inputs of 3.
+inline analysis::Analysis sample_analysis(const std::string& split) {
+  const analysis::FactorMap by_class{"class",
+                                     {3},
+                                     {"class"},
+                                     {1, 2, 3, 4, 5, 6},
+                                     {{0.5, 0.625}, {{0.01, 0.02}, {0.03, 0.04}}},
+                                     {{0.25, 0.375}, {{0.3, 0.06}, {0.07, 0.08}}}};
+  const analysis::FactorMap by_place{"place",
+                                     {1, 2},
+                                     {"row", "column"},
+                                     {7, 8, 9, 10},
+                                     {{0.125, 0.2}, {{0.11, 0.12}, {0.13, 0.14}}},
+                                     {{0.3, 0.4}, {{0.15, 0.16}, {0.17, 0.18}}}};
+  const analysis::Pair pair{2,
+                            2,
+                            {0.1, 0.2, 0.3, 0.4},
+                            {0.33, 0.67, 0.43, 0.57},
+                            {1, {4, 5, 6, -1}, {0.9F, 0.8F, 0.7F, 0}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0}}};
+  return {split,
+          50,
+          {2, 9},
+          {{{0.25, 0.75}, {0.56, 0.81}, {0.1, 0.15}, {by_class, by_place}},
+           {{0.999, 0.001}, {0.6, 0.9}, {0.2, 0.3}, {by_class, by_place}}},
+          {pair},
+          {}};
 }
 
 }  // namespace dmoe::test

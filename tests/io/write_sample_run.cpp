@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/specialisation.hpp"
+#include "analysis/analysis.hpp"
 #include "comm/session.hpp"
 #include "data/image_dataset.hpp"
 #include "data/synthetic.hpp"
@@ -95,7 +95,8 @@ void train(const std::string& folder, const comm::Communicator& world) {
   trainer.run();
   if (run) run->finish(io::RunStatus::finished, run->summary().launches.back().seconds);
   io::save_model(folder + "/model.h5", network, config, trainer.steps_done(), spec.epochs());
-  const auto result = analysis::measure(network, dataset, {data::Split::test, {}, 40}, [] { return false; });
+  const auto result = analysis::analyze(network, dataset, {data::Split::test, {}, 40}, {{300, 7}, 5, 100},
+                                        [] { return false; });
   if (run) io::write_analysis(run->path(), *result);
   write_forward(folder + "/forward.h5", network, dataset);
 }
