@@ -1,6 +1,5 @@
 #include "app/analyze.hpp"
 
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +12,7 @@
 #include "app/trained_model.hpp"
 #include "app/wording.hpp"
 #include "core/error.hpp"
+#include "core/paths.hpp"
 #include "io/analysis_file.hpp"
 
 namespace dmoe::app {
@@ -54,7 +54,7 @@ Status analyze(const Job& job, const AnalyzeOptions& options) {
   const comm::Communicator& world = job.world();
   const std::string run = run_file(options.model.run);
   agreed(world, [&] {
-    if (world.is_coordinator() && !std::filesystem::exists(run)) {
+    if (world.is_coordinator() && !path_exists(run)) {
       throw InputError("{}: holds no run.h5, where the analysis is kept", options.model.run);
     }
   });

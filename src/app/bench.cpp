@@ -7,6 +7,7 @@
 #include <optional>
 #include <ranges>
 
+#include "app/agreement.hpp"
 #include "core/random.hpp"
 #include "data/image_dataset.hpp"
 #include "distribution/exchange.hpp"
@@ -177,7 +178,8 @@ void bench_batch_size(const comm::Communicator& world, const BenchOptions& optio
     on_one.emplace(alone, rows);
     products.emplace(paper_network(), rows);
   }
-  SteppedTraining on_all(world, rows);
+  std::optional<SteppedTraining> on_all;
+  agreed(world, [&] { on_all.emplace(world, rows); });
   std::vector<double> one_ms;
   std::vector<double> products_ms;
   std::vector<double> all_ms;
@@ -188,7 +190,7 @@ void bench_batch_size(const comm::Communicator& world, const BenchOptions& optio
       times.push_back(milliseconds_of([&] { products->steps(options.steps); }));
     }
     world.barrier();
-    times.push_back(milliseconds_of([&] { on_all.steps(options.steps); }));
+    times.push_back(milliseconds_of([&] { on_all->steps(options.steps); }));
     if (!measures || repetition < 0) continue;
     const auto per_step = static_cast<double>(options.steps);
     one_ms.push_back(times[0] / per_step);

@@ -20,9 +20,11 @@ Action declare_bench(CLI::App& bench) {
           ->fallthrough();
   bench.add_subcommand("sum", "the sum in fixed order against MPI's own reduction")->fallthrough();
   bench.require_subcommand(1);
-  bench.add_option("--batch-size", options->batch_sizes, "examples of a step")->check(CLI::PositiveNumber);
-  bench.add_option("--repetitions", options->repetitions, "of each measurement")->check(CLI::PositiveNumber);
-  bench.add_option("--steps", options->steps, "of one repetition")->check(CLI::PositiveNumber);
+  bench.add_option("--batch-size", options->batch_sizes, "examples of a step")
+      ->check(CLI::Range(1, 1'000'000));
+  bench.add_option("--repetitions", options->repetitions, "of each measurement")
+      ->check(CLI::Range(1, 1'000'000));
+  bench.add_option("--steps", options->steps, "of one repetition")->check(CLI::Range(1, 1'000'000));
   return [options, step](const Job& job) {
     step->parsed() ? bench_step(job.world(), *options) : bench_sum(job.world(), *options);
     return Status::done;

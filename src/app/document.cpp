@@ -133,13 +133,16 @@ void Document::apply(const std::string& text) {
     throw InputError("--set {}: {} is an array; name a key of one of its entries", text, path);
   toml::table* table = at->as_table();
   if (table == nullptr) throw InputError("--set {}: {} is a value, not a table", text, path);
+  const auto replaced = (*table)[key].value<std::string>();
   try {
     table->insert_or_assign(key, *parsed_value(text.substr(equals + 1)).get("value"));
   } catch (const toml::parse_error& error) {
     throw InputError("--set {}: {}", text, description(error));
   }
   path += (path.empty() ? "" : ".") + key;
-  overrides_.insert_or_assign(path, Override{text, equals + 1});
+  const auto earlier = overrides_.find(path);  // of two overrides the last counts
+  overrides_.insert_or_assign(
+      path, Override{text, equals + 1, earlier == overrides_.end() ? replaced : earlier->second.replaced});
 }
 
 std::string Document::place(std::string_view path, const toml::source_region& region) const {
@@ -152,6 +155,11 @@ std::optional<std::string> Document::typed(std::string_view path) const {
   const auto found = overrides_.find(path);
   if (found == overrides_.end() || found->second.value_start == std::string::npos) return std::nullopt;
   return found->second.text.substr(found->second.value_start);
+}
+
+std::optional<std::string> Document::replaced(std::string_view path) const {
+  const auto found = overrides_.find(path);
+  return found == overrides_.end() ? std::nullopt : found->second.replaced;
 }
 
 const Document::Override* Document::override_of(std::string_view path) const {

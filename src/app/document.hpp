@@ -29,11 +29,14 @@ class Document {
   bool is_overridden(std::string_view path) const { return override_of(path) != nullptr; }
   /// What was typed behind the = of the override of exactly this path. Local.
   std::optional<std::string> typed(std::string_view path) const;
+  /// The text that an override of exactly this path stands in place of. Local.
+  std::optional<std::string> replaced(std::string_view path) const;
 
  private:
   struct Override {
     std::string text;         // "train.seed=3"
     std::size_t value_start;  // of "3"; npos for a table made on the way to the value
+    std::optional<std::string> replaced{};
   };
   void apply(const std::string& text);
   const Override* override_of(std::string_view path) const;

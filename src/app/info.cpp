@@ -1,6 +1,5 @@
 #include "app/info.hpp"
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -12,6 +11,7 @@
 #include "app/part_kind.hpp"
 #include "app/wording.hpp"
 #include "core/error.hpp"
+#include "core/paths.hpp"
 #include "hdf5/file.hpp"
 #include "io/describe.hpp"
 #include "io/format.hpp"
@@ -52,16 +52,15 @@ std::string cost_text(const std::string& path) {
 }
 
 std::string describe(const std::string& path) {
-  namespace fs = std::filesystem;
-  if (!fs::exists(path)) throw InputError("{}: there is no such file or folder", path);
-  if (!fs::is_directory(path)) {
+  if (!path_exists(path)) throw InputError("{}: there is no such file or folder", path);
+  if (!is_folder(path)) {
     const bool is_run =
         io::check_format(hdf5::File::open_read(path), {io::run_format, io::model_format}) == io::run_format;
     return io::describe(path) + (is_run ? config_text(path) : cost_text(path));
   }
   std::string text;
   for (const std::string& file : {run_file(path), model_file(path)}) {
-    if (fs::exists(file)) text += (text.empty() ? "" : "\n") + describe(file);
+    if (path_exists(file)) text += (text.empty() ? "" : "\n") + describe(file);
   }
   if (text.empty()) throw InputError("{}: holds neither run.h5 nor model.h5", path);
   return text;

@@ -31,9 +31,19 @@ void check_writable(const fs::path& folder) {
   }
 }
 
-void make(const fs::path& folder) {
+InputError exists_already(const fs::path& folder) {
+  return InputError(
+      "--output {}: exists already; name another folder, or overwrite the run in it with --replace",
+      folder.string());
+}
+
+void make(const fs::path& folder, Existing existing) {
   std::error_code error;
-  fs::create_directories(folder, error);
+  const fs::path name = folder.has_filename() ? folder : folder.parent_path();  // without a slash behind it
+  if (name.has_parent_path()) fs::create_directories(name.parent_path(), error);
+  const bool is_new = !error && fs::create_directory(name, error);
+  // Another job may have made it since check_output().
+  if (!error && !is_new && existing == Existing::refuse) throw exists_already(folder);
   if (error) throw InputError("--output {}: cannot make the folder: {}", folder.string(), error.message());
   check_writable(folder);
   for (const std::string& file : {run_file(folder.string()), model_file(folder.string())}) {
@@ -60,16 +70,14 @@ void check_output(const comm::Communicator& world, const std::string& folder, Ex
     if (!fs::exists(status)) return;
     if (!fs::is_directory(status)) throw InputError("--output {}: exists and is not a folder", folder);
     if (existing == Existing::refuse) {
-      throw InputError(
-          "--output {}: exists already; name another folder, or overwrite the run in it with --replace",
-          folder);
+      throw exists_already(folder);
     }
   });
 }
 
-void make_output(const comm::Communicator& world, const std::string& folder) {
+void make_output(const comm::Communicator& world, const std::string& folder, Existing existing) {
   agreed(world, [&] {
-    if (world.is_coordinator()) make(folder);
+    if (world.is_coordinator()) make(folder, existing);
   });
   agreed(world, [&] {
     if (!fs::is_directory(folder)) {

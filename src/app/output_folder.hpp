@@ -14,8 +14,8 @@ enum class Existing { refuse, replace };
 void check_output(const comm::Communicator& world, const std::string& folder, Existing existing);
 
 /// Makes the folder, or takes dmoe's own files out of the one that is there, and throws AgreedError where it
-/// cannot be written or a rank does not see it. Collective.
-void make_output(const comm::Communicator& world, const std::string& folder);
+/// cannot be written, a rank does not see it, or it exists and may not be replaced. Collective.
+void make_output(const comm::Communicator& world, const std::string& folder, Existing existing);
 
 std::string run_file(const std::string& folder);
 std::string model_file(const std::string& folder);

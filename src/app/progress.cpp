@@ -26,10 +26,14 @@ std::string progress_text(const training::Plan& plan, const training::LogRow& ro
                      grouped(plan.steps), plan.phases[size(row.phase)]);
 }
 
-std::string evaluation_text(const training::Plan& plan, const training::EvaluationRow& row) {
-  std::string text = fmt::format("epoch {}/{}: test error {}", row.epoch, plan.epochs, score_text(row.test));
+std::string scores_text(const training::EvaluationRow& row) {
+  std::string text = fmt::format("test error {}", score_text(row.test));
   if (row.has_validation) text += fmt::format(", validation error {}", score_text(row.validation));
   return text + fmt::format(", train error {}", score_text(row.train));
+}
+
+std::string evaluation_text(const training::Plan& plan, const training::EvaluationRow& row) {
+  return fmt::format("epoch {}/{}: {}", row.epoch, plan.epochs, scores_text(row));
 }
 
 Progress::Progress(Console& console, std::function<Clock::time_point()> now)

@@ -41,6 +41,9 @@ class Progress : public training::Observer {
 std::string progress_text(const training::Plan& plan, const training::LogRow& row,
                           double seconds_since_start);
 
+/// "test error 3.21 % (loss 0.1234), train error 3.05 % (loss 0.1201)". Local.
+std::string scores_text(const training::EvaluationRow& row);
+
 /// "epoch 2/12: test error 3.21 % (loss 0.1234), train error 3.05 % (loss 0.1201)". Local.
 std::string evaluation_text(const training::Plan& plan, const training::EvaluationRow& row);
 

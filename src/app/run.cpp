@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <fcntl.h>
 #include <string>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -56,6 +58,13 @@ Status perform(const Action& action, const Job& job) {
   }
 }
 
+/// Opens what the caller closed of standard input, output and error: no file of ours may take their place.
+void open_standard_streams() {
+  int descriptor = open("/dev/null", O_RDWR);
+  while (descriptor >= 0 && descriptor <= STDERR_FILENO) descriptor = open("/dev/null", O_RDWR);
+  if (descriptor >= 0) close(descriptor);
+}
+
 std::string joined_arguments(int argc, char** argv) {
   std::string line;
   for (int i = 0; i < argc; ++i) line += (i == 0 ? "" : " ") + std::string(argv[i]);
@@ -65,12 +74,17 @@ std::string joined_arguments(int argc, char** argv) {
 }  // namespace
 
 int run(int argc, char** argv) {
+  open_standard_streams();
   const Request request = parse_command_line(argc, argv);
   if (!request.action) return answer(request);
   try {
     comm::Session session;
-    const Status status = perform(request.action, {session, joined_arguments(argc, argv)});
-    std::fflush(stdout);
+    Status status = perform(request.action, {session, joined_arguments(argc, argv)});
+    const bool is_said = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+    if (status == Status::done && !is_said) {
+      print(stderr, "dmoe: cannot write to standard output\n");
+      status = Status::failed;
+    }
     session.finalize();
     return static_cast<int>(status);
   } catch (const InputError& error) {

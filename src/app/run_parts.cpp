@@ -10,6 +10,7 @@
 #include "app/agreement.hpp"
 #include "comm/archive.hpp"
 #include "core/error.hpp"
+#include "core/paths.hpp"
 #include "data/registry.hpp"
 #include "io/model_file.hpp"
 #include "numerics/linear.hpp"
@@ -19,7 +20,7 @@ namespace dmoe::app {
 namespace {
 
 std::string read_text(const std::string& path) {
-  if (std::filesystem::is_directory(path)) throw InputError("{}: is a folder, not a config file", path);
+  if (is_folder(path)) throw InputError("{}: is a folder, not a config file", path);
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw InputError("{}: cannot read the config: {}", path, std::strerror(errno));
   std::string text{std::istreambuf_iterator<char>(stream), {}};
@@ -51,10 +52,10 @@ SavedModel find_model(const comm::Communicator& world, const std::string& run,
                       const std::vector<std::string>& overrides) {
   std::string path = run;
   const auto read = [&] {
-    if (!std::filesystem::exists(run)) throw InputError("{}: there is no such run folder or model file", run);
-    if (std::filesystem::is_directory(run)) {
+    if (!path_exists(run)) throw InputError("{}: there is no such run folder or model file", run);
+    if (is_folder(run)) {
       path = (std::filesystem::path(run) / "model.h5").string();
-      if (!std::filesystem::exists(path)) {
+      if (!path_exists(path)) {
         throw InputError("{}: holds no model.h5; it is written when training ends or is stopped", run);
       }
     }

@@ -20,6 +20,7 @@ void catch_stop_signals() {
   action.sa_handler = note_stop;
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaction(signal, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // who reads may leave: the run goes on
 }
 
 bool stop_requested() {

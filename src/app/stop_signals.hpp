@@ -3,7 +3,8 @@
 
 namespace dmoe::app {
 
-/// From now on the first signal of each kind only sets a flag; the second has its default effect. Local.
+/// From now on the first signal of each kind only sets a flag; the second has its default effect. A reader of
+/// our output that leaves ends nothing. Local.
 void catch_stop_signals();
 
 /// True once one has come. Local.

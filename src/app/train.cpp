@@ -126,8 +126,7 @@ class TrainingRun {
     const training::EvaluationRow& last = file_->summary().evaluations.back();
     const double seconds = std::chrono::duration<double>(Timing::Clock::now() - began_).count();
     const Index presented = config_.training.epochs() * examples_;
-    std::string text = fmt::format("\ntest error {}, train error {} after {}\n", score_text(last.test),
-                                   score_text(last.train), counted(last.epoch, "epoch"));
+    std::string text = fmt::format("\n{} after {}\n", scores_text(last), counted(last.epoch, "epoch"));
     text +=
         fmt::format("{} steps in {}, {} examples/s with all evaluations\n", grouped(trainer_->steps_done()),
                     duration(seconds), grouped(static_cast<Index>(static_cast<double>(presented) / seconds)));
@@ -159,7 +158,7 @@ Status train(const Job& job, const TrainOptions& options) {
   check_output(world, options.output, options.existing);
   const std::unique_ptr<data::Dataset> dataset = load_data(world, config);
   const auto network = make_network(world, config, *dataset, training::Trainer::capacity(config.training));
-  make_output(world, options.output);
+  make_output(world, options.output, options.existing);
   catch_stop_signals();
   return TrainingRun(job, options, config, *dataset, *network).run();
 }

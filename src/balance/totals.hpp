@@ -14,8 +14,9 @@ using Total = std::int64_t;
 
 inline constexpr double units_per_example = 0x1p24;
 
-/// A gate value in 0 .. 1 on the grid of the totals, half to even. Local.
+/// A gate value in 0 .. 1 on the grid of the totals, half to even; 0 for what is not a number. Local.
 inline Total to_total(float gate) {
+  if (!(gate > 0)) return 0;
   return static_cast<Total>(std::lrint(static_cast<double>(gate) * units_per_example));
 }
 

@@ -1,5 +1,5 @@
 // An explicit table of the parts of one kind: {name, help, settings, make}. Each kind has one table, in one
-// file (balance/registry.cpp, training/schedules.cpp, data/registry.cpp); nothing registers itself.
+// file (balance/registry.cpp, training/schedule.cpp, data/registry.cpp); nothing registers itself.
 #pragma once
 
 #include <functional>

@@ -13,6 +13,7 @@
 #include <zlib.h>
 
 #include "core/error.hpp"
+#include "core/paths.hpp"
 
 namespace dmoe::data {
 namespace {
@@ -25,7 +26,7 @@ struct CloseGzip {
 class ByteSource {
  public:
   explicit ByteSource(const std::filesystem::path& file) : name_(file.string()) {
-    if (std::filesystem::is_directory(file)) throw InputError("{}: is a folder, expected an idx file", name_);
+    if (is_folder(file)) throw InputError("{}: is a folder, expected an idx file", name_);
     errno = 0;
     file_.reset(gzopen(name_.c_str(), "rb"));
     if (!file_) throw InputError("{}: cannot be read: {}", name_, std::strerror(errno));
@@ -136,8 +137,8 @@ std::filesystem::path find_idx(const std::filesystem::path& folder, const std::f
   std::filesystem::path plain = folder / name;
   std::filesystem::path zipped = plain;
   zipped += ".gz";
-  if (std::filesystem::exists(plain)) return plain;
-  if (std::filesystem::exists(zipped)) return zipped;
+  if (path_exists(plain)) return plain;
+  if (path_exists(zipped)) return zipped;
   throw InputError("{}: no such file, nor with .gz behind it", plain.string());
 }
 

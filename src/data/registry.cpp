@@ -2,9 +2,9 @@
 
 #include <filesystem>
 #include <string>
-#include <system_error>
 #include <utility>
 
+#include "core/paths.hpp"
 #include "data/image_dataset.hpp"
 #include "data/image_set.hpp"
 #include "data/synthetic.hpp"
@@ -33,8 +33,7 @@ struct ImageSource {
 };
 
 ImageSplits load(const std::filesystem::path& folder, const ImageSource& source) {
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(folder, ignored)) {
+  if (!is_folder(folder)) {
     throw InputError("data.path: no folder '{}'; {}, or set data.path to where it is", folder.string(),
                      source.fetch);
   }
@@ -81,7 +80,8 @@ DatasetRegistry::Entry synthetic() {
            {"test_examples", "size of the test set", initial.test_examples, 1, 1e6},
            translation_spec(initial.max_translation),
            {"noise", "largest displacement of a corner of a glyph [pixels]", initial.noise, 0, 10},
-           test_seed_spec,
+           {"test_seed", "all glyphs and examples, and the jitter of the test set, depend on this alone",
+            test_seed_spec.initial, 0, largest_integer},
            validation_spec},
           [](const Settings& settings, std::uint64_t train_seed) {
             SyntheticOptions options;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/paths.hpp"
 #include "core/timing.hpp"
 #include "io/analysis_file.hpp"
 #include "io/format.hpp"
@@ -130,16 +131,16 @@ void describe_score(Page& page, const char* name, const training::EvaluationRow&
 void describe_evaluations(Page& page, const std::vector<training::EvaluationRow>& rows) {
   if (rows.empty()) return;
   const bool has_validation = rows.front().has_validation;
-  const auto error = [&](const training::EvaluationRow& row) {
-    return has_validation ? row.validation.error : row.test.error;
-  };
-  const auto best = std::min_element(rows.begin(), rows.end(),
-                                     [&](const auto& a, const auto& b) { return error(a) < error(b); });
   page.line("\nevaluation     epoch  {:>17}{}  {:>17}", "test",
             has_validation ? fmt::format("  {:>17}", "validation") : "", "train");
   page.line("                      {0}{1}  {0}", " error %     loss",
             has_validation ? "   error %     loss" : "");
-  describe_score(page, has_validation ? "best (v.)" : "best", *best);
+  if (has_validation) {  // never chosen on the test set
+    const auto best = std::min_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+      return a.validation.error < b.validation.error;
+    });
+    describe_score(page, "best (v.)", *best);
+  }
   describe_score(page, "last", rows.back());
 }
 
@@ -262,7 +263,7 @@ std::string describe_model(const std::string& path) {
 }  // namespace
 
 std::string describe(const std::string& path) {
-  if (std::filesystem::is_directory(path)) {
+  if (is_folder(path)) {
     throw InputError("{}: it is a folder; name a file in it, for example {}/run.h5", path, path);
   }
   const std::string format = check_format(hdf5::File::open_read(path), {run_format, model_format});

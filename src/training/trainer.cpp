@@ -1,6 +1,7 @@
 #include "training/trainer.hpp"
 
 #include <chrono>
+#include <cmath>
 #include <utility>
 
 #include "core/error.hpp"
@@ -39,13 +40,13 @@ Outcome Trainer::run() {
     begin_phase(p);
     const Index epochs = spec_.phases[size(p)].epochs;
     for (Index e = 0; e < epochs; ++e) {
-      if (run_epoch(epochs, e) == Outcome::stopped) return Outcome::stopped;
+      if (run_epoch(epochs, e) == Outcome::stopped) return stopped();
       ++epoch_;
       const Index every = spec_.evaluation.every_epochs;
-      if (every > 0 && epoch_ % every == 0 && !evaluate_all()) return Outcome::stopped;
+      if (every > 0 && epoch_ % every == 0 && !evaluate_all()) return stopped();
     }
   }
-  if (evaluated_epoch_ != epoch_ && !evaluate_all()) return Outcome::stopped;
+  if (evaluated_epoch_ != epoch_ && !evaluate_all()) return stopped();
   return Outcome::finished;
 }
 
@@ -54,12 +55,14 @@ Outcome Trainer::run_epoch(Index epochs_of_phase, Index epoch_of_phase) {
   for (Index i = 0; i < steps_per_epoch(); ++i) {
     const numerics::Loss loss = step(rate);
     report_step(loss, rate);
-    if (assignment_.stop_requested()) {
-      if (window_.steps > 0) log_row();
-      return Outcome::stopped;
-    }
+    if (assignment_.stop_requested()) return Outcome::stopped;
   }
   return Outcome::finished;
+}
+
+Outcome Trainer::stopped() {
+  if (window_.steps > 0) log_row();
+  return Outcome::stopped;
 }
 
 void Trainer::begin_phase(Index phase) {
@@ -78,6 +81,10 @@ numerics::Loss Trainer::step(double learning_rate) {
   network_.forward(batch_.inputs(), masks_);
   assignment_.start(stop_requested_() ? Stop::requested : Stop::no);
   const numerics::Loss loss = network_.backward(batch_.inputs(), batch_.labels());
+  if (!std::isfinite(loss.sum)) {  // known to the coordinator alone, which ends the job
+    throw RunError("the loss of step {} is not finite; a learning rate below {} may help", step_ + 1,
+                   learning_rate);
+  }
   optimizer_.step(learning_rate);
   assignment_.finish();
   for (std::size_t l = 0; l < balancers_.size(); ++l) {

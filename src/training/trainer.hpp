@@ -55,6 +55,8 @@ class Trainer {
   Outcome run_epoch(Index epochs_of_phase, Index epoch_of_phase);
   /// Scores all splits; false where it was stopped half way, on all ranks alike.
   bool evaluate_all();
+  /// Logs what was not logged yet.
+  Outcome stopped();
   void report_step(const numerics::Loss& loss, double rate);
   LogRow row_so_far() const;
   void log_row();

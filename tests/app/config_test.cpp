@@ -284,6 +284,19 @@ TEST(ConfigOverride, of_a_selector_forgets_settings_of_the_part_it_replaces) {
   EXPECT_EQ(config.data.settings.integer("max_translation"), 4);
 }
 
+TEST(ConfigOverride, of_the_data_set_leaves_the_folder_of_the_one_it_replaces) {
+  const std::string digits = with(small_config, "name = \"synthetic\"\nclasses = 4\ntrain_examples = 200",
+                                  "name = \"jittered_mnist\"\npath = \"/my/digits\"\nmax_translation = 3");
+  const auto settings = [&](const std::vector<std::string>& overrides) {
+    return parse_config(digits, "c", overrides).data.settings;
+  };
+  EXPECT_EQ(settings({}).text("path"), "/my/digits");
+  EXPECT_EQ(settings({"data.name=mnist"}).text("path"), "/my/digits");  // the same images
+  EXPECT_EQ(settings({"data.name=jittered_fashion_mnist"}).text("path"), "data/fashion-mnist");
+  EXPECT_EQ(settings({"data.name=jittered_fashion_mnist"}).integer("max_translation"), 3);
+  EXPECT_EQ(settings({"data.name=jittered_fashion_mnist", "data.path=/here"}).text("path"), "/here");
+}
+
 TEST(ConfigOverride, of_a_selector_still_refuses_what_no_part_knows_and_what_was_set_too) {
   EXPECT_EQ(refusal(with(small_config, "margin = 50", "margn = 50"), {"phases.1.balance.rule=none"}),
             "config.toml:21: unknown key phases[1].balance.margn; allowed: rule");

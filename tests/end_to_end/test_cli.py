@@ -38,7 +38,9 @@ balance = { rule = "margin", margin = 50 }
 learning_rate = { schedule = "constant", start = 0.3 }
 """
 # Evaluates a few times a second: Open MPI's mpirun that is flooded with output can itself crash or hang at its end.
+# Logs nothing before it is stopped: what comes then is all there is.
 ENDLESS = ["--set", "phases.constrained.epochs=1000000", "--set", "evaluation.every_epochs=50"]
+ENDLESS += ["--set", "train.log_every_steps=1000000000"]
 RANK_COUNTS = [None, 1, 2, 3]  # None: without mpirun
 PROMPT_SECONDS = 20  # generous: what is asserted is that nothing hangs
 
@@ -198,6 +200,45 @@ class CommandLine(unittest.TestCase):
         shutil.rmtree(self.output)
         self.assertEqual(process.wait(PROMPT_SECONDS), 1)
         self.assertIn("dmoe: rank 0: ", log.read_text())
+
+    def test_a_loss_that_is_not_finite_ends_the_run(self):
+        for ranks in RANK_COUNTS:
+            process = self.train("--replace", "--set", "phases.constrained.learning_rate.start=1e6", ranks=ranks)
+            self.assertEqual(process.returncode, 1, process.stderr)
+            self.assertEqual(len(messages(process)), 1, process.stderr)
+            self.assertRegex(messages(process)[0], r"the loss of step \d+ is not finite")
+            self.assertEqual(status_of(self.output), "failed")
+            self.assertEqual(sorted(snapshot(self.output)), ["run.h5"])
+
+    def test_reader_that_leaves_ends_nothing(self):
+        command = [DMOE, "train", self.config, "--output", self.output]
+        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process.stdout.close()
+        self.assertEqual(process.stderr.read(), "dmoe: cannot write to standard output\n")
+        process.stderr.close()
+        self.assertEqual(process.wait(PROMPT_SECONDS), 1)
+        self.assertEqual(status_of(self.output), "finished")
+        self.assertEqual(sorted(snapshot(self.output)), ["model.h5", "run.h5"])
+
+    def test_output_that_nobody_takes(self):
+        self.assertEqual(self.train().returncode, 0)
+        for command in (["evaluate", self.output], ["info", self.output]):
+            with open("/dev/full", "w") as full:
+                process = subprocess.run([DMOE, *map(str, command)], stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertEqual((process.returncode, process.stderr), (1, "dmoe: cannot write to standard output\n"))
+
+    def test_closed_standard_streams_are_no_files_of_ours(self):
+        script = '"$@" >&- 2>&- <&-'
+        command = ["sh", "-c", script, "sh", DMOE, "train", self.config, "--output", self.output]
+        self.assertEqual(subprocess.run(list(map(str, command))).returncode, 0)
+        self.assertEqual(run([DMOE, "evaluate", self.output]).returncode, 0)
+
+    def test_of_two_jobs_with_one_output_one_is_refused(self):
+        command = list(map(str, [DMOE, "train", self.config, "--output", self.output]))
+        jobs = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in "ab"]
+        said = [job.communicate(timeout=PROMPT_SECONDS)[1] for job in jobs]
+        self.assertEqual(sorted(job.returncode for job in jobs), [0, 2], said)
+        self.assertIn("exists already", "".join(said))
 
     def start_endless(self, ranks):
         """A training that is under way, and the file of all it says."""
