@@ -75,7 +75,7 @@ TEST(AnalysisFile, has_pairs_that_were_not_left_out_and_the_top_of_one_layer) {
   written.top->index.resize(2);
   written.top->gate.resize(2);
   written.top->input.resize(6);
-  written.pairs.insert(written.pairs.begin(), std::nullopt);
+  written.pairs = {std::nullopt, written.pairs[0]};
   write_analysis(folder / "run.h5", written);
   const hdf5::File file = hdf5::File::open_read(folder / "run.h5");
   EXPECT_FALSE(file.exists("/analysis/pairs/1"));
