@@ -2,28 +2,13 @@
 
 namespace dmoe::analysis {
 
-namespace {
-
-std::string name_of(data::Split split) {
-  switch (split) {
-    case data::Split::train:
-      return "train";
-    case data::Split::validation:
-      return "validation";
-    case data::Split::test:
-      break;
-  }
-  return "test";
-}
-
-}  // namespace
-
 std::optional<Analysis> analyze(distribution::Network& network, const data::Dataset& dataset,
                                 const training::Pass& pass, const Options& options,
                                 const training::StopRequested& stop_requested) {
   const std::optional<Assignments> assignments = collect(network, dataset, pass, stop_requested);
   if (!assignments) return std::nullopt;
-  Analysis result{name_of(pass.split), dataset.example_count(pass.split), options.permutations, {}, {}, {}};
+  Analysis result{
+      data::split_name(pass.split), dataset.example_count(pass.split), options.permutations, {}, {}, {}};
   if (!network.ranks().is_coordinator()) return result;
   result.layers = specialisation(*assignments, options.permutations);
   const std::vector<Matrix>& gates = assignments->gates;

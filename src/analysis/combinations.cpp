@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <functional>
-#include <limits>
 #include <numeric>
 
 namespace dmoe::analysis {
@@ -26,7 +25,8 @@ void present_inputs(TopExamples& top, const data::Dataset& dataset, const traini
 }
 
 /// The top examples of each combination m by gate_of(m, example).
-TopExamples loudest(Index combinations, Index examples, Index wanted,
+TopExamples loudest(Index combinations, Index wanted, const data::Dataset& dataset,
+                    const training::Pass& pass, Index examples,
                     const std::function<float(Index, Index)>& gate_of) {
   TopExamples top;
   top.wanted = wanted;
@@ -46,6 +46,7 @@ TopExamples loudest(Index combinations, Index examples, Index wanted,
       top.gate[size(m * wanted + i)] = gates[size(order[size(i)])];
     }
   }
+  present_inputs(top, dataset, pass);
   return top;
 }
 
@@ -69,19 +70,17 @@ Pair pair_of(const Matrix& gates, const Matrix& next_gates, const data::Dataset&
     const double sum = std::accumulate(row.begin(), row.end(), 0.0);
     for (const double value : row) pair.joint_rows.push_back(value / sum);
   }
-  pair.top = loudest(pair.experts * pair.next_experts, lower.rows, top, [&](Index m, Index x) {
+  const auto product = [&](Index m, Index x) {
     return lower(x, m / upper.columns) * upper(x, m % upper.columns);
-  });
-  present_inputs(pair.top, dataset, pass);
+  };
+  pair.top = loudest(pair.experts * pair.next_experts, top, dataset, pass, lower.rows, product);
   return pair;
 }
 
 TopExamples top_examples(const Matrix& gates, const data::Dataset& dataset, const training::Pass& pass,
                          Index top) {
-  TopExamples result =
-      loudest(gates.columns(), gates.rows(), top, [&](Index m, Index x) { return gates.view()(x, m); });
-  present_inputs(result, dataset, pass);
-  return result;
+  const auto gate = [&](Index m, Index x) { return gates.view()(x, m); };
+  return loudest(gates.columns(), top, dataset, pass, gates.rows(), gate);
 }
 
 }  // namespace dmoe::analysis

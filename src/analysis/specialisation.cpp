@@ -1,6 +1,7 @@
 #include "analysis/specialisation.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <span>
 
 namespace dmoe::analysis {
@@ -29,13 +30,6 @@ std::vector<double> joint_of(const Matrix& weights, Levels levels, std::span<con
     for (std::size_t e = 0; e < row.size(); ++e) level[e * size(level_count)] += static_cast<double>(row[e]);
   }
   return joint;
-}
-
-/// One layer's gates, soft and hard, against one factor under any order.
-void add_information(FactorMap& map, const Matrix& soft, const Matrix& hard, Levels levels,
-                     std::span<const Index> order, Index level_count) {
-  map.soft.null.push_back(mutual_information(joint_of(soft, levels, order, level_count), soft.columns()));
-  map.hard.null.push_back(mutual_information(joint_of(hard, levels, order, level_count), hard.columns()));
 }
 
 std::vector<double> column_means(const Matrix& matrix) {
@@ -90,8 +84,11 @@ std::vector<LayerSpecialisation> specialisation(const Assignments& assignments,
     const Index level_count = factor.level_count();
     std::vector<double> examples(size(level_count));
     for (const std::int32_t level : levels) examples[size(level)] += 1;
+    const auto information_of = [&](const Matrix& weights) {
+      return mutual_information(joint_of(weights, levels, order, level_count), weights.columns());
+    };
     order.resize(levels.size());
-    for (std::size_t x = 0; x < order.size(); ++x) order[x] = static_cast<Index>(x);
+    std::iota(order.begin(), order.end(), Index{0});
     for (std::size_t l = 0; l < layers.size(); ++l) {
       FactorMap& map = layers[l].factors.emplace_back();
       map.factor = factor.name;
@@ -102,14 +99,14 @@ std::vector<LayerSpecialisation> specialisation(const Assignments& assignments,
         map.mean_gate.push_back(soft[i] / examples[i % examples.size()]);
       }
       map.soft.observed = mutual_information(soft, assignments.gates[l].columns());
-      map.hard.observed =
-          mutual_information(joint_of(hard[l], levels, order, level_count), hard[l].columns());
+      map.hard.observed = information_of(hard[l]);
     }
     for (Index r = 0; r < permutations.count; ++r) {
       const auto stream = static_cast<std::uint64_t>(static_cast<Index>(f) * permutations.count + r);
       shuffled(static_cast<Index>(levels.size()), {permutations.seed, Purpose::permutation, stream}, order);
       for (std::size_t l = 0; l < layers.size(); ++l) {
-        add_information(layers[l].factors[f], assignments.gates[l], hard[l], levels, order, level_count);
+        layers[l].factors[f].soft.null.push_back(information_of(assignments.gates[l]));
+        layers[l].factors[f].hard.null.push_back(information_of(hard[l]));
       }
     }
   }

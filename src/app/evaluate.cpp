@@ -21,9 +21,10 @@ Status evaluate(const Job& job, const TrainedModelOptions& options) {
       training::evaluate(*model.network, *model.dataset, model.pass, [] { return false; });
   if (world.is_coordinator()) {
     const Index examples = model.dataset->example_count(options.split);
-    fmt::print("{}: {} error {:.2f} % ({} of {}), loss {:.6f} nats\n", model.path, split_name(options.split),
-               100 * score->error, grouped(std::llround(score->error * static_cast<double>(examples))),
-               grouped(examples), score->loss);
+    fmt::print("{}: {} error {:.2f} % ({} of {}), loss {:.6f} nats\n", model.path,
+               data::split_name(options.split), 100 * score->error,
+               grouped(std::llround(score->error * static_cast<double>(examples))), grouped(examples),
+               score->loss);
   }
   return Status::done;
 }

@@ -1,6 +1,5 @@
 #include "app/trained_model.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "app/agreement.hpp"
@@ -13,14 +12,11 @@ namespace dmoe::app {
 
 namespace {
 
-const Names<data::Split> splits{
-    {"test", data::Split::test}, {"train", data::Split::train}, {"validation", data::Split::validation}};
-
 training::Pass pass_over(const data::Dataset& dataset, data::Split split, Index batch_size) {
   if (dataset.example_count(split) == 0) {
     throw InputError(
         "--split {0}: the data set has no {0} examples (data.validation holds some out of the training set)",
-        split_name(split));
+        data::split_name(split));
   }
   return {split, {Purpose::evaluation_transform, 0}, batch_size};
 }
@@ -29,6 +25,9 @@ training::Pass pass_over(const data::Dataset& dataset, data::Split split, Index 
 
 void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, const std::string& run_help) {
   parser.add_option("run", options.run, run_help)->required()->option_text("RUN");
+  Names<data::Split> splits;
+  for (const data::Split split : {data::Split::test, data::Split::train, data::Split::validation})
+    splits.emplace_back(data::split_name(split), split);
   add_named_option(parser, "--split", options.split, splits, "which examples (default: test)");
   parser.add_option("--set", options.overrides, "override a key of the run's config: data.path=/data/mnist")
       ->allow_extra_args(false)
@@ -44,11 +43,6 @@ TrainedModel load_trained_model(const comm::Communicator& world, const TrainedMo
   auto network = make_network(world, saved.config, *dataset, pass.batch_size);
   agreed(world, [&] { io::load_model(saved.path, *network); });
   return {std::move(saved.path), std::move(dataset), pass, std::move(network)};
-}
-
-std::string split_name(data::Split split) {
-  const auto is_it = [split](const auto& named) { return named.second == split; };
-  return std::find_if(splits.begin(), splits.end(), is_it)->first;
 }
 
 }  // namespace dmoe::app

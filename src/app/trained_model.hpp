@@ -33,7 +33,4 @@ struct TrainedModel {
 /// Throws AgreedError, also where the data set has no such split. Collective.
 TrainedModel load_trained_model(const comm::Communicator& world, const TrainedModelOptions& options);
 
-/// "test". Local.
-std::string split_name(data::Split split);
-
 }  // namespace dmoe::app

@@ -1,6 +1,7 @@
 // What the trainer knows of a data set: sizes, factors, and how to present examples.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -13,6 +14,11 @@
 namespace dmoe::data {
 
 enum class Split { train, validation, test };
+/// "train", "validation", "test". Local.
+inline std::string split_name(Split split) {
+  static const std::array<const char*, 3> names{"train", "validation", "test"};
+  return names[static_cast<std::size_t>(split)];
+}
 
 /// A known property of a presented example, for example its class (10) or its translation (9, 9).
 struct Factor {

@@ -6,8 +6,12 @@
 
 #include <gtest/gtest.h>
 
+#include "support/message_of.hpp"
+
 namespace dmoe {
 namespace {
+
+using test::message_of;
 
 struct Part {
   std::int64_t value;
@@ -21,16 +25,6 @@ Parts::Entry entry(std::string name) {
           [](const Settings& settings, std::int64_t context) {
             return std::make_unique<Part>(Part{settings.integer("factor") * context});
           }};
-}
-
-template <class Action>
-std::string message_of(Action action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "no InputError";
 }
 
 TEST(Registry, makes_a_part_from_settings_and_context) {

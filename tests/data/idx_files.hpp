@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "core/error.hpp"
+#include "support/message_of.hpp"
 
 namespace dmoe::data::test {
+
+using dmoe::test::message_of;
 
 /// Bytes of an idx file of unsigned bytes: magic number, big-endian sizes, body.
 inline std::string idx_bytes(const std::vector<std::uint32_t>& sizes, const std::string& body) {
@@ -38,17 +40,6 @@ inline std::string counting(std::size_t count, unsigned modulus = 251) {
   std::string bytes;
   for (std::size_t i = 0; i < count; ++i) bytes += static_cast<char>(i % modulus);
   return bytes;
-}
-
-/// What the InputError says that `action` throws.
-template <class Action>
-std::string message_of(Action action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "no InputError";
 }
 
 }  // namespace dmoe::data::test

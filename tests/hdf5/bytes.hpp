@@ -1,10 +1,12 @@
-// Files as bytes, to damage them.
+// Files as bytes, to damage them, and what is said of the damage.
 #pragma once
 
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+
+#include "support/message_of.hpp"
 
 namespace dmoe::test {
 
@@ -16,17 +18,6 @@ inline std::string bytes_of(const std::filesystem::path& path) {
 
 inline void put_bytes(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
-}
-
-/// The message of the Error that `action` throws; a note where it throws none.
-template <class Error, class Action>
-std::string message_of(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing of that type was thrown";
 }
 
 }  // namespace dmoe::test
