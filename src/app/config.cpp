@@ -87,6 +87,8 @@ Config parse_config(const std::string& text, const std::string& name,
 
   Section data = root.table("data");
   config.data = data.part(dataset_kind());
+  for (const auto& [setting, value] : config.data.settings.values())
+    config.data_places[setting] = data.place_of(setting);
   data.finish();
   append(config.text, "[data]", data);
 

@@ -1,6 +1,7 @@
 // The config of a run: TOML in, checked values out (src/app/README.md lists all keys).
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct NumericsSpec {
 
 struct Config {
   training::PartSpec data;
+  std::map<std::string, std::string> data_places;  // where each of its settings was set: "config.toml:3"
   std::vector<model::LayerSpec> layers;
   training::TrainingSpec training;
   NumericsSpec numerics;

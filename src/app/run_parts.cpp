@@ -72,7 +72,11 @@ std::unique_ptr<data::Dataset> load_data(const comm::Communicator& world, const 
     numerics::use_threads(config.numerics.threads);
     numerics::use_instruction_set(config.numerics.isa);
     const TimedActivity loading(world.timing(), Activity::data);
-    dataset = data::datasets().find(config.data.name).make(config.data.settings, config.training.seed);
+    try {
+      dataset = data::datasets().find(config.data.name).make(config.data.settings, config.training.seed);
+    } catch (const SettingError& error) {
+      throw InputError("{}: data.{}", config.data_places.at(error.setting()), error.what());
+    }
   });
   return dataset;
 }

@@ -89,10 +89,13 @@ const toml::node* Section::find(std::string_view key) {
   return values_ == nullptr || contains(forgotten_, key) ? nullptr : values_->get(key);
 }
 
+std::string Section::place_of(std::string_view key) const {
+  const toml::node* node = values_ == nullptr || contains(forgotten_, key) ? nullptr : values_->get(key);
+  return node == nullptr ? place_ : document_->place(path_of(key), node->source());
+}
+
 void Section::refuse(std::string_view key, const std::string& what) const {
-  const toml::node* node = values_ == nullptr ? nullptr : values_->get(key);
-  const toml::source_region region = node == nullptr ? toml::source_region{} : node->source();
-  throw InputError("{}: {} {}", document_->place(path_of(key), region), path_of(key), what);
+  throw InputError("{}: {} {}", place_of(key), path_of(key), what);
 }
 
 void Section::wrong_type(std::string_view key, std::string_view expected, const toml::node& found) const {

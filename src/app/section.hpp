@@ -56,6 +56,9 @@ class Section {
   /// Throws InputError about a value read before: "config.toml:9: train.momentum " + what.
   [[noreturn]] void refuse(std::string_view key, const std::string& what) const;
 
+  /// Where a value came from: "config.toml:9", "--set train.seed=3"; of a default, where its table begins.
+  std::string place_of(std::string_view key) const;
+
   /// What was read, one `key = value` each, in the order of reading.
   const std::vector<std::string>& lines() const { return lines_; }
 

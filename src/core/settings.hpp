@@ -25,6 +25,20 @@ struct SettingSpec {
   double maximum = std::numeric_limits<double>::infinity();
 };
 
+/// A value inside its declared range that cannot serve: the part found out when it was made. The message
+/// begins with the setting's name; who knows where the value was set puts that in front.
+class SettingError : public InputError {
+ public:
+  template <class... Values>
+  SettingError(std::string setting, fmt::format_string<Values...> text, Values&&... values)
+      : InputError("{} {}", setting, fmt::format(text, std::forward<Values>(values)...)),
+        setting_(std::move(setting)) {}
+  const std::string& setting() const { return setting_; }
+
+ private:
+  std::string setting_;
+};
+
 /// Checked values, one for every SettingSpec of the part, in its order.
 class Settings {
  public:

@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "core/settings.hpp"
 #include "data/idx.hpp"
 
 namespace dmoe::data {
@@ -54,8 +55,8 @@ ImageSplits load_image_folder(const std::filesystem::path& folder, Index classes
 void hold_out_validation(ImageSplits& splits, Index count, std::uint64_t test_seed) {
   const Index available = splits.train.count();
   if (count < 0 || count >= available) {
-    throw InputError("data.validation must be 0 to {} (of {} training examples), got {}", available - 1,
-                     available, count);
+    throw SettingError("validation", "must be 0 to {} (of {} training examples), got {}", available - 1,
+                       available, count);
   }
   if (count == 0) return;
   std::vector<Index> order;

@@ -34,8 +34,8 @@ struct ImageSource {
 
 ImageSplits load(const std::filesystem::path& folder, const ImageSource& source) {
   if (!is_folder(folder)) {
-    throw InputError("data.path: no folder '{}'; {}, or set data.path to where it is", folder.string(),
-                     source.fetch);
+    throw SettingError("path", "must be a folder, there is no '{}'; {}, or set it to where the data is",
+                       folder.string(), source.fetch);
   }
   return load_image_folder(folder, class_count);
 }

@@ -201,6 +201,13 @@ TEST(Config, refuses_unknown_keys_with_the_nearest_and_all_allowed) {
             "max_translation, noise, test_seed, validation");
 }
 
+TEST(Config, knows_where_each_setting_of_the_data_was_set) {
+  const Config config = parse_config(small_config, "config.toml", {"data.validation=5"});
+  EXPECT_EQ(config.data_places.at("classes"), "config.toml:3");
+  EXPECT_EQ(config.data_places.at("validation"), "--set data.validation=5");
+  EXPECT_EQ(config.data_places.at("noise"), "config.toml:1") << "a default: where its table begins";
+}
+
 TEST(Config, refuses_unknown_names_with_all_known) {
   EXPECT_EQ(
       refusal_with("\"synthetic\"", "\"syntetic\""),

@@ -123,9 +123,9 @@ TEST(Validation, of_fewer_examples_is_part_of_one_of_more) {
 TEST(Validation, leaves_at_least_one_example_to_train_on) {
   ImageSplits splits = numbered(20);
   EXPECT_EQ(message_of([&] { hold_out_validation(splits, 20, 1); }),
-            "data.validation must be 0 to 19 (of 20 training examples), got 20");
+            "validation must be 0 to 19 (of 20 training examples), got 20");
   EXPECT_EQ(message_of([&] { hold_out_validation(splits, -1, 1); }),
-            "data.validation must be 0 to 19 (of 20 training examples), got -1");
+            "validation must be 0 to 19 (of 20 training examples), got -1");
   hold_out_validation(splits, 19, 1);
   EXPECT_EQ(splits.train.count(), 1);
 }

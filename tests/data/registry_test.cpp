@@ -96,7 +96,7 @@ TEST(Datasets, that_are_not_there_say_how_to_get_them) {
   EXPECT_THAT(message_of([&] {
                 make("jittered_mnist", settings_of("jittered_mnist", {{"path", path}}));
               }),
-              AllOf(HasSubstr("data.path"), HasSubstr(std::get<std::string>(path)),
+              AllOf(HasSubstr("path must be a folder"), HasSubstr(std::get<std::string>(path)),
                     HasSubstr("scripts/fetch-data mnist")));
   EXPECT_THAT(message_of([&] {
                 make("fashion_mnist", settings_of("fashion_mnist", {{"path", path}}));

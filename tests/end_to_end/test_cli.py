@@ -103,7 +103,21 @@ class CommandLine(unittest.TestCase):
     def test_missing_data(self):
         self.assert_train_refused(
             ["--set", "data.name=mnist", "--set", "data.path=/no/such"],
-            "data.path: no folder '/no/such'; fetch it with: scripts/fetch-data mnist, or set data.path to where it is",
+            "--set data.path=/no/such: data.path must be a folder, there is no '/no/such'; fetch it with: "
+            "scripts/fetch-data mnist, or set it to where the data is",
+        )
+        _, data, rest = CONFIG.partition("[[layers]]")
+        self.config.write_text('[data]\nname = "mnist"\npath = "nowhere"\n' + data + rest)
+        self.assert_train_refused(
+            [],
+            f"{self.config}:3: data.path must be a folder, there is no 'nowhere'; fetch it with: "
+            "scripts/fetch-data mnist, or set it to where the data is",
+        )
+
+    def test_more_held_out_than_there_is(self):
+        self.assert_train_refused(
+            ["--set", "data.validation=400"],
+            "--set data.validation=400: data.validation must be 0 to 399 (of 400 training examples), got 400",
         )
 
     def test_damaged_data(self):
