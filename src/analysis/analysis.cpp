@@ -1,5 +1,7 @@
 #include "analysis/analysis.hpp"
 
+#include <algorithm>
+
 namespace dmoe::analysis {
 
 std::optional<Analysis> analyze(distribution::Network& network, const data::Dataset& dataset,
@@ -14,11 +16,15 @@ std::optional<Analysis> analyze(distribution::Network& network, const data::Data
   const std::vector<Matrix>& gates = assignments->gates;
   for (std::size_t l = 0; l + 1 < gates.size(); ++l) {
     std::optional<Pair>& pair = result.pairs.emplace_back();
-    if (gates[l].columns() * gates[l + 1].columns() <= options.most_combinations) {
+    const Index combinations = gates[l].columns() * gates[l + 1].columns();
+    if (0 < combinations && combinations <= options.most_combinations) {
       pair = pair_of(gates[l], gates[l + 1], dataset, pass, options.top);
     }
   }
-  if (gates.size() == 1) result.top = top_examples(gates[0], dataset, pass, options.top);
+  const auto is_gated = [](const Matrix& layer) { return layer.columns() > 0; };
+  if (std::ranges::count_if(gates, is_gated) == 1) {
+    result.top = top_examples(*std::ranges::find_if(gates, is_gated), dataset, pass, options.top);
+  }
   return result;
 }
 

@@ -20,9 +20,9 @@ struct Analysis {
   std::string split;  // "train", "validation", "test"
   Index examples = 0;
   Permutations permutations;
-  std::vector<LayerSpecialisation> layers;
-  std::vector<std::optional<Pair>> pairs;  // of layers l and l + 1; nothing where it was left out
-  std::optional<TopExamples> top;          // of a network of one layer
+  std::vector<LayerSpecialisation> layers;  // empty of a layer without a gate
+  std::vector<std::optional<Pair>> pairs;   // of layers l and l + 1; nothing where it was left out
+  std::optional<TopExamples> top;           // of the layer with a gate, where there is only one
 };
 
 /// Measures over one split, no expert masked. The result is on the coordinator (empty elsewhere); nothing

@@ -11,7 +11,7 @@ std::optional<Assignments> collect(distribution::Network& network, const data::D
   const Index examples = keeps ? dataset.example_count(pass.split) : 0;
   Assignments result{{}, dataset.factors(), {}};
   for (const model::LayerSpec& layer : network.spec().layers)
-    result.gates.emplace_back(examples, layer.experts);
+    result.gates.emplace_back(examples, layer.choices());
   result.levels.assign(result.factors.size(), std::vector<std::int32_t>(size(examples)));
   Index first = 0;
   const auto keep = [&](const data::Batch& batch) {

@@ -11,7 +11,7 @@
 namespace dmoe::analysis {
 
 struct Assignments {
-  std::vector<Matrix> gates;                      // of each layer (X, N), X examples
+  std::vector<Matrix> gates;                      // of each layer (X, N), X examples; N = 0 without a gate
   std::vector<data::Factor> factors;              // those of the data set
   std::vector<std::vector<std::int32_t>> levels;  // of each factor (X): flat, last axis fastest
 };

@@ -13,6 +13,7 @@ using Levels = std::span<const std::int32_t>;  // of one factor (X)
 /// (X, N): 1 at the largest gate (the first of equals), 0 elsewhere.
 Matrix hard_choices(const Matrix& gates) {
   Matrix choices(gates.rows(), gates.columns());
+  if (gates.columns() == 0) return choices;
   for (Index x = 0; x < gates.rows(); ++x) {
     const auto row = gates.view().row(x);
     choices.view().row(x)[size(std::max_element(row.begin(), row.end()) - row.begin())] = 1;
@@ -90,6 +91,7 @@ std::vector<LayerSpecialisation> specialisation(const Assignments& assignments,
     order.resize(levels.size());
     std::iota(order.begin(), order.end(), Index{0});
     for (std::size_t l = 0; l < layers.size(); ++l) {
+      if (layers[l].is_empty()) continue;
       FactorMap& map = layers[l].factors.emplace_back();
       map.factor = factor.name;
       map.levels = factor.levels;
@@ -105,6 +107,7 @@ std::vector<LayerSpecialisation> specialisation(const Assignments& assignments,
       const auto stream = static_cast<std::uint64_t>(static_cast<Index>(f) * permutations.count + r);
       shuffled(static_cast<Index>(levels.size()), {permutations.seed, Purpose::permutation, stream}, order);
       for (std::size_t l = 0; l < layers.size(); ++l) {
+        if (layers[l].is_empty()) continue;
         layers[l].factors[f].soft.null.push_back(information_of(assignments.gates[l]));
         layers[l].factors[f].hard.null.push_back(information_of(hard[l]));
       }

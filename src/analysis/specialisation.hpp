@@ -35,6 +35,7 @@ struct FactorMap {
   TestedInformation hard;  // the same with the largest gate (the first of equals) counted as 1, others as 0
 };
 
+/// Of a layer without a gate all of it is empty.
 struct LayerSpecialisation {
   std::vector<double> mean_gate;   // (N), over all examples
   Information balance;             // entropy of mean_gate: log N where all experts are used alike
@@ -43,6 +44,7 @@ struct LayerSpecialisation {
   /// An expert whose mean gate is below this share of 1/N is dead.
   static constexpr double dead_share = 0.01;
   bool is_dead(std::size_t expert) const;
+  bool is_empty() const { return mean_gate.empty(); }
 };
 
 /// All layers against all factors. A factor is shuffled in the same ways for all layers. Local.

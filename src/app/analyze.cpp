@@ -31,6 +31,7 @@ void print(const analysis::Analysis& result, Index most_combinations) {
       grouped(result.examples), result.split, grouped(result.permutations.count));
   for (std::size_t l = 0; l < result.layers.size(); ++l) {
     const analysis::LayerSpecialisation& layer = result.layers[l];
+    if (layer.is_empty()) continue;
     std::string text = fmt::format("layer {}:", l + 1);
     for (const analysis::FactorMap& map : layer.factors) {
       text += fmt::format("  {} {:.3f} ({:.3f}) p {:.2g}", map.factor, map.soft.observed.normalized,
@@ -44,7 +45,7 @@ void print(const analysis::Analysis& result, Index most_combinations) {
     fmt::print("{}\n", text);
   }
   for (std::size_t l = 0; l < result.pairs.size(); ++l) {
-    if (result.pairs[l]) continue;
+    if (result.pairs[l] || result.layers[l].is_empty() || result.layers[l + 1].is_empty()) continue;
     fmt::print("layers {} and {}: left out their more than {} combinations (--most-combinations)\n", l + 1,
                l + 2, grouped(most_combinations));
   }

@@ -11,6 +11,7 @@
 #include "core/random.hpp"
 #include "data/image_dataset.hpp"
 #include "distribution/exchange.hpp"
+#include "distribution/input_gradient.hpp"
 #include "numerics/linear.hpp"
 #include "training/trainer.hpp"
 
@@ -122,7 +123,7 @@ class StepProducts {
     using distribution::InputGradient;
     using numerics::Activation;
     ConstMatrixView x = x_.view();
-    for (const auto& [experts, hidden, gate_hidden] : spec.layers) {
+    for (const auto& [experts, hidden, gate_hidden, kind] : spec.layers) {
       const InputGradient input = products_.empty() ? InputGradient::skipped : InputGradient::wanted;
       const ConstMatrixView gate_hidden_values =
           products_.emplace_back(x, gate_hidden, Activation::relu, input).y();
@@ -148,7 +149,7 @@ class StepProducts {
 double step_work(const model::NetworkSpec& spec, Index ranks, Index rank) {
   Index work = 0;
   for (Index l = 0; l < spec.layer_count(); ++l) {
-    const auto& [experts, hidden, gate_hidden] = spec.layers[size(l)];
+    const auto& [experts, hidden, gate_hidden, kind] = spec.layers[size(l)];
     const Index inputs = spec.input_width(l);
     const Index passes = l == 0 ? 2 : 3;  // forward, dW and, above the first layer, dx
     work += passes * inputs * hidden * distribution::Topology(experts, ranks).range(rank).count;

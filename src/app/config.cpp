@@ -19,14 +19,39 @@ constexpr Index most_threads = 1'024;
 constexpr Index largest_seed = std::numeric_limits<Index>::max();
 constexpr double largest_weight_decay = 1e6;
 
+/// A kind has the keys that it needs: a single expert is not counted, a layer without a gate has no
+/// gate_hidden.
 model::LayerSpec read_layer(Section& layer) {
   model::LayerSpec spec;
-  layer.choice("kind", "layer kind", {"mixture"}, false);
-  spec.experts = layer.integer("experts", {1, most_experts});
+  const std::string kind = layer.choice("kind", "layer kind", model::layer_kind_names(), false);
+  if (!kind.empty()) spec.kind = model::layer_kind_named(kind);
+  spec.experts = spec.is_sharded() ? layer.integer("experts", {1, most_experts}) : 1;
   spec.hidden = layer.integer("hidden", {1, most_units});
-  spec.gate_hidden = layer.integer("gate_hidden", {1, most_units});
+  spec.gate_hidden = spec.is_gated() ? layer.integer("gate_hidden", {1, most_units}) : 0;
   layer.finish();
   return spec;
+}
+
+/// What the layers must have in common.
+void check_layers(const std::vector<Section>& sections, const std::vector<model::LayerSpec>& layers) {
+  for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+    if (layers[l].kind == model::LayerKind::classifier_mixture)
+      sections[l].refuse("kind",
+                         "is \"classifier_mixture\", which gives the classes: it must be the last layer");
+  }
+}
+
+model::Baseline read_baseline(Section& network, const std::vector<model::LayerSpec>& layers) {
+  const std::string name = network.choice("baseline", "baseline", model::baseline_names(), true);
+  const model::Baseline baseline = model::baseline_named(name);
+  network.finish();
+  for (const model::LayerSpec& layer : layers) {
+    if (baseline == model::Baseline::none || layer.kind == model::LayerKind::mixture) continue;
+    network.refuse("baseline",
+                   fmt::format("is {}, which follows from layers of kind mixture; one is of kind {}",
+                               toml_quoted(name), model::to_text(layer.kind)));
+  }
+  return baseline;
 }
 
 void read_training(Section& train, training::TrainingSpec& spec) {
@@ -82,7 +107,7 @@ Config parse_config(const std::string& text, const std::string& name,
                     const std::vector<std::string>& overrides) {
   const Document document(text, name, overrides);
   Section root(document);
-  root.allow({"data", "layers", "train", "evaluation", "phases", "numerics"});
+  root.allow({"data", "layers", "network", "train", "evaluation", "phases", "numerics"});
   Config config;
 
   Section data = root.table("data");
@@ -92,10 +117,16 @@ Config parse_config(const std::string& text, const std::string& name,
   data.finish();
   append(config.text, "[data]", data);
 
-  for (Section& layer : root.tables("layers")) {
+  std::vector<Section> layers = root.tables("layers");
+  for (Section& layer : layers) {
     config.layers.push_back(read_layer(layer));
     append(config.text, "[[layers]]", layer);
   }
+  check_layers(layers, config.layers);
+
+  Section network = root.table("network");
+  config.baseline = read_baseline(network, config.layers);
+  append(config.text, "[network]", network);
 
   Section train = root.table("train");
   read_training(train, config.training);

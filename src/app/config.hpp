@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "model/baseline.hpp"
 #include "model/network_spec.hpp"
 #include "training/spec.hpp"
 
@@ -19,6 +20,7 @@ struct Config {
   training::PartSpec data;
   std::map<std::string, std::string> data_places;  // where each of its settings was set: "config.toml:3"
   std::vector<model::LayerSpec> layers;
+  model::Baseline baseline = model::Baseline::none;  // what to make of the layers
   training::TrainingSpec training;
   NumericsSpec numerics;
   /// The effective TOML: every key of the schema, in its order, defaults filled in. It loads to this config

@@ -35,18 +35,25 @@ std::string phases_text(const training::TrainingSpec& spec) {
 /// What a run was asked to do.
 std::string config_text(const std::string& path) {
   const Config config = parse_config(io::read_config(path), path + ", /config");
-  std::string text = fmt::format("\nconfig       {} on {}, batches of {}\n", network_text(config.layers),
-                                 config.data.name, config.training.batch_size);
+  const bool is_baseline = config.baseline != model::Baseline::none;
+  std::string text = fmt::format("\nconfig       {}{} on {}, batches of {}\n",
+                                 is_baseline ? "baseline " + model::to_text(config.baseline) + " of " : "",
+                                 network_text(config.layers), config.data.name, config.training.batch_size);
   return text + phases_text(config.training);
 }
 
 /// What one example costs in this model: the widths below the first layer and above the last are in the file.
 std::string cost_text(const std::string& path) {
   const hdf5::File file = hdf5::File::open_read(path);
-  model::NetworkSpec spec;
-  spec.layers = parse_config(io::read_config(path), path + ", /config").layers;
-  spec.inputs = file.shape("/model/layers/1/experts/weight").back();
-  spec.classes = file.shape("/model/head/bias").front();
+  const Config config = parse_config(io::read_config(path), path + ", /config");
+  const auto width = [&](const std::string& usual, const std::string& of_classifiers) {
+    return file.shape(file.exists(usual) ? usual : of_classifiers).back();
+  };
+  const std::string last = fmt::format("/model/layers/{}/experts/", config.layers.size());
+  const model::NetworkSpec spec =
+      model::baseline_of({width("/model/layers/1/experts/weight", "/model/layers/1/experts/hidden_weight"),
+                          width("/model/head/bias", last + "output_bias"), config.layers},
+                         config.baseline);
   return fmt::format("cost         {} multiply-accumulates per example, forward\n",
                      grouped(spec.multiply_accumulates()));
 }

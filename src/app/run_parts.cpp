@@ -84,8 +84,9 @@ std::unique_ptr<data::Dataset> load_data(const comm::Communicator& world, const 
 std::unique_ptr<distribution::Network> make_network(const comm::Communicator& world, const Config& config,
                                                     const data::Dataset& dataset, Index capacity) {
   std::unique_ptr<distribution::Network> network;
-  const model::NetworkSpec spec{dataset.input_width(), dataset.class_count(), config.layers};
   agreed(world, [&] {
+    const model::NetworkSpec spec =
+        model::baseline_of({dataset.input_width(), dataset.class_count(), config.layers}, config.baseline);
     try {
       network = std::make_unique<distribution::Network>(spec, world, config.training.seed, capacity);
     } catch (const std::bad_alloc&) {

@@ -44,6 +44,11 @@ std::optional<int> console_width(ProgressStyle style) {
   return style == ProgressStyle::line ? std::optional<int>(width.value_or(80)) : std::nullopt;
 }
 
+io::NetworkRecord network_record(const model::NetworkSpec& spec) {
+  return {network_text(spec.layers), spec.inputs, spec.classes, spec.parameter_count(),
+          spec.multiply_accumulates()};
+}
+
 /// The training of one run: what it writes and what it says.
 class TrainingRun {
  public:
@@ -62,7 +67,8 @@ class TrainingRun {
     if (world_.is_coordinator() && !warning.empty()) console_.line(warning);
     agreed(world_, [&] {
       if (world_.is_coordinator())
-        file_.emplace(run_file(options_.output), config.text, config.training.seed, launch);
+        file_.emplace(run_file(options_.output), config.text, config.training.seed,
+                      network_record(network.spec()), launch);
     });
     std::vector<training::Observer*> observers;
     if (file_) observers.push_back(&*file_);
@@ -81,9 +87,15 @@ class TrainingRun {
 
   void introduce() {
     console_.line(fmt::format("training {} on {} ({} examples): {} parameters, {}, {}",
-                              network_text(config_.layers), config_.data.name, grouped(examples_),
+                              network_text(network_.spec().layers), config_.data.name, grouped(examples_),
                               grouped(network_.spec().parameter_count()),
                               counted(config_.training.epochs(), "epoch"), counted(world_.size(), "rank")));
+    if (config_.baseline == model::Baseline::none) return;
+    model::NetworkSpec mixture = network_.spec();
+    mixture.layers = config_.layers;
+    console_.line(fmt::format("this is the baseline {} of {}, which has {} parameters",
+                              model::to_text(config_.baseline), network_text(mixture.layers),
+                              grouped(mixture.parameter_count())));
   }
 
   Status finish() {

@@ -27,7 +27,10 @@ std::string score_text(const training::Score& score) {
 std::string network_text(const std::vector<model::LayerSpec>& layers) {
   std::string text;
   for (const model::LayerSpec& layer : layers) {
-    text += fmt::format("{}{}x{}", text.empty() ? "" : " - ", layer.experts, layer.hidden);
+    text += text.empty() ? "" : " - ";
+    if (layer.is_sharded()) text += fmt::format("{}x", layer.experts);
+    text += fmt::format("{}", layer.hidden);
+    if (layer.kind != model::LayerKind::mixture) text += " " + model::to_text(layer.kind);
   }
   return text;
 }

@@ -31,6 +31,7 @@ void Balancer::add(std::span<const Total> assigned) {
 }
 
 void Balancer::apply_rule() {
+  if (masked_.empty()) return;
   rule_->mask(rule_totals_, masked_);
   if (std::all_of(masked_.begin(), masked_.end(), [](std::uint8_t is_masked) { return is_masked != 0; })) {
     throw InputError("the balancing rule masks all {} experts of a layer; one must stay", masked_.size());

@@ -12,8 +12,8 @@
 namespace dmoe::balance {
 
 /// Two sets of totals are kept: the stored ones run over all phases (what is reported), the rule's start at 0
-/// whenever a phase switches a rule on after it was off. Invariant: at least one expert is not masked.
-/// The same on every rank.
+/// whenever a phase switches a rule on after it was off. Invariant: at least one expert is not masked,
+/// unless there is none (a layer without a gate has nothing to balance). The same on every rank.
 class Balancer {
  public:
   explicit Balancer(Index experts);

@@ -21,7 +21,13 @@
 namespace dmoe::comm {
 
 /// What a point-to-point message carries.
-enum class Tag : int { partial_sums = 1, gate_gradient = 2, input_gradient = 3 };
+enum class Tag : int {
+  partial_sums = 1,
+  gate_gradient = 2,
+  input_gradient = 3,
+  expert_outputs = 4,
+  expert_output_gradients = 5
+};
 
 /// Payload of this rank's float broadcasts, messages and all-reduces since the start; what only steers a run
 /// is not counted. A broadcast counts once per receiver at the root.

@@ -8,7 +8,7 @@ AssignmentReduction::AssignmentReduction(Network& network) : network_(&network) 
   Index experts = 0;
   for (const model::LayerSpec& layer : network.spec().layers) {
     starts_.push_back(experts);
-    experts += layer.experts;
+    experts += layer.choices();
   }
   starts_.push_back(experts);
   values_.resize(size(experts + 1));
@@ -18,7 +18,7 @@ void AssignmentReduction::start(Stop stop) {
   std::fill(values_.begin(), values_.end(), balance::Total{0});
   for (Index l = 0; l < network_->spec().layer_count(); ++l) {
     const ConstMatrixView gates = network_->gates(l);
-    const ExpertRange& own = network_->range(l);
+    const ExpertRange own = network_->range(l);
     for (Index b = 0; b < gates.rows; ++b) {
       for (Index i = own.first; i < own.end(); ++i) {
         values_[size(starts_[size(l)] + i)] += balance::to_total(gates(b, i));

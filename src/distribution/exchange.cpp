@@ -57,6 +57,80 @@ void TreeReduction::combine(MatrixView sum) {
   model::combine_blocks(sums_, experts_, sum);
 }
 
+Concatenation::Concatenation(const comm::Communicator& ranks, const Topology& topology, Index capacity,
+                             Index hidden)
+    : ranks_(&ranks), hidden_(hidden) {
+  const auto part = [&](int rank) {
+    const ExpertRange range = topology.range(rank);
+    return Part{rank, range, Matrix(range.count * capacity, hidden)};
+  };
+  own_ = part(ranks.rank());
+  if (!ranks.is_coordinator()) return;
+  for (int rank = 1; rank < ranks.size(); ++rank) {
+    if (topology.range(rank).count > 0) peers_.push_back(part(rank));
+  }
+}
+
+void Concatenation::begin_gather(Index rows) {
+  rows_ = rows;
+  for (Part& peer : peers_) {
+    peer.request = ranks_->start_receive(peer.rows(rows).values(), peer.rank, comm::Tag::expert_outputs);
+  }
+}
+
+void Concatenation::send(ConstMatrixView own) {
+  if (ranks_->is_coordinator() || own_.range.count == 0) return;
+  own_.request = ranks_->start_send(own.values(), 0, comm::Tag::expert_outputs);
+}
+
+void Concatenation::collect(ConstMatrixView own, MatrixView all) {
+  own_.request.wait();
+  if (!ranks_->is_coordinator()) return;
+  const auto place = [&](const ExpertRange& range, ConstMatrixView outputs) {
+    for (Index i = 0; i < range.count; ++i) {
+      for (Index b = 0; b < rows_; ++b)
+        std::ranges::copy(outputs.row(i * rows_ + b), all.row(b).begin() + (range.first + i) * hidden_);
+    }
+  };
+  place(own_.range, own);
+  for (Part& peer : peers_) {
+    peer.request.wait();
+    place(peer.range, peer.rows(rows_));
+  }
+}
+
+void Concatenation::scatter(ConstMatrixView d_all) {
+  if (!ranks_->is_coordinator()) {
+    if (own_.range.count == 0) return;
+    own_.request = ranks_->start_receive(own_.rows(rows_).values(), 0, comm::Tag::expert_output_gradients);
+    return;
+  }
+  const auto pick = [&](Part& part) {
+    const MatrixView values = part.rows(rows_);
+    for (Index i = 0; i < part.range.count; ++i) {
+      for (Index b = 0; b < rows_; ++b) {
+        const auto columns = d_all.row(b).subspan(size((part.range.first + i) * hidden_), size(hidden_));
+        std::ranges::copy(columns, values.row(i * rows_ + b).begin());
+      }
+    }
+  };
+  for (Part& peer : peers_) {
+    pick(peer);
+    peer.request =
+        ranks_->start_send(peer.rows(rows_).values(), peer.rank, comm::Tag::expert_output_gradients);
+  }
+  pick(own_);
+}
+
+ConstMatrixView Concatenation::arrived() {
+  own_.request.wait();
+  return own_.rows(rows_);
+}
+
+void Concatenation::finish() {
+  for (Part& peer : peers_) peer.request.wait();
+}
+
 GateGradient::GateGradient(const comm::Communicator& ranks, const Topology& topology, Index capacity)
     : ranks_(&ranks), range_(topology.range(ranks.rank())), own_(capacity, range_.count) {
   if (!ranks.is_coordinator()) return;

@@ -104,4 +104,38 @@ class GateGradient {
   Matrix all_;               // coordinator only: (capacity, N)
 };
 
+/// The outputs (B, H) of all experts side by side, (B, N H), on the coordinator, and the gradient of that on
+/// the way back. In a message and on their owner the experts stand one below the other, (count B, H).
+class Concatenation {
+ public:
+  Concatenation(const comm::Communicator& ranks, const Topology& topology, Index capacity, Index hidden);
+
+  /// Starts the receives on the coordinator. Collective.
+  void begin_gather(Index rows);
+  /// Sends the own experts' outputs (count B, H), which must stay as they are until collect(). Collective.
+  void send(ConstMatrixView own);
+  /// all (B, N H), on the coordinator; other ranks finish their send. Collective.
+  void collect(ConstMatrixView own, MatrixView all);
+  /// Starts to send every owner its part of d_all (B, N H), which counts on the coordinator. Collective.
+  void scatter(ConstMatrixView d_all);
+  /// (count B, H): the own part of what was scattered. Local.
+  ConstMatrixView arrived();
+  /// Ends the scatter on the coordinator too. Local.
+  void finish();
+
+ private:
+  struct Part {
+    int rank;
+    ExpertRange range;
+    Matrix values;  // (range.count capacity, H)
+    comm::Request request{};
+    MatrixView rows(Index rows) { return values.first_rows(range.count * rows); }
+  };
+  const comm::Communicator* ranks_;
+  Index hidden_;
+  Index rows_ = 0;
+  Part own_;                 // the gradient; its request is that of a send or a receive
+  std::vector<Part> peers_;  // coordinator only: the other ranks that own experts
+};
+
 }  // namespace dmoe::distribution

@@ -1,5 +1,6 @@
 #include "distribution/network.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 #include "core/error.hpp"
@@ -10,11 +11,23 @@ namespace {
 
 /// Before anything is made: a rank without an expert anywhere has nothing to do.
 const comm::Communicator& checked(const comm::Communicator& ranks, const model::NetworkSpec& spec) {
-  if (ranks.size() > spec.most_experts()) {
+  if (ranks.size() > 1 && spec.most_experts() == 0) {
+    throw InputError("{} ranks, but no layer of this network is split over ranks; start one", ranks.size());
+  }
+  if (ranks.size() > std::max(spec.most_experts(), Index{1})) {
     throw InputError("{} ranks, but no layer has more than {} experts; start at most {} ranks", ranks.size(),
                      spec.most_experts(), spec.most_experts());
   }
   return ranks;
+}
+
+std::unique_ptr<model::Head> make_head(const model::NetworkSpec& spec, const comm::Communicator& ranks,
+                                       std::uint64_t seed, Index capacity) {
+  const auto presence = ranks.is_coordinator() ? model::Presence::here : model::Presence::elsewhere;
+  if (!spec.has_head()) return std::make_unique<model::DistributionHead>(spec.classes, presence, capacity);
+  const Index top = spec.layer_count();
+  return std::make_unique<model::LinearHead>(spec.input_width(top), spec.classes, top + 1, presence, seed,
+                                             capacity);
 }
 
 }  // namespace
@@ -23,59 +36,57 @@ Network::Network(const model::NetworkSpec& spec, const comm::Communicator& ranks
                  Index capacity)
     : spec_(spec),
       ranks_(&checked(ranks, spec)),
-      head_(spec.input_width(spec.layer_count()), spec.classes, spec.layer_count() + 1,
-            ranks.is_coordinator() ? model::Presence::here : model::Presence::elsewhere, seed, capacity),
+      head_(make_head(spec, ranks, seed, capacity)),
       nobody_masked_(size(spec.most_experts())) {
   for (Index l = 0; l < spec.layer_count(); ++l) {
-    layers_.emplace_back(spec.layers[size(l)], spec.input_width(l), l + 1,
-                         l == 0 ? InputGradient::skipped : InputGradient::wanted, ranks, seed, capacity);
+    layers_.push_back(make_layer(spec, l, ranks, seed, capacity));
   }
 }
 
 ConstMatrixView Network::input(Index layer, ConstMatrixView x) {
-  return layer == 0 ? x : layers_[size(layer - 1)].output().arrived(rows_);
+  return layer == 0 ? x : layers_[size(layer - 1)]->output().arrived(rows_);
 }
 
 void Network::forward(ConstMatrixView x, const Masks& masks) {
   assert(masks.size() == layers_.size() && x.columns == spec_.inputs);
   rows_ = x.rows;
   for (Index l = 0; l < spec_.layer_count(); ++l) {
-    if (l > 0) layers_[size(l - 1)].output().share(rows_);
-    layers_[size(l)].forward(input(l, x), masks[size(l)]);
-    if (l > 0) layers_[size(l - 1)].output().finish();
+    if (l > 0 && layers_[size(l)]->reads_everywhere()) layers_[size(l - 1)]->output().share(rows_);
+    layers_[size(l)]->forward(input(l, x), masks[size(l)]);
+    if (l > 0) layers_[size(l - 1)]->output().finish();
   }
-  if (ranks_->is_coordinator()) head_.forward(layers_.back().output().matrix(rows_));
+  if (ranks_->is_coordinator()) head_->forward(layers_.back()->output().matrix(rows_));
 }
 
 numerics::Loss Network::backward(ConstMatrixView x, std::span<const std::int32_t> labels) {
   numerics::Loss loss;
-  SharedMatrix& d_top = layers_.back().d_output();
+  Layer& top = *layers_.back();
   if (ranks_->is_coordinator()) {
-    loss = head_.backward(layers_.back().output().matrix(rows_), labels, d_top.matrix(rows_));
+    loss = head_->backward(top.output().matrix(rows_), labels, top.d_output());
   }
-  d_top.share(rows_);
+  top.ship_d_output();
   for (Index l = spec_.layer_count() - 1; l > 0; --l) {
-    SharedMatrix& d_below = layers_[size(l - 1)].d_output();
-    layers_[size(l)].backward(input(l, x), d_below.matrix(rows_), [&] { d_below.share(rows_); });
+    Layer& below = *layers_[size(l - 1)];
+    layers_[size(l)]->backward(input(l, x), below.d_output(), [&] { below.ship_d_output(); });
   }
-  layers_.front().backward(x, {}, [] {});
+  layers_.front()->backward(x, {}, [] {});
   return loss;
 }
 
 numerics::Loss Network::loss(std::span<const std::int32_t> labels) const {
-  return ranks_->is_coordinator() ? head_.loss(labels) : numerics::Loss{};
+  return ranks_->is_coordinator() ? head_->loss(labels) : numerics::Loss{};
 }
 
 void Network::for_each_parameter(const model::ParameterVisitor& visit) {
   Index number = 0;
-  for (ShardedMixture& layer : layers_) layer.for_each_parameter(fmt::format("layers/{}", ++number), visit);
-  head_.for_each_parameter("head", visit);
+  for (const auto& layer : layers_) layer->for_each_parameter(fmt::format("layers/{}", ++number), visit);
+  head_->for_each_parameter("head", visit);
 }
 
 Masks Network::no_masks() const {
   Masks masks;
   for (const model::LayerSpec& layer : spec_.layers)
-    masks.emplace_back(nobody_masked_.data(), size(layer.experts));
+    masks.emplace_back(nobody_masked_.data(), size(layer.choices()));
   return masks;
 }
 

@@ -13,14 +13,21 @@ StepTraffic bytes_per_step(const model::NetworkSpec& spec, Index ranks, Index ro
     const Topology topology(layer.experts, ranks);
     Index blocks = 0;
     for (Index rank = 1; rank < ranks; ++rank) blocks += static_cast<Index>(topology.blocks(rank).size());
-    const bool is_top = l + 1 == spec.layer_count();
-    bytes.gates += others * column_bytes * layer.experts;
-    bytes.outputs += is_top ? 0 : others * column_bytes * layer.hidden;
-    bytes.output_gradients += others * column_bytes * layer.hidden;
-    bytes.output_sums += blocks * column_bytes * layer.hidden;
-    bytes.gate_gradients += column_bytes * (layer.experts - topology.range(0).count);
-    bytes.input_sums += l == 0 ? 0 : blocks * column_bytes * spec.input_width(l);
-    bytes.totals += static_cast<Index>(sizeof(std::int64_t)) * layer.experts;
+    const Index away = layer.experts - topology.range(0).count;
+    if (l > 0 && layer.is_sharded()) {
+      bytes.outputs += others * column_bytes * spec.input_width(l);
+      bytes.input_sums += blocks * column_bytes * spec.input_width(l);
+    }
+    if (layer.is_gated()) {
+      bytes.gates += others * column_bytes * layer.experts;
+      bytes.gate_gradients += column_bytes * away;
+      bytes.output_sums += blocks * column_bytes * spec.output_width(l);
+      bytes.output_gradients += others * column_bytes * spec.output_width(l);
+      bytes.totals += static_cast<Index>(sizeof(std::int64_t)) * layer.experts;
+    } else if (layer.is_sharded()) {
+      bytes.output_sums += column_bytes * away * layer.hidden;
+      bytes.output_gradients += column_bytes * away * layer.hidden;
+    }
   }
   bytes.totals += static_cast<Index>(sizeof(std::int64_t));  // requests to stop
   return bytes;

@@ -1,7 +1,7 @@
 // What one training step moves between E ranks: a closed form, and what a test finds counted.
 //
-// B rows; layer l = 1 .. L has N_l experts of H_l units on inputs of width D_l, of which n_l stand on the
-// coordinator; the other ranks' experts form K_l blocks of the summation tree (topology.hpp). In bytes:
+// B rows; mixture layer l = 1 .. L has N_l experts of H_l units on inputs of width D_l, of which n_l stand on
+// the coordinator; the other ranks' experts form K_l blocks of the summation tree (topology.hpp). In bytes:
 //
 //     coordinator sends      gates      4 (E-1) B sum_l N_l           one broadcast a layer
 //                            z          4 (E-1) B sum_{l<L} H_l       the next layer's input
@@ -10,6 +10,10 @@
 //                            dg         4 B sum_l (N_l - n_l)
 //                            sums of dx 4 B sum_{l>1} K_l D_l
 //     every rank reduces     totals     8 (sum_l N_l + 1)             one all-reduce of int64
+//
+// For a mixture of classifiers H_l is C. A concatenated layer has no gates, dg and totals, and in place of dz
+// and the sums of z every owner's part of them, 4 B (N_l - n_l) H_l. A single or dense layer moves nothing,
+// nor does the z that it reads.
 //
 // K_l is E - 1 where the ranges of the ranks are subtrees themselves, and at most 2 (E-1) log2 N_l.
 #pragma once
@@ -25,14 +29,14 @@ namespace dmoe::distribution {
 /// the all-reduce. A broadcast counts once per receiver.
 struct StepTraffic {
   std::int64_t gates = 0;
-  std::int64_t outputs = 0;           // z
+  std::int64_t outputs = 0;           // z, to the layer above
   std::int64_t output_gradients = 0;  // dz
-  std::int64_t output_sums = 0;       // sums of z
+  std::int64_t output_sums = 0;       // sums, or parts, of z
   std::int64_t gate_gradients = 0;    // dg
   std::int64_t input_sums = 0;        // sums of dx
   std::int64_t totals = 0;            // of each rank
 
-  /// By the coordinator; each other rank receives an equal part of it.
+  /// By the coordinator, to all others together.
   std::int64_t sent() const { return gates + outputs + output_gradients; }
   /// By the coordinator, from all others together.
   std::int64_t received() const { return output_sums + gate_gradients + input_sums; }

@@ -128,13 +128,17 @@ void write_analysis(const std::string& run_path, const Analysis& result) {
   file->write_attribute("/analysis", "split", result.split);
   file->write_attribute("/analysis", "examples", result.examples);
   file->write_attribute("/analysis", "permutation_seed", static_cast<std::int64_t>(result.permutations.seed));
-  for (std::size_t l = 0; l < result.layers.size(); ++l) write_layer(*file, layer_path(l), result.layers[l]);
+  for (std::size_t l = 0; l < result.layers.size(); ++l) {
+    const LayerSpecialisation& layer = result.layers[l];
+    if (layer.is_empty()) continue;
+    write_layer(*file, layer_path(l), layer);
+    if (result.top) {
+      const auto experts = static_cast<Index>(layer.mean_gate.size());
+      write_top(*file, layer_path(l) + "/top_examples", *result.top, {experts}, {"expert"});
+    }
+  }
   for (std::size_t l = 0; l < result.pairs.size(); ++l) {
     if (result.pairs[l]) write_pair(*file, fmt::format("/analysis/pairs/{}", l + 1), *result.pairs[l]);
-  }
-  if (result.top) {
-    const auto experts = static_cast<Index>(result.layers.front().mean_gate.size());
-    write_top(*file, layer_path(0) + "/top_examples", *result.top, {experts}, {"expert"});
   }
   file.commit();
 }
@@ -146,8 +150,12 @@ std::optional<Analysis> read_analysis(const std::string& run_path) {
   Analysis result;
   result.split = file.read_attribute<std::string>("/analysis", "split");
   result.examples = file.read_attribute<std::int64_t>("/analysis", "examples");
-  for (std::size_t l = 0; file.exists(layer_path(l)); ++l)
-    result.layers.push_back(read_layer(file, layer_path(l)));
+  if (!file.exists("/analysis/layers")) return result;
+  for (std::size_t l = 0, found = 0; found < file.children("/analysis/layers").size(); ++l) {
+    const bool is_there = file.exists(layer_path(l));  // a layer without a gate is not
+    result.layers.push_back(is_there ? read_layer(file, layer_path(l)) : LayerSpecialisation{});
+    found += is_there ? 1 : 0;
+  }
   return result;
 }
 

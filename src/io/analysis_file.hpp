@@ -11,7 +11,10 @@
 //   /analysis/layers/l/mutual_information/FACTOR/p_value      (2): of soft and hard
 //   /analysis/pairs/l/{joint,joint_rows}        (N, N'), layers l and l + 1; absent where there are too many
 //   /analysis/pairs/l/top_examples/{index,gate,input}         (N, N', n), the same, (N, N', n, D)
-//   /analysis/layers/1/top_examples/{index,gate,input}        (N, n), the same, (N, n, D): of a single layer
+//   /analysis/layers/l/top_examples/{index,gate,input}        (N, n), the same, (N, n, D): of the only layer
+//                                                             with a gate
+//
+// A layer without a gate has no group.
 #pragma once
 
 #include <optional>

@@ -100,6 +100,13 @@ void describe_when(Page& page, const Provenance& provenance) {
   page.item("seed", "{}", provenance.seed);
 }
 
+void describe_network(Page& page, const NetworkRecord& network) {
+  if (network.layers.empty()) return;
+  page.item("network", "{} of {} inputs, {} classes: {} parameters, {} multiply-accumulates per example",
+            network.layers, network.inputs, network.classes, network.parameters,
+            network.multiply_accumulates);
+}
+
 void describe_launch(Page& page, const Launch& launch) {
   page.item("command", "{}", launch.command_line);
   page.item("ran on", "{} rank{} on {}, {} thread{} each; {}", launch.ranks, launch.ranks == 1 ? "" : "s",
@@ -145,9 +152,11 @@ void describe_evaluations(Page& page, const std::vector<training::EvaluationRow>
 }
 
 void describe_assignment(Page& page, const std::vector<training::LogRow>& rows) {
-  if (rows.empty()) return;
+  const auto is_gated = [](const training::AssignmentRow& layer) { return !layer.totals.empty(); };
+  if (rows.empty() || std::none_of(rows.back().layers.begin(), rows.back().layers.end(), is_gated)) return;
   page.line("\nassignment over {} steps, % of each expert", rows.back().step);
   for (std::size_t l = 0; l < rows.back().layers.size(); ++l) {
+    if (!is_gated(rows.back().layers[l])) continue;
     std::vector<double> share = rows.back().layers[l].totals;
     const double sum = std::accumulate(share.begin(), share.end(), 0.0);
     for (double& value : share) value /= sum;
@@ -164,14 +173,17 @@ void describe_assignment(Page& page, const std::vector<training::LogRow>& rows) 
 }
 
 void describe_analysis(Page& page, const std::optional<analysis::Analysis>& result) {
-  if (!result || result->layers.empty()) return;
+  const auto is_gated = [](const analysis::LayerSpecialisation& layer) { return !layer.is_empty(); };
+  if (!result || std::none_of(result->layers.begin(), result->layers.end(), is_gated)) return;
   page.line("\nmutual information of expert and factor, divided by log N, in brackets by the largest gate");
   page.line("({} {} examples)", result->examples, result->split);
   std::string header = "  layer ";
-  for (const analysis::FactorMap& map : result->layers.front().factors)
+  for (const analysis::FactorMap& map :
+       std::find_if(result->layers.begin(), result->layers.end(), is_gated)->factors)
     header += fmt::format("{:>18}", map.factor);
   page.line("{}", header);
   for (std::size_t l = 0; l < result->layers.size(); ++l) {
+    if (!is_gated(result->layers[l])) continue;
     std::string row = fmt::format("  {:<6}", l + 1);
     for (const analysis::FactorMap& map : result->layers[l].factors) {
       row += fmt::format("{:>18}", fmt::format("{:.3f} ({:.2f})", map.soft.observed.normalized,
@@ -200,6 +212,7 @@ std::string describe_run(const std::string& path) {
   Page page;
   page.line("{}: a run of dmoe {} ({})\n", path, run.provenance.version, run.provenance.git_commit);
   describe_when(page, run.provenance);
+  describe_network(page, run.network);
   for (const LaunchRecord& record : run.launches) describe_launch(page, record.launch);
   describe_training(page, run);
   describe_evaluations(page, run.evaluations);
@@ -229,11 +242,13 @@ Index describe_tensors(Page& page, const hdf5::File& file, const std::string& gr
 /// "mixture, 4 experts of 100 units, gate of 50 units"
 std::string layer_text(const hdf5::File& file, const std::string& layer) {
   std::string text = file.read_attribute<std::string>(layer, "kind");
-  const std::string experts = layer + "/experts/bias";
+  const std::string usual = layer + "/experts/bias";
+  const std::string experts = file.exists(usual) ? usual : layer + "/experts/hidden_bias";
   const std::string gate = layer + "/gate/hidden_bias";
   if (file.exists(experts)) {
     const hdf5::Shape shape = file.shape(experts);
-    text += fmt::format(", {} experts of {} units", shape.front(), shape.back());
+    text +=
+        fmt::format(", {} expert{} of {} units", shape.front(), shape.front() == 1 ? "" : "s", shape.back());
   }
   if (file.exists(gate)) text += fmt::format(", gate of {} units", file.shape(gate).front());
   return text;
@@ -254,8 +269,10 @@ std::string describe_model(const std::string& path) {
     page.line("\n{:<13}{}", "layer " + name, layer_text(file, layer));
     count += describe_tensors(page, file, layer, "");
   }
-  page.line("\nhead");
-  count += describe_tensors(page, file, "/model/head", "");
+  if (file.exists("/model/head")) {
+    page.line("\nhead");
+    count += describe_tensors(page, file, "/model/head", "");
+  }
   page.line("\n{:<13}{}", "parameters", count);
   return page.text();
 }

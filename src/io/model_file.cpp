@@ -14,6 +14,10 @@ std::string path_of(const model::Parameter& parameter) {
   return "/model/" + parameter.name;
 }
 
+std::string layer_path(Index layer) {
+  return fmt::format("/model/layers/{}", layer + 1);
+}
+
 /// A tensor that ranks share is chunked by expert, so that no two of them write into one chunk.
 hdf5::Shape chunk_of(const model::Parameter& parameter) {
   if (parameter.name.find("/experts/") == std::string::npos) return {};
@@ -28,6 +32,13 @@ void check_shapes(const hdf5::File& file, distribution::Network& network) {
   if (layers != network.spec().layer_count()) {
     throw InputError("{}: /model/layers has {} layers, expected {}", file.path(), layers,
                      network.spec().layer_count());
+  }
+  for (Index l = 0; l < layers; ++l) {
+    const auto kind = file.read_attribute<std::string>(layer_path(l), "kind");
+    const std::string expected = model::to_text(network.spec().layers[size(l)].kind);
+    if (kind != expected)
+      throw InputError("{}: {} is a layer of kind {}, expected {}", file.path(), layer_path(l), kind,
+                       expected);
   }
   network.for_each_parameter([&](const model::Parameter& parameter) {
     const hdf5::Shape found = file.shape(path_of(parameter));
@@ -50,10 +61,10 @@ void save_model(const std::string& path, distribution::Network& network, const s
   file->create_group("/model");
   file->write_attribute("/model", "step", step);
   file->write_attribute("/model", "epoch", epoch);
-  for (Index l = 1; l <= network.spec().layer_count(); ++l) {
-    const std::string layer = fmt::format("/model/layers/{}", l);
+  for (Index l = 0; l < network.spec().layer_count(); ++l) {
+    const std::string layer = layer_path(l);
     file->create_group(layer);
-    file->write_attribute(layer, "kind", "mixture");
+    file->write_attribute(layer, "kind", model::to_text(network.spec().layers[size(l)].kind));
   }
   network.for_each_parameter([&](const model::Parameter& parameter) {
     file->create_dataset(

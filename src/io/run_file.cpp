@@ -15,12 +15,14 @@ constexpr std::chrono::seconds longest_silence{10};
 
 }  // namespace
 
-RunFile::RunFile(std::string path, std::string config_toml, std::uint64_t seed, Launch launch)
+RunFile::RunFile(std::string path, std::string config_toml, std::uint64_t seed, NetworkRecord network,
+                 Launch launch)
     : path_(std::move(path)) {
   const BuildInfo& build = build_info();
   run_.config_toml = std::move(config_toml);
   run_.provenance = {std::string(build.version), std::string(build.git_commit), seed, utc_now(), "",
                      RunStatus::running};
+  run_.network = std::move(network);
   run_.launches.push_back({std::move(launch), std::string(build.compiler), {}});
   hdf5::remove_abandoned(path_);
   write();

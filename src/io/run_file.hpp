@@ -15,7 +15,8 @@ namespace dmoe::io {
 /// On the coordinator alone. Every function may throw RunError where the file cannot be written. Local.
 class RunFile : public training::Observer {
  public:
-  RunFile(std::string path, std::string config_toml, std::uint64_t seed, Launch launch);
+  RunFile(std::string path, std::string config_toml, std::uint64_t seed, NetworkRecord network,
+          Launch launch);
   /// A run that nobody finished has failed: tries once to write that.
   ~RunFile() override;
 

@@ -118,6 +118,23 @@ Provenance read_provenance(const hdf5::File& file) {
   return result;
 }
 
+void write_network(hdf5::File& file, const NetworkRecord& network) {
+  constexpr const char* path = "/network";
+  file.create_group(path);
+  file.write_attribute(path, "layers", network.layers);
+  file.write_attribute(path, "inputs", network.inputs);
+  file.write_attribute(path, "classes", network.classes);
+  file.write_attribute(path, "parameters", network.parameters);
+  file.write_attribute(path, "multiply_accumulates", network.multiply_accumulates);
+}
+
+NetworkRecord read_network(const hdf5::File& file) {
+  if (!file.exists("/network")) return {};  // not of the first runs
+  const auto number = [&](const char* name) { return file.read_attribute<std::int64_t>("/network", name); };
+  return {file.read_attribute<std::string>("/network", "layers"), number("inputs"), number("classes"),
+          number("parameters"), number("multiply_accumulates")};
+}
+
 void write_launch(hdf5::File& file, const std::string& path, const LaunchRecord& record) {
   const Launch& launch = record.launch;
   file.create_group(path);
@@ -163,6 +180,7 @@ void write_assignment(hdf5::File& file, const std::vector<LogRow>& rows) {
   if (rows.empty()) return;
   const auto row_count = static_cast<Index>(rows.size());
   for (std::size_t l = 0; l < rows.front().layers.size(); ++l) {
+    if (rows.front().layers[l].totals.empty()) continue;  // no gate, nothing to assign
     const std::string group = assignment_path(l);
     std::vector<double> totals;
     std::vector<double> masked;
@@ -179,9 +197,15 @@ void write_assignment(hdf5::File& file, const std::vector<LogRow>& rows) {
 }
 
 void read_assignment(const hdf5::File& file, std::vector<LogRow>& rows) {
+  if (!file.exists("/layers")) return;
   const auto row_count = static_cast<Index>(rows.size());
-  for (std::size_t l = 0; file.exists(assignment_path(l)); ++l) {
+  for (std::size_t l = 0, found = 0; found < file.children("/layers").size(); ++l) {
     const std::string group = assignment_path(l);
+    if (!file.exists(group)) {  // a layer without a gate
+      for (LogRow& row : rows) row.layers.emplace_back();
+      continue;
+    }
+    ++found;
     const std::vector<double> totals = file.read<double>(group + "/totals", {row_count, hdf5::any});
     const Index experts = file.shape(group + "/totals")[1];
     const std::vector<double> masked = file.read<double>(group + "/masked", {row_count, experts});
@@ -203,6 +227,7 @@ void write_run(const std::string& path, const RunSummary& run) {
   hdf5::AtomicFile file(path);
   write_format(*file, run_format, run.config_toml);
   write_provenance(*file, run.provenance);
+  write_network(*file, run.network);
   for (std::size_t s = 0; s < run.launches.size(); ++s) write_launch(*file, launch_path(s), run.launches[s]);
   write_columns(*file, "/train", run.rows, train_counts, "interval");
   write_columns(*file, "/train", run.rows, train_numbers, "interval");
@@ -222,6 +247,7 @@ RunSummary read_run(const std::string& path) {
   RunSummary run;
   run.config_toml = file.read_text("/config");
   run.provenance = read_provenance(file);
+  run.network = read_network(file);
   for (std::size_t s = 0; file.exists(launch_path(s)); ++s)
     run.launches.push_back(read_launch(file, launch_path(s)));
   run.rows.resize(size(hdf5::element_count(file.shape("/train/step"))));

@@ -2,7 +2,10 @@
 //
 //   /config                                     the effective TOML
 //   /provenance                                 attributes: version, git_commit, seed, start_time, end_time,
-//   status /launches/s                                 attributes of start s = 1, 2, ..
+//                                               status
+//   /network                                    attributes: layers, inputs, classes, parameters,
+//                                               multiply_accumulates
+//   /launches/s                                 attributes of start s = 1, 2, ..
 //   /launches/s/timing/{phases,seconds}         (Q), (P, Q): where each rank's time went
 //   /train/{step,epoch,phase,loss,..}           (T), one row a logging interval
 //   /evaluation/{epoch,test_loss,test_error,..} (K)
@@ -50,8 +53,19 @@ struct Provenance {
   RunStatus status = RunStatus::running;
 };
 
+/// The network that was trained: of a baseline, what became of the config's layers.
+struct NetworkRecord {
+  std::string layers;  // "4x100 - 4x100"
+  Index inputs = 0;    // D of the first layer
+  Index classes = 0;
+  Index parameters = 0;
+  Index multiply_accumulates = 0;  // of one forward pass of one example
+  bool operator==(const NetworkRecord&) const = default;
+};
+
 struct RunSummary {
   std::string config_toml;
+  NetworkRecord network;
   Provenance provenance;
   std::vector<LaunchRecord> launches;
   std::vector<std::string> phases;  // names; rows count phases from 0

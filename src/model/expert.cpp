@@ -1,5 +1,6 @@
 #include "model/expert.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 #include "numerics/kernels.hpp"
@@ -42,6 +43,13 @@ void Experts::backward_output(ConstMatrixView gates, ConstMatrixView d_z, Matrix
       for (std::size_t h = 0; h < f.size(); ++h) out[h] = f[h] > 0 ? gate * d[h] : 0.0F;
     }
   }
+}
+
+void Experts::backward_output(ConstMatrixView d_outputs) {
+  assert(d_outputs.rows == count_ * rows_ && d_outputs.columns == hidden_);
+  const MatrixView d_activation = d_activation_.first_rows(d_outputs.rows);
+  std::ranges::copy(d_outputs.values(), d_activation.data);
+  numerics::relu_gradient(outputs(), d_activation);
 }
 
 void Experts::backward_input(MatrixView d_inputs) const {

@@ -1,36 +1,76 @@
 #include "model/network_spec.hpp"
 
 #include <algorithm>
+#include <array>
+
+#include <fmt/ranges.h>
+
+#include "core/error.hpp"
 
 namespace dmoe::model {
 
+namespace {
+
+constexpr std::array<const char*, 5> kind_names{"mixture", "single", "concatenated", "dense",
+                                                "classifier_mixture"};
+
+}  // namespace
+
+std::string to_text(LayerKind kind) {
+  return kind_names[static_cast<std::size_t>(kind)];
+}
+
+std::vector<std::string> layer_kind_names() {
+  return {kind_names.begin(), kind_names.end()};
+}
+
+LayerKind layer_kind_named(const std::string& name) {
+  const auto found = std::find(kind_names.begin(), kind_names.end(), name);
+  if (found == kind_names.end())
+    throw InputError("unknown layer kind '{}'; known: {}", name, fmt::join(kind_names, ", "));
+  return static_cast<LayerKind>(found - kind_names.begin());
+}
+
 Index NetworkSpec::input_width(Index layer) const {
-  return layer == 0 ? inputs : layers[size(layer - 1)].hidden;
+  return layer == 0 ? inputs : output_width(layer - 1);
+}
+
+Index NetworkSpec::output_width(Index layer) const {
+  const LayerSpec& spec = layers[size(layer)];
+  if (spec.kind == LayerKind::classifier_mixture) return classes;
+  return spec.kind == LayerKind::concatenated ? spec.experts * spec.hidden : spec.hidden;
 }
 
 Index NetworkSpec::parameter_count() const {
-  Index count = classes * (input_width(layer_count()) + 1);
+  Index count = has_head() ? classes * (input_width(layer_count()) + 1) : 0;
   for (Index l = 0; l < layer_count(); ++l) {
-    const auto& [experts, hidden, gate_hidden] = layers[size(l)];
+    const auto& [experts, hidden, gate_hidden, kind] = layers[size(l)];
     const Index inputs_here = input_width(l);
-    count += experts * hidden * (inputs_here + 1);                           // W_i, b_i
-    count += gate_hidden * (inputs_here + 1) + experts * (gate_hidden + 1);  // P, p, Q, q
+    count += experts * hidden * (inputs_here + 1);                                         // W_i, b_i
+    if (kind == LayerKind::classifier_mixture) count += experts * classes * (hidden + 1);  // V_i, c_i
+    if (layers[size(l)].is_gated())
+      count += gate_hidden * (inputs_here + 1) + experts * (gate_hidden + 1);  // P, p, Q, q
   }
   return count;
 }
 
 Index NetworkSpec::multiply_accumulates() const {
-  Index count = classes * input_width(layer_count());
+  Index count = has_head() ? classes * input_width(layer_count()) : 0;
   for (Index l = 0; l < layer_count(); ++l) {
-    const auto& [experts, hidden, gate_hidden] = layers[size(l)];
-    count += input_width(l) * (experts * hidden + gate_hidden) + gate_hidden * experts + experts * hidden;
+    const auto& [experts, hidden, gate_hidden, kind] = layers[size(l)];
+    count += input_width(l) * experts * hidden;
+    if (kind == LayerKind::classifier_mixture) count += experts * hidden * classes;
+    if (layers[size(l)].is_gated())
+      count += input_width(l) * gate_hidden + gate_hidden * experts + experts * output_width(l);
   }
   return count;
 }
 
 Index NetworkSpec::most_experts() const {
   Index most = 0;
-  for (const LayerSpec& layer : layers) most = std::max(most, layer.experts);
+  for (const LayerSpec& layer : layers) {
+    if (layer.is_sharded()) most = std::max(most, layer.experts);
+  }
   return most;
 }
 

@@ -43,7 +43,8 @@ enum class TensorRole : std::uint64_t {
   expert_weight = 1,
   gate_hidden_weight = 2,
   gate_output_weight = 3,
-  head_weight = 4
+  head_weight = 4,
+  expert_output_weight = 5
 };
 
 /// Sets weights (H, D) of one block uniformly in +-1/sqrt(fan_in), fan_in = D (RECIPE: every weight; biases

@@ -117,4 +117,36 @@ Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels,
   return total;
 }
 
+namespace {
+
+/// The label's probability, away from 0, where the logarithm ends.
+float label_probability(std::span<const float> p, std::size_t label) {
+  assert(label < p.size());
+  return std::max(p[label], std::numeric_limits<float>::min());
+}
+
+}  // namespace
+
+Loss negative_log_likelihood(ConstMatrixView p, std::span<const std::int32_t> labels) {
+  assert(labels.size() == size(p.rows));
+  Loss total;
+  for (Index b = 0; b < p.rows; ++b) {
+    const auto row = p.row(b);
+    const auto label = static_cast<std::size_t>(labels[size(b)]);
+    total.sum -= std::log(static_cast<double>(label_probability(row, label)));
+    total.errors += std::max_element(row.begin(), row.end()) - row.begin() != labels[size(b)] ? 1 : 0;
+  }
+  return total;
+}
+
+Loss negative_log_likelihood(ConstMatrixView p, std::span<const std::int32_t> labels, MatrixView d_p) {
+  assert(d_p.rows == p.rows && d_p.columns == p.columns);
+  std::ranges::fill(d_p.values(), 0.0F);
+  for (Index b = 0; b < p.rows; ++b) {
+    const auto label = static_cast<std::size_t>(labels[size(b)]);
+    d_p.row(b)[label] = -1.0F / (label_probability(p.row(b), label) * static_cast<float>(p.rows));
+  }
+  return negative_log_likelihood(p, labels);
+}
+
 }  // namespace dmoe::numerics

@@ -20,10 +20,11 @@ void relu_gradient(ConstMatrixView y, MatrixView d);
 
 /// p (B, N) = softmax of logits (B, N) over the columns that are not masked; 0 in the others. Equal to the
 /// full softmax with masked columns set to 0 and the rest renormalised. At least one column is not masked.
-/// masked (N), nonzero: masked. Local.
+/// masked (N), nonzero: masked. p may be logits itself. Local.
 void masked_softmax(ConstMatrixView logits, std::span<const std::uint8_t> masked, MatrixView p);
 
 /// d_logits (B, N) = p (d_p - <p, d_p>), the gradient through a (masked) softmax p (B, N). 0 where p is.
+/// d_logits may be d_p itself.
 /// Local.
 void softmax_gradient(ConstMatrixView p, ConstMatrixView d_p, MatrixView d_logits);
 
@@ -38,5 +39,12 @@ Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels)
 
 /// The same, and its gradient: d_logits (B, C) of the mean cross-entropy over the B rows. Local.
 Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels, MatrixView d_logits);
+
+/// Cross-entropy of distributions p (B, C) against labels (B): -log p_label, where p is at least the smallest
+/// normal number; a row is wrong whose largest p (the first of equals) is not the label's. Local.
+Loss negative_log_likelihood(ConstMatrixView p, std::span<const std::int32_t> labels);
+
+/// The same, and the gradient of its mean over the B rows: d_p (B, C). Local.
+Loss negative_log_likelihood(ConstMatrixView p, std::span<const std::int32_t> labels, MatrixView d_p);
 
 }  // namespace dmoe::numerics

@@ -19,7 +19,7 @@ Trainer::Trainer(const TrainingSpec& spec, distribution::Network& network, const
       batch_(spec.batch_size, dataset.input_width(), dataset.factors().size()),
       optimizer_(network, spec.momentum, spec.weight_decay),
       assignment_(network) {
-  for (const model::LayerSpec& layer : network.spec().layers) balancers_.emplace_back(layer.experts);
+  for (const model::LayerSpec& layer : network.spec().layers) balancers_.emplace_back(layer.choices());
   for (const balance::Balancer& balancer : balancers_) masks_.push_back(balancer.masked());
   for (const PhaseSpec& phase : spec.phases) {
     rules_.push_back(balance::rules().find(phase.rule.name).make(phase.rule.settings));

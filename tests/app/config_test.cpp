@@ -86,6 +86,9 @@ experts = 4
 hidden = 10
 gate_hidden = 5
 
+[network]
+baseline = "none"
+
 [train]
 seed = 0
 batch_size = 100
@@ -186,9 +189,9 @@ TEST(Config, refuses_unknown_keys_with_the_nearest_and_all_allowed) {
       "gate_hidden");
   EXPECT_EQ(
       refusal_with("[train]", "[checkpoint]"),
-      "config.toml:15: unknown key checkpoint; allowed: data, layers, train, evaluation, phases, numerics");
+      "config.toml:15: unknown key checkpoint; allowed: data, layers, network, train, evaluation, phases, numerics");
   EXPECT_EQ(refusal_with("[data]", "[date]"),
-            "config.toml:1: unknown key date (did you mean data?); allowed: data, layers, train, evaluation, "
+            "config.toml:1: unknown key date (did you mean data?); allowed: data, layers, network, train, evaluation, "
             "phases, "
             "numerics");
   EXPECT_EQ(
@@ -213,8 +216,9 @@ TEST(Config, refuses_unknown_names_with_all_known) {
       refusal_with("\"synthetic\"", "\"syntetic\""),
       "config.toml:2: data.name names an unknown data set \"syntetic\" (did you mean synthetic?); known: "
       "jittered_mnist, mnist, jittered_fashion_mnist, fashion_mnist, synthetic");
-  EXPECT_EQ(refusal_with("kind = \"mixture\"", "kind = \"single\""),
-            "config.toml:6: layers[1].kind names an unknown layer kind \"single\"; known: mixture");
+  EXPECT_EQ(refusal_with("kind = \"mixture\"", "kind = \"singel\""),
+            "config.toml:6: layers[1].kind names an unknown layer kind \"singel\" (did you mean single?); "
+            "known: mixture, single, concatenated, dense, classifier_mixture");
   EXPECT_EQ(
       refusal_with("rule = \"none\"", "rule = \"bias\""),
       "config.toml:26: phases[2].balance.rule names an unknown balancing rule \"bias\"; known: margin, none");
@@ -225,6 +229,50 @@ TEST(Config, refuses_unknown_names_with_all_known) {
   EXPECT_EQ(refusal(small_config + "[numerics]\nisa = \"neon\"\n"),
             "config.toml:29: numerics.isa names an unknown instruction set \"neon\"; known: best, avx512, "
             "avx2, sse41");
+}
+
+TEST(Config, reads_what_each_kind_of_layer_needs) {
+  const auto layer = [](const std::string& keys) {
+    const std::size_t first = small_config.find("[[layers]]");
+    const std::size_t end = small_config.find("[train]");
+    return small_config.substr(0, first) + "[[layers]]\n" + keys + small_config.substr(end);
+  };
+  using enum model::LayerKind;
+  const auto read = [&](const std::string& keys) {
+    const Config config = parse_config(layer(keys), "c");
+    EXPECT_EQ(parse_config(config.text, "again").text, config.text);
+    return config.layers.front();
+  };
+  EXPECT_EQ(read("kind = 'single'\nhidden = 7\n"), (model::LayerSpec{1, 7, 0, single}));
+  EXPECT_EQ(read("kind = 'dense'\nhidden = 7\n"), (model::LayerSpec{1, 7, 0, dense}));
+  EXPECT_EQ(read("kind = 'concatenated'\nexperts = 3\nhidden = 7\n"),
+            (model::LayerSpec{3, 7, 0, concatenated}));
+  EXPECT_EQ(read("kind = 'classifier_mixture'\nexperts = 3\nhidden = 7\ngate_hidden = 2\n"),
+            (model::LayerSpec{3, 7, 2, classifier_mixture}));
+  EXPECT_EQ(refusal(layer("kind = 'dense'\nhidden = 7\nexperts = 3\n")),
+            "config.toml:8: unknown key layers[1].experts; allowed: kind, hidden");
+  EXPECT_EQ(refusal(layer("kind = 'concatenated'\nexperts = 3\nhidden = 7\ngate_hidden = 2\n")),
+            "config.toml:9: unknown key layers[1].gate_hidden; allowed: kind, experts, hidden");
+}
+
+TEST(Config, takes_classifiers_as_the_last_layer_alone) {
+  EXPECT_EQ(refusal_with("kind = \"mixture\"", "kind = \"classifier_mixture\""),
+            "config.toml:6: layers[1].kind is \"classifier_mixture\", which gives the classes: it must be the "
+            "last layer");
+}
+
+TEST(Config, makes_baselines_of_mixtures_alone) {
+  EXPECT_EQ(parse_config(small_config, "c", {"network.baseline=dense_wide_first"}).baseline,
+            model::Baseline::dense_wide_first);
+  EXPECT_EQ(parse_config(small_config, "c").baseline, model::Baseline::none);
+  EXPECT_EQ(refusal(small_config + "[network]\nbaseline = \"dense\"\n"),
+            "config.toml:29: network.baseline names an unknown baseline \"dense\"; known: none, single, "
+            "concatenated, dense_wide_first, dense_equal_widths");
+  const std::string concatenated = with(with(small_config, "hidden = 8\ngate_hidden = 6", "hidden = 8"),
+                                        "kind = \"mixture\"\nexperts = 3", "kind = \"concatenated\"\nexperts = 3");
+  EXPECT_EQ(refusal(concatenated, {"network.baseline=single"}),
+            "--set network.baseline=single: network.baseline is \"single\", which follows from layers of kind "
+            "mixture; one is of kind concatenated");
 }
 
 TEST(Config, says_what_is_missing) {
@@ -322,7 +370,7 @@ TEST(ConfigOverride, is_named_in_every_refusal) {
       "weight_decay, log_every_steps");
   EXPECT_EQ(
       refusal(small_config, {"bogus.key=1"}),
-      "--set bogus.key=1: unknown key bogus; allowed: data, layers, train, evaluation, phases, numerics");
+      "--set bogus.key=1: unknown key bogus; allowed: data, layers, network, train, evaluation, phases, numerics");
   EXPECT_EQ(refusal(small_config, {"phases.1.balance={rule=\"margin\",margin=-1}"}),
             "--set phases.1.balance={rule=\"margin\",margin=-1}: phases[1].balance.margin must be at least "
             "0.0, got "

@@ -96,6 +96,7 @@ RUN_ATTRIBUTES = {
     "": ROOT,
     "provenance": {
         "version": str, "git_commit": str, "seed": int, "start_time": str, "end_time": str, "status": str},
+    "network": {"layers": str, "inputs": int, "classes": int, "parameters": int, "multiply_accumulates": int},
     "launches/#": {
         "command_line": str, "hosts": list, "mpi_library": str, "ranks": int, "threads": int, "cpu": str,
         "instruction_set": str, "compiler": str},

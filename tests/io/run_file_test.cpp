@@ -28,7 +28,8 @@ const training::RankSeconds seconds{{8, 1, 1, 0, 0}, {4, 2, 3, 1, 0}, {1, 2, 3, 
 
 /// A run whose file stands in `folder`.
 std::unique_ptr<RunFile> run_in(const test::TemporaryFolder& folder) {
-  return std::make_unique<RunFile>(folder / "run.h5", "seed = 3\n", 3, test::sample_launch());
+  return std::make_unique<RunFile>(folder / "run.h5", "seed = 3\n", 3, test::sample_run().network,
+                                   test::sample_launch());
 }
 
 std::size_t files_in(const test::TemporaryFolder& folder) {
@@ -140,7 +141,7 @@ TEST(RunFile, removes_what_a_killed_writer_left) {
 
 TEST(RunFile, in_a_missing_folder_is_an_error) {
   const test::TemporaryFolder folder;
-  EXPECT_THAT(message_of<RunError>([&] { RunFile(folder / "no/run.h5", "", 0, test::sample_launch()); }),
+  EXPECT_THAT(message_of<RunError>([&] { RunFile(folder / "no/run.h5", "", 0, {}, test::sample_launch()); }),
               HasSubstr("No such file or directory"));
 }
 

@@ -24,6 +24,7 @@ TEST(RunSummary, provenance_and_launches_are_read_back) {
   write_run(folder / "run.h5", run);
   const RunSummary again = read_run(folder / "run.h5");
   EXPECT_EQ(again.config_toml, run.config_toml);
+  EXPECT_EQ(again.network, run.network);
   EXPECT_EQ(again.phases, run.phases);
   EXPECT_EQ(again.provenance.version, "0.1.0");
   EXPECT_EQ(again.provenance.git_commit, "abc123");
@@ -68,6 +69,22 @@ TEST(RunSummary, rows_are_read_back) {
       EXPECT_EQ(found.layers[l].masked_fraction, expected.layers[l].masked_fraction);
     }
   }
+}
+
+TEST(RunSummary, layers_without_a_gate_are_read_back_as_such) {
+  const test::TemporaryFolder folder;
+  RunSummary run = test::sample_run();
+  for (training::LogRow& row : run.rows) row.layers.insert(row.layers.begin(), training::AssignmentRow{});
+  write_run(folder / "run.h5", run);
+  EXPECT_FALSE(hdf5::File::open_read(folder / "run.h5").exists("/layers/1"));
+  const RunSummary again = read_run(folder / "run.h5");
+  ASSERT_EQ(again.rows[1].layers.size(), 3U);
+  EXPECT_TRUE(again.rows[1].layers[0].totals.empty());
+  EXPECT_EQ(again.rows[1].layers[2].totals, run.rows[1].layers[2].totals);
+  for (training::LogRow& row : run.rows) row.layers.assign(2, training::AssignmentRow{});
+  write_run(folder / "run.h5", run);
+  EXPECT_FALSE(hdf5::File::open_read(folder / "run.h5").exists("/layers"));
+  EXPECT_TRUE(read_run(folder / "run.h5").rows[1].layers.empty());
 }
 
 TEST(RunSummary, evaluations_are_read_back) {

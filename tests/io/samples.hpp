@@ -29,6 +29,7 @@ inline io::RunSummary sample_run() {
   run.config_toml = "[train]\nseed = 3\n";
   run.provenance = {
       "0.1.0", "abc123", 3, "2026-01-02T03:04:05Z", "2026-01-02T03:11:22Z", io::RunStatus::finished};
+  run.network = {"2x5 - 3x4", 6, 4, 123, 456};
   run.launches = {{sample_launch(), "GNU 12.2.0", {{8, 1, 1, 0, 0}, {4, 2, 3, 1, 0}, {1, 2, 3, 4, 5}}}};
   run.phases = {"constrained", "fine_tune"};
   run.rows = {sample_row(100, 0), sample_row(200, 0.125)};

@@ -59,7 +59,7 @@ void write_forward(const std::string& path, distribution::Network& network, cons
         append(inputs, batch.inputs().values());
         append(labels, batch.labels());
         append(translations, batch.factor(1));
-        append(logits, network.logits().values());
+        append(logits, network.scores().values());
         for (std::size_t l = 0; l < gates.size(); ++l)
           append(gates[l], network.gates(static_cast<Index>(l)).values());
       });
@@ -87,7 +87,7 @@ void train(const std::string& folder, const comm::Communicator& world) {
   if (world.is_coordinator()) {
     const std::vector<std::string> hosts(size(world.size()), "node1");
     run =
-        std::make_unique<io::RunFile>(folder + "/run.h5", config, 3,
+        std::make_unique<io::RunFile>(folder + "/run.h5", config, 3, io::NetworkRecord{},
                                       io::Launch{"dmoe train", hosts, "MPI", world.size(), 1, "CPU", "avx2"});
   }
   training::Observer& observer = run ? *run : nobody;

@@ -16,7 +16,7 @@ using test::random_matrix;
 TEST(Head, has_the_gradient_of_the_mean_cross_entropy) {
   constexpr Index batch = 4;
   constexpr std::array<std::int32_t, batch> labels{2, 0, 1, 2};
-  Head head(5, 3, 2, Presence::here, 0, batch + 3);
+  LinearHead head(5, 3, 2, Presence::here, 0, batch + 3);
   Matrix z = random_matrix(batch, 5, 1);
   Matrix d_z(batch, 5);
   head.forward(z.view());
@@ -39,7 +39,7 @@ TEST(Head, has_the_gradient_of_the_mean_cross_entropy) {
 }
 
 TEST(Head, lists_its_parameters_where_it_is_elsewhere) {
-  Head head(5, 3, 2, Presence::elsewhere, 0, 4);
+  LinearHead head(5, 3, 2, Presence::elsewhere, 0, 4);
   std::vector<std::vector<Index>> shapes;
   head.for_each_parameter("head", [&](const Parameter& parameter) {
     shapes.push_back(parameter.shape);

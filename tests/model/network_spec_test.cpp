@@ -28,7 +28,7 @@ Index count_of_listed_values(const NetworkSpec& spec) {
     Gate(layer, spec.input_width(l), l + 1, Presence::here, 0, 1).for_each_parameter("", add);
   }
   const Index top = spec.layer_count();
-  Head(spec.input_width(top), spec.classes, top + 1, Presence::here, 0, 1).for_each_parameter("", add);
+  LinearHead(spec.input_width(top), spec.classes, top + 1, Presence::here, 0, 1).for_each_parameter("", add);
   return count;
 }
 

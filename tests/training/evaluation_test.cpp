@@ -53,7 +53,7 @@ TEST(Evaluate, counts_errors_as_a_fraction) {
     seen += batch.rows;
     if (!world().is_coordinator()) return;
     for (Index b = 0; b < batch.rows; ++b) {
-      const auto logits = network.logits().row(b);
+      const auto logits = network.scores().row(b);
       const auto answer = std::max_element(logits.begin(), logits.end()) - logits.begin();
       errors += answer == batch.labels()[size(b)] ? 0 : 1;
     }

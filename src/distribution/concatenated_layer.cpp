@@ -1,0 +1,51 @@
+#include "distribution/concatenated_layer.hpp"
+
+namespace dmoe::distribution {
+
+namespace {
+
+Topology topology_of(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks) {
+  return {spec.layers[size(layer)].experts, ranks.size()};
+}
+
+}  // namespace
+
+ConcatenatedLayer::ConcatenatedLayer(const model::NetworkSpec& spec, Index layer,
+                                     const comm::Communicator& ranks, std::uint64_t seed, Index capacity)
+    : Layer(ranks, capacity, spec.output_width(layer)),
+      own_(topology_of(spec, layer, ranks).range(ranks.rank())),
+      experts_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, own_.first, own_.count, seed,
+               capacity),
+      side_by_side_(ranks, topology_of(spec, layer, ranks), capacity, spec.layers[size(layer)].hidden),
+      d_input_(ranks, topology_of(spec, layer, ranks), input_gradient_of(layer), capacity,
+               spec.input_width(layer)) {}
+
+void ConcatenatedLayer::forward(ConstMatrixView x, std::span<const std::uint8_t> /*masked*/) {
+  rows_ = x.rows;
+  side_by_side_.begin_gather(rows_);
+  experts_.forward(x);
+  side_by_side_.send(experts_.outputs());
+  side_by_side_.collect(experts_.outputs(), output().matrix(rows_));
+}
+
+void ConcatenatedLayer::ship_d_output() {
+  side_by_side_.scatter(d_output());
+}
+
+void ConcatenatedLayer::backward_to_input(MatrixView d_x) {
+  d_input_.begin(rows_);
+  experts_.backward_output(side_by_side_.arrived());
+  d_input_.send(experts_);
+  d_input_.combine(d_x);
+}
+
+void ConcatenatedLayer::backward_to_weights(ConstMatrixView x) {
+  experts_.backward_weights(x);
+  side_by_side_.finish();
+}
+
+void ConcatenatedLayer::for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) {
+  experts_.for_each_parameter(prefix + "/experts", visit);
+}
+
+}  // namespace dmoe::distribution

@@ -1,0 +1,36 @@
+// The experts of one layer over E ranks, all of them side by side: z = (f_1(x), .., f_N(x)), no gate.
+//
+//               coordinator (rank 0)                    every other rank
+//     forward   f_i(x) of the own experts               f_i(x) of the own experts
+//               z                          <-           f_i
+//     backward  their part of dz to all    ->
+//               dx = sum along the tree    <-           own experts' shares of dx
+//               dW_i, db_i of the own experts           dW_i, db_i of the own experts
+#pragma once
+
+#include "distribution/input_gradient.hpp"
+#include "distribution/layer.hpp"
+#include "model/expert.hpp"
+
+namespace dmoe::distribution {
+
+class ConcatenatedLayer final : public Layer {
+ public:
+  ConcatenatedLayer(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks,
+                    std::uint64_t seed, Index capacity);
+
+  void forward(ConstMatrixView x, std::span<const std::uint8_t> masked) override;
+  void ship_d_output() override;
+  void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
+
+ private:
+  void backward_to_input(MatrixView d_x) override;
+  void backward_to_weights(ConstMatrixView x) override;
+
+  ExpertRange own_;
+  model::Experts experts_;
+  Concatenation side_by_side_;
+  ExpertInputGradient d_input_;
+};
+
+}  // namespace dmoe::distribution

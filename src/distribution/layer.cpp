@@ -1,0 +1,24 @@
+#include "distribution/layer.hpp"
+
+#include "distribution/concatenated_layer.hpp"
+#include "distribution/local_layer.hpp"
+#include "distribution/sharded_mixture.hpp"
+
+namespace dmoe::distribution {
+
+std::unique_ptr<Layer> make_layer(const model::NetworkSpec& spec, Index layer,
+                                  const comm::Communicator& ranks, std::uint64_t seed, Index capacity) {
+  switch (spec.layers[size(layer)].kind) {
+    case model::LayerKind::mixture:
+    case model::LayerKind::classifier_mixture:
+      return std::make_unique<ShardedMixture>(spec, layer, ranks, seed, capacity);
+    case model::LayerKind::concatenated:
+      return std::make_unique<ConcatenatedLayer>(spec, layer, ranks, seed, capacity);
+    case model::LayerKind::single:
+    case model::LayerKind::dense:
+      break;
+  }
+  return std::make_unique<LocalLayer>(spec, layer, ranks, seed, capacity);
+}
+
+}  // namespace dmoe::distribution

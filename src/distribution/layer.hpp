@@ -1,0 +1,81 @@
+// One layer of a network over E ranks, of any kind.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "comm/communicator.hpp"
+#include "distribution/exchange.hpp"
+#include "distribution/topology.hpp"
+#include "model/network_spec.hpp"
+#include "model/parameters.hpp"
+
+namespace dmoe::distribution {
+
+/// z from x, dx from dz. Both z and dz stand on the coordinator; whatever else a kind needs of them it sends
+/// itself. One backward pass belongs to one forward pass.
+class Layer {
+ public:
+  virtual ~Layer() = default;
+  Layer(const Layer&) = delete;
+  Layer& operator=(const Layer&) = delete;
+
+  /// Whether forward and backward read x (B, D) on every rank; else on the coordinator alone.
+  virtual bool reads_everywhere() const { return true; }
+  /// z (B, H) on the coordinator, from x (B, D) and the mask of this step (one value per expert to choose
+  /// among). Collective over the ranks.
+  virtual void forward(ConstMatrixView x, std::span<const std::uint8_t> masked) = 0;
+  /// z on the coordinator, the message buffer for it elsewhere; shared by the layer above where that reads it
+  /// everywhere.
+  SharedMatrix& output() { return output_; }
+  /// (B, N): the masked and renormalised gates of the last forward pass, on every rank; no columns where no
+  /// gate chooses.
+  virtual ConstMatrixView gates() { return {nullptr, rows_, 0}; }
+  /// The experts to choose among that this rank owns.
+  virtual ExpertRange range() const { return {}; }
+
+  /// dLoss/dz (B, H), for the coordinator to fill before ship_d_output().
+  MatrixView d_output() { return d_output_.matrix(rows_); }
+  /// Starts to send dz where it is needed. Collective over the ranks.
+  virtual void ship_d_output() = 0;
+  /// All gradients of the layer from dz, and dx on the coordinator into d_x (B, D) where it is wanted (else,
+  /// and on other ranks, d_x is not touched). `ship` runs on every rank once dx stands, before the weight
+  /// gradients, so that the layer below need not wait for those. Collective over the ranks.
+  template <class Ship>
+  void backward(ConstMatrixView x, MatrixView d_x, Ship ship) {
+    backward_to_input(d_x);
+    ship();
+    backward_to_weights(x);
+  }
+
+  /// Visits the layer's parameters below `prefix`, the same list on every rank. Local.
+  virtual void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) = 0;
+
+ protected:
+  Layer(const comm::Communicator& ranks, Index capacity, Index output_width)
+      : ranks_(&ranks), output_(ranks, capacity, output_width), d_output_(ranks, capacity, output_width) {}
+
+  virtual void backward_to_input(MatrixView d_x) = 0;
+  virtual void backward_to_weights(ConstMatrixView x) = 0;
+
+  const comm::Communicator& ranks() const { return *ranks_; }
+  model::Presence presence() const {
+    return ranks_->is_coordinator() ? model::Presence::here : model::Presence::elsewhere;
+  }
+  SharedMatrix& shared_d_output() { return d_output_; }
+  Index rows_ = 0;  // B of the last forward pass
+
+ private:
+  const comm::Communicator* ranks_;
+  SharedMatrix output_;    // (B, H)
+  SharedMatrix d_output_;  // (B, H)
+};
+
+/// Layer l = 0 .. L-1 of a network, weights from the seed, the same for any number of ranks; buffers for
+/// batches of up to `capacity` rows. `ranks` must outlive it. Local.
+std::unique_ptr<Layer> make_layer(const model::NetworkSpec& spec, Index layer,
+                                  const comm::Communicator& ranks, std::uint64_t seed, Index capacity);
+
+}  // namespace dmoe::distribution

@@ -1,0 +1,29 @@
+// A layer that is not split: max(0, W x + b) on the coordinator. The single expert and the dense layer of the
+// paper's baselines.
+#pragma once
+
+#include "distribution/input_gradient.hpp"
+#include "distribution/layer.hpp"
+#include "model/expert.hpp"
+
+namespace dmoe::distribution {
+
+class LocalLayer final : public Layer {
+ public:
+  LocalLayer(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks, std::uint64_t seed,
+             Index capacity);
+
+  bool reads_everywhere() const override { return false; }
+  void forward(ConstMatrixView x, std::span<const std::uint8_t> masked) override;
+  void ship_d_output() override {}
+  void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
+
+ private:
+  void backward_to_input(MatrixView d_x) override;
+  void backward_to_weights(ConstMatrixView x) override;
+
+  InputGradient input_gradient_;
+  model::Experts expert_;  // one on the coordinator, none elsewhere
+};
+
+}  // namespace dmoe::distribution

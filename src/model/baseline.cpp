@@ -1,0 +1,91 @@
+#include "model/baseline.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include <fmt/ranges.h>
+
+#include "core/error.hpp"
+
+namespace dmoe::model {
+
+namespace {
+
+constexpr std::array<const char*, 5> names{"none", "single", "concatenated", "dense_wide_first",
+                                           "dense_equal_widths"};
+
+LayerSpec dense_layer(Index hidden) {
+  return {1, hidden, 0, LayerKind::dense};
+}
+
+/// The dense network of the baseline whose free width is `width`.
+NetworkSpec dense_network(const NetworkSpec& mixture, Baseline baseline, Index width) {
+  NetworkSpec dense{mixture.inputs, mixture.classes, {}};
+  for (const LayerSpec& layer : mixture.layers) {
+    const bool is_free = dense.layers.empty() || baseline == Baseline::dense_equal_widths;
+    dense.layers.push_back(dense_layer(is_free ? width : layer.hidden));
+  }
+  return dense;
+}
+
+/// The width whose network has a parameter count nearest to the mixture's. The count grows with the width, so
+/// that halving finds where it passes the mixture's.
+NetworkSpec nearest_dense_network(const NetworkSpec& mixture, Baseline baseline) {
+  const Index wanted = mixture.parameter_count();
+  const auto count = [&](Index width) { return dense_network(mixture, baseline, width).parameter_count(); };
+  Index below = 1;
+  Index above = wanted;  // a unit has a parameter at least
+  while (above - below > 1) {
+    const Index middle = below + (above - below) / 2;
+    (count(middle) <= wanted ? below : above) = middle;
+  }
+  const Index nearest = wanted - count(below) <= count(above) - wanted ? below : above;
+  // A mixture smaller than the fixed layers alone has no dense network of its size.
+  if (std::abs(count(nearest) - wanted) > wanted / 10) {
+    throw InputError("no {} network comes near {} parameters: with {} units in the first layer it has {}",
+                     to_text(baseline), wanted, nearest, count(nearest));
+  }
+  return dense_network(mixture, baseline, nearest);
+}
+
+}  // namespace
+
+std::string to_text(Baseline baseline) {
+  return names[static_cast<std::size_t>(baseline)];
+}
+
+std::vector<std::string> baseline_names() {
+  return {names.begin(), names.end()};
+}
+
+Baseline baseline_named(const std::string& name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end())
+    throw InputError("unknown baseline '{}'; known: {}", name, fmt::join(names, ", "));
+  return static_cast<Baseline>(found - names.begin());
+}
+
+NetworkSpec baseline_of(const NetworkSpec& mixture, Baseline baseline) {
+  if (baseline == Baseline::none) return mixture;
+  for (const LayerSpec& layer : mixture.layers) {
+    if (layer.kind != LayerKind::mixture) {
+      throw InputError("a baseline follows from a network of mixtures; one of its layers is {}",
+                       to_text(layer.kind));
+    }
+  }
+  NetworkSpec result = mixture;
+  LayerSpec& last = result.layers.back();
+  switch (baseline) {
+    case Baseline::single:
+      last = {1, last.hidden, 0, LayerKind::single};
+      return result;
+    case Baseline::concatenated:
+      last = {last.experts, last.hidden, 0, LayerKind::concatenated};
+      return result;
+    default:
+      return nearest_dense_network(mixture, baseline);
+  }
+}
+
+}  // namespace dmoe::model
