@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
 #include <fmt/ranges.h>
 
@@ -40,13 +39,8 @@ NetworkSpec nearest_dense_network(const NetworkSpec& mixture, Baseline baseline)
     const Index middle = below + (above - below) / 2;
     (count(middle) <= wanted ? below : above) = middle;
   }
-  const Index nearest = wanted - count(below) <= count(above) - wanted ? below : above;
-  // A mixture smaller than the fixed layers alone has no dense network of its size.
-  if (std::abs(count(nearest) - wanted) > wanted / 10) {
-    throw InputError("no {} network comes near {} parameters: with {} units in the first layer it has {}",
-                     to_text(baseline), wanted, nearest, count(nearest));
-  }
-  return dense_network(mixture, baseline, nearest);
+  const bool is_below_nearer = wanted - count(below) <= count(above) - wanted;
+  return dense_network(mixture, baseline, is_below_nearer ? below : above);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ std::vector<std::string> baseline_names();
 Baseline baseline_named(const std::string& name);
 
 /// The baseline of a network whose layers are mixtures. The widths of a dense one are those nearest to the
-/// mixture's parameter count. Throws InputError where a layer is no mixture or no width comes near. Local.
+/// mixture's parameter count. Throws InputError where a layer is no mixture. Local.
 NetworkSpec baseline_of(const NetworkSpec& mixture, Baseline baseline);
 
 }  // namespace dmoe::model

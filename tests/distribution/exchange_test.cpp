@@ -82,5 +82,42 @@ TEST(GateGradient, gathers_the_columns_of_all_ranks) {
   }
 }
 
+/// Expert i's value at row b, column h, and its place (B, N H) on the coordinator.
+float value_of(Index i, Index b, Index h) {
+  return static_cast<float>(100 * i + 10 * b + h);
+}
+
+TEST(Concatenation, puts_all_experts_side_by_side_and_brings_their_parts_back) {
+  constexpr Index width = 3;
+  for (const Index experts : expert_counts) {
+    const Topology topology(experts, world().size());
+    const ExpertRange range = topology.range(world().rank());
+    Concatenation side_by_side(world(), topology, capacity, width);
+    for (const Index rows : batches) {
+      Matrix own(range.count * rows, width);
+      for (Index i = 0; i < range.count; ++i) {
+        for (Index b = 0; b < rows; ++b) {
+          for (Index h = 0; h < width; ++h) own.view()(i * rows + b, h) = value_of(range.first + i, b, h);
+        }
+      }
+      Matrix all(rows, experts * width);
+      side_by_side.begin_gather(rows);
+      side_by_side.send(own.view());
+      side_by_side.collect(own.view(), all.view());
+      if (world().is_coordinator()) {
+        for (Index b = 0; b < rows; ++b) {
+          for (Index i = 0; i < experts; ++i) {
+            for (Index h = 0; h < width; ++h)
+              EXPECT_EQ(all.view()(b, i * width + h), value_of(i, b, h)) << experts << " experts";
+          }
+        }
+      }
+      side_by_side.scatter(all.view());
+      EXPECT_TRUE(same_bits(side_by_side.arrived(), own.view()));
+      side_by_side.finish();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dmoe::distribution

@@ -38,6 +38,10 @@ const model::LayerSpec seven{7, 4, 3};
 const model::LayerSpec five{5, 3, 4};
 const model::LayerSpec three{3, 5, 2};
 const model::LayerSpec lone{1, 4, 3};
+const model::LayerSpec beside{5, 3, 0, model::LayerKind::concatenated};
+const model::LayerSpec single{1, 4, 0, model::LayerKind::single};
+const model::LayerSpec dense{1, 6, 0, model::LayerKind::dense};
+const model::LayerSpec classifiers{7, 4, 3, model::LayerKind::classifier_mixture};
 
 const std::vector<Case> cases{
     {"depth 1", {6, 3, {seven}}, {Mask(7, 0)}},
@@ -49,6 +53,13 @@ const std::vector<Case> cases{
     {"all but one masked",
      {6, 3, {seven, five, three}},
      {Mask{1, 1, 1, 1, 0, 1, 1}, Mask{0, 1, 1, 1, 1}, Mask{1, 1, 0}}},
+    {"single on top", {6, 3, {seven, single}}, {Mask(7, 0), Mask{}}},
+    {"single below", {6, 3, {single, seven}}, {Mask{}, Mask{0, 1, 0, 0, 0, 0, 0}}},
+    {"concatenated on top", {6, 3, {seven, beside}}, {Mask(7, 0), Mask{}}},
+    {"concatenated alone", {6, 3, {beside}}, {Mask{}}},
+    {"concatenated below", {6, 3, {beside, dense, seven}}, {Mask{}, Mask{}, Mask(7, 0)}},
+    {"classifiers", {6, 3, {classifiers}}, {Mask{0, 0, 1, 0, 0, 0, 0}}},
+    {"classifiers on top", {6, 3, {dense, five, classifiers}}, {Mask{}, Mask(5, 0), Mask(7, 0)}},
     {"a layer of one expert", {6, 3, {five, lone, seven}}, {Mask(5, 0), Mask{0}, Mask{0, 1, 0, 0, 0, 0, 0}}},
 };
 
@@ -140,6 +151,7 @@ TEST(Network, gives_masked_experts_no_gradient_at_all) {
       const bool is_by_expert = parameter.dimensions.front() == "expert";
       if (!is_by_expert) return;
       const Mask& mask = each.masks[size(parameter.name.at(std::string("layers/").size()) - '1')];
+      if (mask.empty()) return;
       const auto block = size(test::block_size(parameter));
       for (Index i = 0; i < parameter.count; ++i) {
         if (mask[size(parameter.first + i)] == 0) continue;
@@ -181,7 +193,7 @@ struct BalancedRun {
   BalancedRun(const model::NetworkSpec& spec, const comm::Communicator& ranks)
       : network(spec, ranks, 3, 20), reduction(network) {
     for (const model::LayerSpec& layer : spec.layers)
-      balancers.emplace_back(layer.experts).begin_phase(margin);
+      balancers.emplace_back(layer.choices()).begin_phase(margin);
   }
   numerics::Loss step(ConstMatrixView x, std::span<const std::int32_t> labels) {
     Masks masks;
@@ -222,9 +234,9 @@ void expect_same_bits(BalancedRun& sharded, BalancedRun& whole) {
   });
 }
 
-TEST(Network, trains_with_the_bits_of_one_rank) {
+/// Eight steps on the ranks and on one. Returns how often an expert was masked.
+Index train_and_compare(const model::NetworkSpec& spec) {
   const comm::Communicator alone = comm::Communicator::local();
-  const model::NetworkSpec spec{30, 4, {{7, 13, 5}, {5, 9, 3}, {3, 11, 6}}};
   BalancedRun sharded(spec, world());
   BalancedRun whole(spec, alone);
   const Matrix inputs = random_matrix(20, 30, 1);
@@ -245,14 +257,32 @@ TEST(Network, trains_with_the_bits_of_one_rank) {
   for (const balance::Balancer& balancer : sharded.balancers) {
     for (const Index steps : balancer.masked_steps()) masked_steps += steps;
   }
-  EXPECT_GT(masked_steps, 0);  // the comparison saw masked experts too
+  return masked_steps;
+}
+
+TEST(Network, trains_with_the_bits_of_one_rank) {
+  EXPECT_GT(train_and_compare({30, 4, {{7, 13, 5}, {5, 9, 3}, {3, 11, 6}}}), 0);  // saw masked experts too
+}
+
+TEST(Network, of_all_kinds_trains_with_the_bits_of_one_rank) {
+  using enum model::LayerKind;
+  train_and_compare({30, 4, {{7, 13, 5}, {5, 9, 0, concatenated}}});
+  train_and_compare({30, 4, {{3, 6, 0, concatenated}, {1, 8, 0, single}, {7, 11, 6}}});
+  train_and_compare({30, 4, {{1, 8, 0, dense}, {7, 11, 6, classifier_mixture}}});
 }
 
 TEST(Network, refuses_more_ranks_than_experts) {
   if (world().size() == 1) {
     const model::NetworkSpec one{6, 3, {lone}};
     EXPECT_NO_THROW(Network(one, world(), 0, capacity));
+    EXPECT_NO_THROW(Network({6, 3, {dense}}, world(), 0, capacity));
     return;
+  }
+  try {
+    const Network network({6, 3, {single, dense}}, world(), 0, capacity);
+    FAIL() << "nothing was thrown";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("no layer of this network is split over ranks"));
   }
   const model::NetworkSpec spec{6, 3, {lone, {world().size() - 1, 4, 3}}};
   try {

@@ -1,5 +1,5 @@
-// A Deep Mixture of Experts as the paper writes it, in double and plain loops: what the fast one is held
-// against.
+// A Deep Mixture of Experts and its baselines as the paper writes them, in double and plain loops: what the
+// fast one is held against.
 #pragma once
 
 #include <algorithm>
@@ -40,9 +40,11 @@ class ReferenceNetwork {
     double sum = 0;
     for (Index b = 0; b < x.rows; ++b) {
       Vector z(x.row(b).begin(), x.row(b).end());
-      for (std::size_t l = 0; l < masks.size(); ++l) z = mixture(l, z, masks[l]);
-      const Vector logits = affine("head/weight", "head/bias", 0, z);
-      sum += std::log(sum_of_exponentials(logits)) - logits[static_cast<std::size_t>(labels[size(b)])];
+      for (std::size_t l = 0; l < masks.size(); ++l) {
+        z = spec_.layers[l].is_gated() ? mixture(l, z, masks[l]) : side_by_side(l, z);
+      }
+      const Vector p = spec_.has_head() ? softmax(affine("head/weight", "head/bias", 0, z)) : z;
+      sum -= std::log(p[static_cast<std::size_t>(labels[size(b)])]);
     }
     return sum / static_cast<double>(x.rows);
   }
@@ -70,10 +72,11 @@ class ReferenceNetwork {
   }
 
  private:
-  static double sum_of_exponentials(const Vector& values) {
+  static Vector softmax(Vector values) {
     double sum = 0;
-    for (const double value : values) sum += std::exp(value);
-    return sum;
+    for (double& value : values) sum += value = std::exp(value);
+    for (double& value : values) value /= sum;
+    return values;
   }
 
   /// Block `block` of a weight tensor (blocks, H, D) and of its bias (blocks, H): W x + b.
@@ -100,26 +103,43 @@ class ReferenceNetwork {
     return y;
   }
 
+  /// f_i(x) of expert i of layer l.
+  Vector expert(std::size_t l, std::size_t i, const Vector& x) {
+    const std::string experts = fmt::format("layers/{}/experts", l + 1);
+    const auto count = size(spec_.layers[l].experts);
+    if (spec_.layers[l].kind != model::LayerKind::classifier_mixture)
+      return rectified(affine(experts + "/weight", experts + "/bias", i, x, count));
+    const Vector hidden =
+        rectified(affine(experts + "/hidden_weight", experts + "/hidden_bias", i, x, count));
+    return softmax(affine(experts + "/output_weight", experts + "/output_bias", i, hidden, count));
+  }
+
+  /// z = (f_1(x), .., f_N(x)); of one expert, f(x).
+  Vector side_by_side(std::size_t l, const Vector& x) {
+    Vector z;
+    for (std::size_t i = 0; i < size(spec_.layers[l].experts); ++i) {
+      const Vector f = expert(l, i, x);
+      z.insert(z.end(), f.begin(), f.end());
+    }
+    return z;
+  }
+
   /// z = sum_i g_i f_i(x): the softmax of all gate logits, masked ones set to 0, the rest divided by their
   /// sum.
   Vector mixture(std::size_t l, const Vector& x, std::span<const std::uint8_t> masked) {
     const std::string layer = fmt::format("layers/{}", l + 1);
     const Vector hidden = rectified(affine(layer + "/gate/hidden_weight", layer + "/gate/hidden_bias", 0, x));
-    const Vector logits = affine(layer + "/gate/output_weight", layer + "/gate/output_bias", 0, hidden);
-    const double sum = sum_of_exponentials(logits);
-    Vector gate;
+    Vector gate = softmax(affine(layer + "/gate/output_weight", layer + "/gate/output_bias", 0, hidden));
     double kept = 0;
-    for (std::size_t i = 0; i < logits.size(); ++i) {
-      gate.push_back(masked[i] != 0 ? 0.0 : std::exp(logits[i]) / sum);
+    for (std::size_t i = 0; i < gate.size(); ++i) {
+      if (masked[i] != 0) gate[i] = 0;
       kept += gate[i];
     }
-    const std::string weight = layer + "/experts/weight";
-    const std::string bias = layer + "/experts/bias";
-    Vector z(size(spec_.layers[l].hidden));
+    Vector z(size(spec_.output_width(static_cast<Index>(l))));
     for (std::size_t i = 0; i < gate.size(); ++i) {
       gate[i] /= kept;
       gates_[l].push_back(gate[i]);
-      const Vector f = rectified(affine(weight, bias, i, x, gate.size()));
+      const Vector f = expert(l, i, x);
       for (std::size_t h = 0; h < z.size(); ++h) z[h] += gate[i] * f[h];
     }
     return z;

@@ -1,5 +1,6 @@
 #include "model/head.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>
@@ -36,6 +37,35 @@ TEST(Head, has_the_gradient_of_the_mean_cross_entropy) {
     z.values()[i] = here;
     EXPECT_NEAR(d_z.values()[i], (above - below) / (2 * static_cast<double>(step)), 1e-4);
   }
+}
+
+TEST(DistributionHead, has_the_gradient_of_the_mean_cross_entropy) {
+  constexpr Index batch = 3;
+  constexpr std::array<std::int32_t, batch> labels{2, 0, 1};
+  Matrix p(batch, 3);
+  std::ranges::copy(std::array{0.2F, 0.3F, 0.5F, 0.6F, 0.3F, 0.1F, 0.5F, 0.25F, 0.25F}, p.view().data);
+  Matrix d_p(batch, 3);
+  DistributionHead head(3, Presence::here, batch + 2);
+  head.forward(p.view());
+  const numerics::Loss loss = head.backward(p.view(), labels, d_p.view());
+  EXPECT_NEAR(loss.sum, -std::log(0.5) - std::log(0.6) - std::log(0.25), 1e-7);
+  EXPECT_EQ(loss.errors, 1);
+  EXPECT_EQ(head.loss(labels).sum, loss.sum);
+  const std::vector<float> expected{0, 0, -1 / 1.5F, -1 / 1.8F, 0, 0, 0, -1 / 0.75F, 0};
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(d_p.values()[i], expected[i], 1e-6);
+}
+
+TEST(DistributionHead, survives_a_probability_of_0) {
+  constexpr std::array<std::int32_t, 1> labels{1};
+  Matrix p(1, 2);
+  p.view()(0, 0) = 1;
+  Matrix d_p(1, 2);
+  DistributionHead head(2, Presence::here, 1);
+  head.forward(p.view());
+  const numerics::Loss loss = head.backward(p.view(), labels, d_p.view());
+  EXPECT_TRUE(std::isfinite(loss.sum));
+  EXPECT_GT(loss.sum, 80.0);
+  EXPECT_TRUE(std::isfinite(d_p.view()(0, 1)));
 }
 
 TEST(Head, lists_its_parameters_where_it_is_elsewhere) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/error.hpp"
 #include "model/expert.hpp"
 #include "model/gate.hpp"
 #include "model/head.hpp"
@@ -46,6 +47,29 @@ TEST(NetworkSpec, counts_multiply_accumulates) {
   // Experts, gate hidden, gate output, weighting by the gates; then the head.
   EXPECT_EQ(a.multiply_accumulates(),
             1296 * 400 + 1296 * 50 + 50 * 4 + 400 + 100 * 400 + 100 * 50 + 50 * 4 + 400 + 100 * 10);
+}
+
+TEST(NetworkSpec, counts_what_other_kinds_of_layers_hold) {
+  using enum LayerKind;
+  const NetworkSpec side_by_side{9, 3, {{7, 5, 2}, {4, 6, 0, concatenated}}};
+  EXPECT_EQ(side_by_side.parameter_count(), 7 * 5 * 10 + 2 * 10 + 7 * 3 + 4 * 6 * 6 + 3 * (24 + 1));
+  EXPECT_EQ(side_by_side.multiply_accumulates(), 9 * 35 + 9 * 2 + 2 * 7 + 7 * 5 + 5 * 24 + 3 * 24);
+  EXPECT_EQ(side_by_side.input_width(2), 24);
+  const NetworkSpec fixed{9, 3, {{1, 5, 0, dense}, {1, 6, 0, single}}};
+  EXPECT_EQ(fixed.parameter_count(), 5 * 10 + 6 * 6 + 3 * 7);
+  EXPECT_EQ(fixed.multiply_accumulates(), 9 * 5 + 5 * 6 + 3 * 6);
+  EXPECT_EQ(fixed.most_experts(), 0);
+  const NetworkSpec classifiers{9, 3, {{5, 4, 2, classifier_mixture}}};
+  EXPECT_FALSE(classifiers.has_head());
+  EXPECT_EQ(classifiers.parameter_count(), 5 * (4 * 10 + 3 * 5) + 2 * 10 + 5 * 3);
+  EXPECT_EQ(classifiers.multiply_accumulates(), 5 * (9 * 4 + 4 * 3) + 9 * 2 + 2 * 5 + 5 * 3);
+  EXPECT_EQ(classifiers.input_width(1), 3);
+}
+
+TEST(LayerKind, is_spelled_as_in_configs_and_files) {
+  for (const std::string& name : layer_kind_names()) EXPECT_EQ(to_text(layer_kind_named(name)), name);
+  EXPECT_EQ(to_text(LayerKind::classifier_mixture), "classifier_mixture");
+  EXPECT_THROW(layer_kind_named("sparse"), InputError);
 }
 
 TEST(NetworkSpec, knows_widths_and_the_largest_layer) {

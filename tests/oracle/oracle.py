@@ -12,7 +12,7 @@ import numpy as np
 # Purposes of random streams (src/core/random.hpp).
 SHUFFLE, TRAIN_TRANSFORM, FIXED_TRANSFORM, EVALUATION_TRANSFORM, INITIALISATION = 1, 2, 3, 4, 5
 # Roles of weight tensors in their streams (src/model/parameters.hpp).
-EXPERT_WEIGHT, GATE_HIDDEN_WEIGHT, GATE_OUTPUT_WEIGHT, HEAD_WEIGHT = 1, 2, 3, 4
+EXPERT_WEIGHT, GATE_HIDDEN_WEIGHT, GATE_OUTPUT_WEIGHT, HEAD_WEIGHT, EXPERT_OUTPUT_WEIGHT = 1, 2, 3, 4, 5
 
 UNITS = 1 << 24  # of a total, in one example
 
@@ -81,13 +81,24 @@ def initial_weights(seed, layer, role, expert, rows, columns):
 def initial_parameters(layers, inputs, classes, seed):
     """Every parameter by its path below /model; biases are 0."""
     parameters = {}
-    for number, layer in enumerate(layers, 1):
-        experts, hidden, gate_hidden = layer["experts"], layer["hidden"], layer["gate_hidden"]
-        path = f"layers/{number}"
-        parameters[f"{path}/experts/weight"] = np.stack(
-            [initial_weights(seed, number, EXPERT_WEIGHT, i, hidden, inputs) for i in range(experts)]
+
+    def add_experts(path, number, role, experts, outputs, inputs):
+        parameters[f"{path}weight"] = np.stack(
+            [initial_weights(seed, number, role, i, outputs, inputs) for i in range(experts)]
         )
-        parameters[f"{path}/experts/bias"] = np.zeros((experts, hidden))
+        parameters[f"{path}bias"] = np.zeros((experts, outputs))
+
+    for number, layer in enumerate(layers, 1):
+        experts, hidden, gate_hidden = layer.get("experts", 1), layer["hidden"], layer.get("gate_hidden")
+        path = f"layers/{number}"
+        if layer["kind"] == "classifier_mixture":
+            add_experts(f"{path}/experts/hidden_", number, EXPERT_WEIGHT, experts, hidden, inputs)
+            add_experts(f"{path}/experts/output_", number, EXPERT_OUTPUT_WEIGHT, experts, classes, hidden)
+        else:
+            add_experts(f"{path}/experts/", number, EXPERT_WEIGHT, experts, hidden, inputs)
+        if gate_hidden is None:
+            inputs = experts * hidden
+            continue
         parameters[f"{path}/gate/hidden_weight"] = initial_weights(
             seed, number, GATE_HIDDEN_WEIGHT, 0, gate_hidden, inputs
         )
@@ -97,47 +108,91 @@ def initial_parameters(layers, inputs, classes, seed):
         )
         parameters[f"{path}/gate/output_bias"] = np.zeros(experts)
         inputs = hidden
+    if layers[-1]["kind"] == "classifier_mixture":
+        return parameters
     parameters["head/weight"] = initial_weights(seed, len(layers) + 1, HEAD_WEIGHT, 0, classes, inputs)
     parameters["head/bias"] = np.zeros(classes)
     return parameters
 
 
 def softmax(logits):
-    e = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def all_experts(parameters, path, x):
+    """Every expert of x (B, D), (B, N, H), and of those that classify their hidden units, else None."""
+
+    def affine(name, spelled, values):
+        return np.einsum(spelled, values, parameters[f"{path}/{name}weight"]) + parameters[f"{path}/{name}bias"]
+
+    if f"{path}/weight" in parameters:
+        return np.maximum(affine("", "bd,nhd->bnh", x), 0), None
+    hidden = np.maximum(affine("hidden_", "bd,nhd->bnh", x), 0)
+    return softmax(affine("output_", "bnh,nch->bnc", hidden)), hidden
 
 
 def forward(parameters, x, masks):
-    """What each layer computed, and log softmax of the head; masks: one boolean (N) per layer."""
+    """What each layer computed, its output and the class probabilities; masks: one boolean (N) per layer, of
+    no values where there is no gate."""
     trace = []
     for number, masked in enumerate(masks, 1):
         path = f"layers/{number}"
+        outputs, hidden = all_experts(parameters, f"{path}/experts", x)
+        step = {"x": x, "outputs": outputs, "hidden": hidden, "gates": np.zeros((len(x), 0))}
+        trace.append(step)
+        if f"{path}/gate/hidden_weight" not in parameters:
+            x = outputs.reshape(len(x), -1)
+            continue
         pre = x @ parameters[f"{path}/gate/hidden_weight"].T + parameters[f"{path}/gate/hidden_bias"]
         gate_hidden = np.maximum(pre, 0)
         logits = gate_hidden @ parameters[f"{path}/gate/output_weight"].T
         gates = np.where(masked, 0.0, softmax(logits + parameters[f"{path}/gate/output_bias"]))
         gates /= gates.sum(axis=1, keepdims=True)
-        outputs = np.einsum("bd,nhd->bnh", x, parameters[f"{path}/experts/weight"])
-        outputs = np.maximum(outputs + parameters[f"{path}/experts/bias"], 0)
-        trace.append({"x": x, "gate_hidden": gate_hidden, "gates": gates, "outputs": outputs})
+        step["gates"], step["gate_hidden"] = gates, gate_hidden
         x = np.einsum("bn,bnh->bh", gates, outputs)
-    p = softmax(x @ parameters["head/weight"].T + parameters["head/bias"])
-    return trace, x, p
+    if "head/weight" not in parameters:
+        return trace, x, x
+    return trace, x, softmax(x @ parameters["head/weight"].T + parameters["head/bias"])
+
+
+def expert_gradients(parameters, found, path, step, d_outputs):
+    """Puts those of all experts of a layer into `found`; returns their share of dx."""
+    name = ""
+    if step["hidden"] is None:
+        d_hidden = d_outputs * (step["outputs"] > 0)
+    else:
+        p = step["outputs"]
+        d_logits = p * (d_outputs - (p * d_outputs).sum(axis=-1, keepdims=True))
+        found[f"{path}/output_weight"] = np.einsum("bnc,bnh->nch", d_logits, step["hidden"])
+        found[f"{path}/output_bias"] = d_logits.sum(axis=0)
+        d_hidden = np.einsum("bnc,nch->bnh", d_logits, parameters[f"{path}/output_weight"])
+        d_hidden *= step["hidden"] > 0
+        name = "hidden_"
+    found[f"{path}/{name}weight"] = np.einsum("bnh,bd->nhd", d_hidden, step["x"])
+    found[f"{path}/{name}bias"] = d_hidden.sum(axis=0)
+    return np.einsum("bnh,nhd->bd", d_hidden, parameters[f"{path}/{name}weight"])
 
 
 def gradients(parameters, trace, top, p, labels):
     """Of the mean cross-entropy, by the chain rule."""
     found = {}
-    rows = len(labels)
-    d_logits = (p - np.eye(p.shape[1])[labels]) / rows
-    found["head/weight"], found["head/bias"] = d_logits.T @ top, d_logits.sum(axis=0)
-    d_z = d_logits @ parameters["head/weight"]
+    right = np.eye(p.shape[1])[labels]
+    if "head/weight" in parameters:
+        d_logits = (p - right) / len(labels)
+        found["head/weight"], found["head/bias"] = d_logits.T @ top, d_logits.sum(axis=0)
+        d_z = d_logits @ parameters["head/weight"]
+    else:
+        d_z = -right / p / len(labels)
     for number in range(len(trace), 0, -1):
         path, step = f"layers/{number}", trace[number - 1]
         x, gates, outputs = step["x"], step["gates"], step["outputs"]
-        d_outputs = gates[:, :, None] * d_z[:, None, :] * (outputs > 0)
-        found[f"{path}/experts/weight"] = np.einsum("bnh,bd->nhd", d_outputs, x)
-        found[f"{path}/experts/bias"] = d_outputs.sum(axis=0)
+        is_gated = gates.shape[1] > 0
+        d_outputs = gates[:, :, None] * d_z[:, None, :] if is_gated else d_z.reshape(outputs.shape)
+        d_x = expert_gradients(parameters, found, f"{path}/experts", step, d_outputs)
+        if not is_gated:
+            d_z = d_x
+            continue
         d_gates = np.einsum("bh,bnh->bn", d_z, outputs)
         # Through the renormalised softmax: masked experts have gate 0 and get nothing.
         d_gate_logits = gates * (d_gates - (gates * d_gates).sum(axis=1, keepdims=True))
@@ -146,15 +201,14 @@ def gradients(parameters, trace, top, p, labels):
         d_hidden = d_gate_logits @ parameters[f"{path}/gate/output_weight"] * (step["gate_hidden"] > 0)
         found[f"{path}/gate/hidden_weight"] = d_hidden.T @ x
         found[f"{path}/gate/hidden_bias"] = d_hidden.sum(axis=0)
-        d_z = np.einsum("bnh,nhd->bd", d_outputs, parameters[f"{path}/experts/weight"])
-        d_z += d_hidden @ parameters[f"{path}/gate/hidden_weight"]
+        d_z = d_x + d_hidden @ parameters[f"{path}/gate/hidden_weight"]
     return found
 
 
 def margin_mask(totals, margin):
     """N G_i - sum G > N m 2^24, in integers; nobody without a margin."""
     count, units = len(totals), round(margin * UNITS) if margin is not None else 0
-    return np.array([margin is not None and count * g - sum(totals) > count * units for g in totals])
+    return np.array([margin is not None and count * g - sum(totals) > count * units for g in totals], bool)
 
 
 def learning_rate(phase, epoch):
@@ -177,7 +231,7 @@ class Oracle:
         inputs = (height + 2 * self.translation) * (width + 2 * self.translation)
         self.parameters = initial_parameters(config["layers"], inputs, classes, self.seed)
         self.velocity = {name: np.zeros_like(value) for name, value in self.parameters.items()}
-        self.sizes = [layer["experts"] for layer in config["layers"]]
+        self.sizes = [layer["experts"] if "gate_hidden" in layer else 0 for layer in config["layers"]]
         self.totals = [[0] * size for size in self.sizes]  # over all phases
         self.rule_totals = [[0] * size for size in self.sizes]  # since the rule was switched on
         self.rows = []  # (loss, error, totals per layer, masks per layer) of each step

@@ -65,6 +65,11 @@ PHASES = {
         },
     ],
 }
+MIXTURE = BASE["layers"][0]
+CONCATENATED = {**PLAIN, "layers": [MIXTURE, {"kind": "concatenated", "experts": 3, "hidden": 8}]}
+SINGLE = {**PLAIN, "layers": [MIXTURE, {"kind": "single", "hidden": 8}]}
+DENSE = {**PLAIN, "layers": [{"kind": "dense", "hidden": 12}, {"kind": "dense", "hidden": 8}]}
+CLASSIFIERS = {**PLAIN, "layers": [{**MIXTURE, "kind": "classifier_mixture"}]}
 
 
 def toml(config):
@@ -129,15 +134,28 @@ class Training(unittest.TestCase):
     def test_momentum_and_decay_in_three_phases(self):
         self.check("phases", PHASES)
 
-    def check(self, name, config):
+    def test_concatenated_experts(self):
+        self.check("concatenated", CONCATENATED)
+
+    def test_a_single_expert_above_a_mixture(self):
+        self.check("single", SINGLE)
+
+    def test_a_dense_network(self):
+        self.check("dense", DENSE, rank_counts=(1,))
+
+    def test_a_mixture_of_classifiers(self):
+        self.check("classifiers", CLASSIFIERS)
+
+    def check(self, name, config, rank_counts=(1, 3)):
         config = {**config, "data": {**config["data"], "path": str(self.folder)}}
         file = self.folder / f"{name}.toml"
         file.write_text(toml(config))
         expected = oracle.Oracle(config, self.train, self.test, CLASSES)
         expected.run()
-        self.assertTrue(any(mask.any() for row in expected.rows for mask in row[3]), "nobody was ever masked")
+        was_masked = any(mask.any() for row in expected.rows for mask in row[3])
+        self.assertEqual(was_masked, any(expected.sizes), "whether anybody was ever masked")
         results = []
-        for ranks in (1, 3):
+        for ranks in rank_counts:
             output = self.folder / f"{name}-{ranks}"
             process = dmoe_testing.run([dmoe_testing.DMOE, "train", file, "--output", output], ranks)
             self.assertEqual(process.returncode, 0, process.stdout + process.stderr)
@@ -145,15 +163,18 @@ class Training(unittest.TestCase):
                 self.compare_run(run, expected)
                 self.compare_model(model, expected)
                 results.append(self.numbers(run, model))
-        self.assertEqual(*results)
-        self.assertIn("/model/head/weight", results[0])
+        for result in results:
+            self.assertEqual(result, results[0])
+        self.assertIn("/model/layers/1/experts/", "".join(results[0]))
 
     def compare_run(self, run, expected):
         losses, errors, totals, masks = zip(*expected.rows)
         np.testing.assert_array_equal(run["train/step"], np.arange(1, len(losses) + 1))
         np.testing.assert_allclose(run["train/loss"], losses, rtol=1e-5)
         np.testing.assert_allclose(run["train/error"], errors, atol=1e-6)
-        for layer in range(len(expected.sizes)):
+        gated = [layer for layer, experts in enumerate(expected.sizes) if experts > 0]
+        self.assertEqual(set(run["layers"] if gated else ()), {str(layer + 1) for layer in gated})
+        for layer in gated:
             assignment = run[f"layers/{layer + 1}/assignment"]
             expected_totals = [row[layer] for row in totals]
             np.testing.assert_allclose(assignment["totals"], expected_totals, rtol=1e-5, atol=1e-5)
@@ -175,7 +196,9 @@ class Training(unittest.TestCase):
     def numbers(self, run, model):
         """Bytes of all that must not depend on the number of ranks."""
         parts = {}
-        for root in (run["train"], run["evaluation"], run["layers"], model["model"]):
+        for root in (run["train"], run["evaluation"], run.get("layers"), model["model"]):
+            if root is None:
+                continue
             root.visititems(
                 lambda name, item, top=root.name: parts.update({f"{top}/{name}": item[()].tobytes()})
                 if isinstance(item, h5py.Dataset) and "per_second" not in name
