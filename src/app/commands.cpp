@@ -7,6 +7,7 @@
 #include "app/command.hpp"
 #include "app/evaluate.hpp"
 #include "app/info.hpp"
+#include "app/sweep.hpp"
 #include "app/train.hpp"
 
 namespace dmoe::app {
@@ -38,6 +39,7 @@ const std::vector<Command>& commands() {
       {"train", "train a network and keep the run in a new folder", declare_train},
       {"evaluate", "loss and error of a trained network; writes nothing", declare_evaluate},
       {"analyze", "what each expert stands for; adds the answer to the run file", declare_analyze},
+      {"sweep", "train a grid of configs and seeds, and gather one table", declare_sweep},
       {"info", "what a run or model file holds", declare_info},
       {"bench", "measure the speed of this machine", declare_bench},
   };

@@ -1,16 +1,13 @@
 #include "app/run_parts.hpp"
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <new>
 
 #include "app/agreement.hpp"
 #include "comm/archive.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
+#include "core/text_file.hpp"
 #include "data/registry.hpp"
 #include "io/model_file.hpp"
 #include "numerics/linear.hpp"
@@ -18,15 +15,6 @@
 namespace dmoe::app {
 
 namespace {
-
-std::string read_text(const std::string& path) {
-  if (is_folder(path)) throw InputError("{}: is a folder, not a config file", path);
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) throw InputError("{}: cannot read the config: {}", path, std::strerror(errno));
-  std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (stream.bad()) throw InputError("{}: cannot read the config: {}", path, std::strerror(errno));
-  return text;
-}
 
 /// The coordinator reads, all ranks parse.
 Config shared_config(const comm::Communicator& world, const std::string& name,
@@ -45,7 +33,7 @@ Config shared_config(const comm::Communicator& world, const std::string& name,
 
 Config load_config(const comm::Communicator& world, const std::string& path,
                    const std::vector<std::string>& overrides) {
-  return shared_config(world, path, overrides, [&] { return read_text(path); });
+  return shared_config(world, path, overrides, [&] { return read_text_file(path, "the config"); });
 }
 
 SavedModel find_model(const comm::Communicator& world, const std::string& run,

@@ -159,6 +159,14 @@ std::string Section::text(std::string_view key, const std::optional<std::string>
   return value;
 }
 
+bool Section::flag(std::string_view key, bool initial) {
+  const toml::node* node = find(key);
+  if (node != nullptr && !node->is_boolean()) wrong_type(key, "true or false", *node);
+  const bool value = node == nullptr ? initial : node->as_boolean()->get();
+  lines_.push_back(fmt::format("{} = {}", key, value));
+  return value;
+}
+
 std::string Section::choice(std::string_view key, std::string_view kind,
                             const std::vector<std::string>& names, bool has_default) {
   std::string value = has_default ? text(key, names.front()) : text(key);

@@ -36,6 +36,7 @@ class Section {
   Index integer(std::string_view key, Limits<Index> limits, std::optional<Index> initial = {});
   double real(std::string_view key, Limits<double> limits, std::optional<double> initial = {});
   std::string text(std::string_view key, const std::optional<std::string>& initial = {});
+  bool flag(std::string_view key, bool initial);
   /// One of a few names of a kind ("layer kind"). The default, where there is one, is the first.
   std::string choice(std::string_view key, std::string_view kind, const std::vector<std::string>& names,
                      bool has_default);
@@ -56,6 +57,11 @@ class Section {
   /// Throws InputError about a value read before: "config.toml:9: train.momentum " + what.
   [[noreturn]] void refuse(std::string_view key, const std::string& what) const;
 
+  /// "layers[2]", and where it begins: "config.toml:9".
+  const std::string& path() const { return path_; }
+  const std::string& place() const { return place_; }
+  /// What stands in a table that is there.
+  const toml::table& values() const { return *values_; }
   /// Where a value came from: "config.toml:9", "--set train.seed=3"; of a default, where its table begins.
   std::string place_of(std::string_view key) const;
 

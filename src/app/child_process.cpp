@@ -1,0 +1,68 @@
+#include "app/child_process.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/error.hpp"
+
+namespace dmoe::app {
+
+namespace {
+
+constexpr int cannot_start = 127;  // as a shell says it
+
+/// In the child, between fork and exec: nothing that allocates.
+[[noreturn]] void become(char* const* arguments, int input, int output, pid_t parent) {
+  setpgid(0, 0);  // ctrl-C at the terminal is for the parent, which stops its children in order
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(cannot_start);  // it died before the line above
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1, SIGPIPE}) std::signal(signal, SIG_DFL);
+  dup2(input, STDIN_FILENO);
+  dup2(output, STDOUT_FILENO);
+  dup2(output, STDERR_FILENO);
+  execvp(arguments[0], arguments);
+  _exit(cannot_start);
+}
+
+}  // namespace
+
+ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::string& log) {
+  std::vector<char*> pointers;
+  for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
+  pointers.push_back(nullptr);
+  const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (input < 0 || output < 0) throw RunError("{}: cannot write the log: {}", log, std::strerror(errno));
+  const pid_t parent = getpid();
+  id_ = fork();
+  if (id_ == 0) become(pointers.data(), input, output, parent);
+  const int problem = errno;
+  close(input);
+  close(output);
+  if (id_ < 0) throw RunError("cannot start {}: {}", arguments.front(), std::strerror(problem));
+}
+
+ChildProcess::~ChildProcess() {
+  if (exit_status()) return;
+  stop();
+  waitpid(id_, nullptr, 0);
+}
+
+std::optional<int> ChildProcess::exit_status() {
+  if (exit_status_) return exit_status_;
+  int status = 0;
+  if (waitpid(id_, &status, WNOHANG) != id_) return std::nullopt;
+  exit_status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return exit_status_;
+}
+
+void ChildProcess::stop() const {
+  if (!exit_status_) kill(id_, SIGTERM);
+}
+
+}  // namespace dmoe::app

@@ -1,0 +1,32 @@
+// Other programs, started and waited for.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace dmoe::app {
+
+/// A program under way. It is told to stop (SIGTERM) when this process dies, however that happens.
+class ChildProcess {
+ public:
+  /// Starts arguments[0], looked for on PATH, with nothing to read; what it writes to both its outputs is
+  /// appended to `log`. Throws RunError where it cannot start. Local.
+  ChildProcess(const std::vector<std::string>& arguments, const std::string& log);
+  /// Ends it, where nobody waited for its end.
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  /// Its exit status once it has ended, 128 + n where signal n ended it; nothing while it runs. Local.
+  std::optional<int> exit_status();
+  /// Tells it to stop in order. Local.
+  void stop() const;
+
+ private:
+  pid_t id_ = 0;
+  std::optional<int> exit_status_;
+};
+
+}  // namespace dmoe::app

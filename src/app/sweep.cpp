@@ -1,0 +1,312 @@
+#include "app/sweep.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <iostream>
+#include <list>
+#include <memory>
+#include <sched.h>
+#include <sys/file.h>
+#include <thread>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "app/child_process.hpp"
+#include "app/console.hpp"
+#include "app/stop_signals.hpp"
+#include "app/sweep_table.hpp"
+#include "app/terminal.hpp"
+#include "app/wording.hpp"
+#include "core/error.hpp"
+#include "io/run_summary.hpp"
+
+namespace dmoe::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+struct SweepOptions {
+  std::string sweep;
+  std::string output;
+  Index cores = 0;  // 0: all that this process may use
+  bool is_dry = false;
+};
+
+/// Cores that this process may run on.
+Index available_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
+double seconds_since(Clock::time_point began) {
+  return std::chrono::duration<double>(Clock::now() - began).count();
+}
+
+/// The folder of a sweep, held by one process at a time.
+class SweepFolder {
+ public:
+  explicit SweepFolder(const std::string& path) {
+    std::error_code problem;
+    for (const char* part : {"runs", "logs"}) {
+      if (!problem) fs::create_directories(fs::path(path) / part, problem);
+    }
+    if (problem) throw InputError("--output {}: cannot make the folder: {}", path, problem.message());
+    const std::string lock = (fs::path(path) / ".lock").string();
+    lock_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (lock_ < 0) throw InputError("--output {}: cannot write into it: {}", path, std::strerror(errno));
+    if (flock(lock_, LOCK_EX | LOCK_NB) != 0)
+      throw InputError("--output {}: another dmoe sweep is at work there", path);
+  }
+  ~SweepFolder() { close(lock_); }
+  SweepFolder(const SweepFolder&) = delete;
+  SweepFolder& operator=(const SweepFolder&) = delete;
+
+ private:
+  int lock_;
+};
+
+/// Starts what is missing, as many side by side as there are cores, and keeps the tables up to date.
+class Sweep {
+ public:
+  Sweep(const SweepOptions& options, const SweepPlan& plan)
+      : options_(options),
+        plan_(plan),
+        cores_(options.cores > 0 ? options.cores : available_cores()),
+        console_(std::cout, terminal_width()) {
+    for (const PlannedRun& run : plan.runs) {
+      const RunState state = state_of(options.output, run);
+      const bool is_done = state == RunState::analyzed || (state == RunState::finished && !plan.analyzes);
+      if (!is_done)
+        waiting_.push_back({&run, state == RunState::finished ? Stage::analysis : Stage::training});
+    }
+    done_before_ = done_ = total() - waiting_.size();
+  }
+
+  Status run() {
+    console_.line(fmt::format("{}: {} done already, {} to do on {}",
+                              counted(static_cast<Index>(total()), "run"), done_, waiting_.size(),
+                              counted(cores_, "core")));
+    write_tables();
+    while (!running_.empty() || (!waiting_.empty() && !stop_requested())) {
+      if (!stop_requested()) start_what_fits();
+      if (stop_requested() && !is_stopping_) stop_all();
+      reap();
+      show();
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    write_tables();
+    return finish();
+  }
+
+ private:
+  enum class Stage { training, analysis };
+  struct Task {
+    const PlannedRun* run;
+    Stage stage;
+  };
+  struct Running {
+    Task task;
+    Clock::time_point began;
+    std::unique_ptr<ChildProcess> process;
+  };
+
+  std::size_t total() const { return plan_.runs.size(); }
+  std::string log_of(const PlannedRun& run) const {
+    return (fs::path(options_.output) / "logs" / (run.name + ".log")).string();
+  }
+
+  /// Cores that a task keeps busy.
+  static Index cores_of(const Task& task) {
+    return (task.stage == Stage::training ? task.run->ranks : 1) * task.run->config.numerics.threads;
+  }
+
+  std::vector<std::string> arguments_of(const Task& task) const {
+    const std::string program = fs::read_symlink("/proc/self/exe").string();
+    const std::string folder = sweep_run_folder(options_.output, *task.run);
+    if (task.stage == Stage::analysis) return {program, "analyze", folder};
+    std::vector<std::string> arguments;
+    if (task.run->ranks > 1) {
+      std::string launcher = plan_.launcher;
+      launcher.replace(launcher.find("{ranks}"), 7, fmt::format("{}", task.run->ranks));
+      arguments = CLI::detail::split_up(launcher);
+    }
+    arguments.insert(arguments.end(), {program, "train", task.run->config_path, "--output", folder,
+                                       "--replace", "--progress", "log"});
+    for (const std::string& setting : task.run->overrides())
+      arguments.insert(arguments.end(), {"--set", setting});
+    return arguments;
+  }
+
+  void start_what_fits() {
+    Index busy = 0;
+    for (const Running& other : running_) busy += cores_of(other.task);
+    while (!waiting_.empty() && (running_.empty() || busy + cores_of(waiting_.front()) <= cores_)) {
+      const Task task = waiting_.front();
+      waiting_.pop_front();
+      busy += cores_of(task);
+      running_.push_back(
+          {task, Clock::now(), std::make_unique<ChildProcess>(arguments_of(task), log_of(*task.run))});
+    }
+  }
+
+  void stop_all() {
+    is_stopping_ = true;
+    console_.line(fmt::format("stopping {}", counted(static_cast<Index>(running_.size()), "run")));
+    for (Running& each : running_) each.process->stop();
+  }
+
+  void reap() {
+    for (auto each = running_.begin(); each != running_.end();) {
+      const std::optional<int> status = each->process->exit_status();
+      if (!status) {
+        ++each;
+        continue;
+      }
+      ended(*each, *status);
+      each = running_.erase(each);
+    }
+  }
+
+  void ended(const Running& ended, int status) {
+    const PlannedRun& run = *ended.task.run;
+    if (is_stopping_) return;
+    if (status != 0) {
+      ++failed_;
+      console_.line(fmt::format("FAILED {}: {} ended with status {}; see {}", run.name,
+                                ended.task.stage == Stage::training ? "dmoe train" : "dmoe analyze", status,
+                                log_of(run)));
+      return;
+    }
+    if (ended.task.stage == Stage::training) {
+      const io::RunSummary summary = io::read_run(sweep_run_folder(options_.output, run) + "/run.h5");
+      seconds_ += seconds_since(ended.began);
+      ++trained_;
+      console_.line(fmt::format("{}/{} {}: test error {:.2f} %, {}", done_before_ + trained_, total(),
+                                run.name, 100 * summary.evaluations.back().test.error,
+                                duration(seconds_since(ended.began))));
+      if (plan_.analyzes) {  // before anything new begins
+        waiting_.push_front({&run, Stage::analysis});
+        return;
+      }
+    }
+    ++done_;
+    write_tables();
+  }
+
+  void write_tables() const {
+    const std::vector<io::TableColumn> table = sweep_table(options_.output, plan_);
+    io::write_table_csv((fs::path(options_.output) / "table.csv").string(), table);
+    io::write_table_hdf5((fs::path(options_.output) / "table.h5").string(), table);
+  }
+
+  void show() {
+    if (!console_.is_terminal() || seconds_since(shown_) < 0.5) return;
+    shown_ = Clock::now();
+    std::string left = "";
+    if (trained_ > 0 && !running_.empty()) {
+      const double of_one = seconds_ / static_cast<double>(trained_);
+      const double rounds = static_cast<double>(waiting_.size()) / static_cast<double>(running_.size()) + 0.5;
+      left = fmt::format(", about {} left", duration(of_one * rounds));
+    }
+    console_.live(fmt::format("{} of {} done, {} running, {} failed{}", done_, total(), running_.size(),
+                              failed_, left));
+  }
+
+  Status finish() {
+    const fs::path folder(options_.output);
+    if (is_stopping_) {
+      console_.line(
+          fmt::format("stopped on request: {} of {} done; the same command goes on", done_, total()));
+    } else {
+      console_.line(fmt::format("{} of {} done, {} failed; table in {} and {}", done_, total(), failed_,
+                                (folder / "table.csv").string(), (folder / "table.h5").string()));
+    }
+    console_.finish();
+    if (!is_stopping_) fmt::print("\n{}", sweep_summary(options_.output, plan_));
+    return is_stopping_ || failed_ > 0 ? Status::failed : Status::done;
+  }
+
+  const SweepOptions& options_;
+  const SweepPlan& plan_;
+  Index cores_;
+  Console console_;
+  std::list<Task> waiting_;
+  std::list<Running> running_;
+  std::size_t done_ = 0;
+  std::size_t done_before_ = 0;  // by an earlier call
+  std::size_t failed_ = 0;
+  std::size_t trained_ = 0;  // in this process
+  double seconds_ = 0;       // of them
+  bool is_stopping_ = false;
+  Clock::time_point shown_;
+};
+
+void print_plan(const SweepOptions& options, const SweepPlan& plan) {
+  for (const PlannedRun& run : plan.runs) {
+    const RunState state = state_of(options.output, run);
+    const char* text = state == RunState::missing      ? "to do"
+                       : state == RunState::unfinished ? "to do again"
+                       : state == RunState::finished   ? "trained"
+                                                       : "analysed";
+    fmt::print("{:<12}{} ({})\n", text, run.name, counted(run.ranks, "rank"));
+  }
+}
+
+Status sweep(const Job& job, const SweepOptions& options) {
+  agreed(job.world(), [&] {
+    if (!job.world().is_local())
+      throw InputError("dmoe sweep starts mpirun itself, for each run; start it without a launcher");
+  });
+  Status status = Status::done;
+  agreed(job.world(), [&] {
+    const SweepPlan plan = read_sweep(options.sweep);
+    if (options.is_dry) {
+      print_plan(options, plan);
+      return;
+    }
+    const SweepFolder folder(options.output);
+    catch_stop_signals();
+    status = Sweep(options, plan).run();
+  });
+  return status;
+}
+
+}  // namespace
+
+Action declare_sweep(CLI::App& parser) {
+  const auto options = std::make_shared<SweepOptions>();
+  parser.add_option("sweep", options->sweep, "what to run: grids of configs and settings")
+      ->required()
+      ->option_text("SWEEP.toml");
+  parser
+      .add_option("--output", options->output,
+                  "folder for the runs and the table; a second call goes on in it")
+      ->required()
+      ->option_text("DIR");
+  parser.add_option("--cores", options->cores, "to keep busy with runs side by side (default: all)")
+      ->check(CLI::Range(1, 65'536))
+      ->option_text("COUNT");
+  parser.add_flag("--dry-run", options->is_dry, "list the runs and how far each is, and start none");
+  parser.footer(
+      "A sweep file:\n"
+      "  [[grids]]                                  one run for each combination of what is listed\n"
+      "  config = [\"small.toml\", \"large.toml\"]      beside the sweep file\n"
+      "  network.baseline = [\"none\", \"single\"]      any key that dmoe train --set knows\n"
+      "  train.seed = [0, 1, 2]\n"
+      "More [[grids]] may follow. Above them: ranks = 2 (of each run; default 1), analyze = false (default "
+      "true:\n"
+      "dmoe analyze looks at each finished run), launcher = \"srun -n {ranks}\" (default mpirun).\n"
+      "\nExit status: 0 all done; 1 a run failed, or stopped on request; 2 bad usage, sweep or config.");
+  return [options](const Job& job) { return sweep(job, *options); };
+}
+
+}  // namespace dmoe::app

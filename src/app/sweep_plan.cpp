@@ -1,0 +1,174 @@
+#include "app/sweep_plan.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "app/section.hpp"
+#include "core/error.hpp"
+#include "core/text_file.hpp"
+
+namespace dmoe::app {
+
+namespace {
+
+constexpr Index most_ranks = 65'536;
+constexpr Index most_runs = 100'000;
+
+/// A key of a grid with the values it takes, as --set takes them.
+struct Axis {
+  std::string key;  // "train.seed"
+  std::vector<std::string> values;
+};
+
+/// "3", "0.5", "single": what stands behind the = of an override.
+std::string value_text(const toml::node& value, const std::string& place, const std::string& key) {
+  if (const auto* text = value.as_string()) return text->get();
+  if (const auto* integer = value.as_integer()) return fmt::format("{}", integer->get());
+  if (const auto* real = value.as_floating_point()) return toml_text(real->get());
+  throw InputError("{}: {} must be a number or a string, or an array of them", place, key);
+}
+
+/// The axes below a table, "train.seed" for the table train with a key seed, in order of key.
+void collect_axes(const Document& document, const toml::table& table, const std::string& prefix,
+                  std::vector<Axis>& axes) {
+  for (const auto& [name, node] : table) {
+    const std::string key = prefix + std::string(name.str());
+    const std::string place = document.place("", node.source());
+    if (const toml::table* inner = node.as_table()) {
+      collect_axes(document, *inner, key + ".", axes);
+      continue;
+    }
+    Axis& axis = axes.emplace_back(Axis{key, {}});
+    if (const toml::array* list = node.as_array()) {
+      for (const toml::node& value : *list) axis.values.push_back(value_text(value, place, key));
+      if (list->empty()) throw InputError("{}: {} needs at least one value", place, key);
+    } else {
+      axis.values.push_back(value_text(node, place, key));
+    }
+  }
+}
+
+/// Names a folder: what would lead out of it is replaced.
+std::string folder_name(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return c == '/' || c == ' ' || c == '\\'; }, '_');
+  return text;
+}
+
+/// Every combination of the axes' values, the last axis changing fastest.
+std::vector<std::vector<std::pair<std::string, std::string>>> combinations_of(const std::vector<Axis>& axes) {
+  std::vector<std::vector<std::pair<std::string, std::string>>> all{{}};
+  for (const Axis& axis : axes) {
+    std::vector<std::vector<std::pair<std::string, std::string>>> longer;
+    for (const auto& settings : all) {
+      for (const std::string& value : axis.values) {
+        longer.push_back(settings);
+        longer.back().emplace_back(axis.key, value);
+      }
+    }
+    if (static_cast<Index>(longer.size()) > most_runs)
+      throw InputError("the sweep has more than {} runs", most_runs);
+    all = std::move(longer);
+  }
+  return all;
+}
+
+/// The most ranks that have work in the network of a config.
+Index useful_ranks(const Config& config) {
+  const bool is_dense = config.baseline == model::Baseline::dense_wide_first ||
+                        config.baseline == model::Baseline::dense_equal_widths;
+  if (is_dense) return 1;
+  const model::NetworkSpec any_width{1, 1, config.layers};
+  return std::max(Index{1}, model::baseline_of(any_width, config.baseline).most_experts());
+}
+
+class Reader {
+ public:
+  Reader(const std::string& path, SweepPlan& plan)
+      : folder_(std::filesystem::path(path).parent_path()),
+        document_(read_text_file(path, "the sweep"), path, {}),
+        plan_(plan) {}
+
+  void read() {
+    Section root(document_);
+    plan_.ranks = root.integer("ranks", {1, most_ranks}, 1);
+    plan_.analyzes = root.flag("analyze", true);
+    plan_.launcher = root.text("launcher", "mpirun --bind-to none -n {ranks}");
+    if (plan_.launcher.find("{ranks}") == std::string::npos)
+      root.refuse("launcher", "must say where the number of ranks goes, as {ranks}");
+    const std::vector<Section> grids = root.tables("grids");
+    root.finish();
+    for (const Section& grid : grids) read_grid(grid);
+    for (const PlannedRun& run : plan_.runs) {
+      for (const auto& [key, value] : run.settings) keys_.insert(key);
+    }
+    plan_.keys.assign(keys_.begin(), keys_.end());
+  }
+
+ private:
+  void read_grid(const Section& grid) {
+    std::vector<Axis> axes;
+    collect_axes(document_, grid.values(), "", axes);
+    const auto config = std::ranges::find(axes, "config", &Axis::key);
+    if (config == axes.end())
+      throw InputError("{}: {}.config is missing; it must be a config file, or an array of them",
+                       grid.place(), grid.path());
+    const std::vector<std::string> files = std::move(config->values);
+    axes.erase(config);
+    for (const std::string& file : files) {
+      for (auto& settings : combinations_of(axes)) add_run(grid, file, std::move(settings));
+    }
+  }
+
+  void add_run(const Section& grid, const std::string& file,
+               std::vector<std::pair<std::string, std::string>> settings) {
+    PlannedRun run;
+    run.config_path = (folder_ / file).lexically_normal().string();
+    run.settings = std::move(settings);
+    run.name = std::filesystem::path(file).stem().string();
+    for (const std::string& override_text : run.overrides()) run.name += "," + folder_name(override_text);
+    const auto [known, is_new] = paths_.emplace(run.name, run.config_path);
+    if (!is_new && known->second == run.config_path) return;  // another grid has it already
+    if (!is_new) {
+      throw InputError("{}: {} and {} would both be the run {}; give one of the files another name",
+                       grid.place(), known->second, run.config_path, run.name);
+    }
+    try {
+      run.config = parse_config(text_of(run.config_path), run.config_path, run.overrides());
+    } catch (const InputError& error) {
+      throw InputError("{}: {}: {}", grid.place(), grid.path(), error.what());
+    }
+    run.ranks = std::min(plan_.ranks, useful_ranks(run.config));
+    plan_.runs.push_back(std::move(run));
+  }
+
+  const std::string& text_of(const std::string& path) {
+    const auto known = texts_.find(path);
+    return known != texts_.end() ? known->second
+                                 : texts_.emplace(path, read_text_file(path, "the config")).first->second;
+  }
+
+  std::filesystem::path folder_;
+  Document document_;
+  SweepPlan& plan_;
+  std::map<std::string, std::string> paths_;  // config file of each run, by name
+  std::map<std::string, std::string> texts_;  // by config file
+  std::set<std::string> keys_;
+};
+
+}  // namespace
+
+std::vector<std::string> PlannedRun::overrides() const {
+  std::vector<std::string> texts;
+  for (const auto& [key, value] : settings) texts.push_back(fmt::format("{}={}", key, value));
+  return texts;
+}
+
+SweepPlan read_sweep(const std::string& path) {
+  SweepPlan plan;
+  Reader(path, plan).read();
+  return plan;
+}
+
+}  // namespace dmoe::app

@@ -1,0 +1,49 @@
+// What a sweep runs: SWEEP.toml as a list of runs, each a config with overrides, all checked before any
+// starts.
+//
+//     ranks = 1                                  # of each run (default 1)
+//     analyze = true                             # look at each finished run with dmoe analyze (default true)
+//
+//     [[grids]]                                  # one run for each combination of what is listed
+//     config = ["small.toml", "large.toml"]      # beside this file
+//     network.baseline = ["none", "single"]      # any key that --set knows
+//     train.seed = [0, 1, 2]
+//
+//     [[grids]]                                  # and these
+//     config = "small.toml"
+//     phases.constrained.epochs = 90
+//     train.seed = [0, 1, 2]
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "app/config.hpp"
+#include "core/types.hpp"
+
+namespace dmoe::app {
+
+struct PlannedRun {
+  std::string name;         // "small,network.baseline=none,train.seed=0": its folder
+  std::string config_path;  // of the TOML file
+  std::vector<std::pair<std::string, std::string>> settings;  // key and value of each --set, in order of key
+  Config config;
+  Index ranks = 1;  // no more than can have work in this network
+
+  /// As --set takes them: "train.seed=0". Local.
+  std::vector<std::string> overrides() const;
+};
+
+struct SweepPlan {
+  Index ranks = 1;
+  bool analyzes = true;
+  std::string launcher;           // what starts a run of more than one rank; {ranks} stands for their number
+  std::vector<PlannedRun> runs;   // grid by grid, the last key changing fastest; each once
+  std::vector<std::string> keys;  // all that any grid sets, in order
+};
+
+/// Reads a sweep and every config that it names. Throws InputError with file, line and key. Local.
+SweepPlan read_sweep(const std::string& path);
+
+}  // namespace dmoe::app

@@ -1,0 +1,21 @@
+// What all files of dmoe have in common: the root attributes that say what they are.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "hdf5/file.hpp"
+
+namespace dmoe::hdf5 {
+
+/// The newest that this dmoe reads, and the one it writes.
+inline constexpr Index format_version = 1;
+
+/// Writes format, format_version and dmoe_version. Local or collective, as the file.
+void write_format(File& file, std::string_view format);
+
+/// The format of a file. Throws InputError where it is none of `allowed`, or newer than this dmoe. Local.
+std::string check_format(const File& file, std::initializer_list<std::string_view> allowed);
+
+}  // namespace dmoe::hdf5

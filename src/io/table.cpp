@@ -1,0 +1,75 @@
+#include "io/table.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "core/version.hpp"
+#include "hdf5/atomic_file.hpp"
+#include "hdf5/format.hpp"
+
+namespace dmoe::io {
+
+namespace {
+
+std::string quoted(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string result = "\"";
+  for (const char c : text) result += c == '"' ? "\"\"" : std::string(1, c);
+  return result + '"';
+}
+
+std::size_t row_count(const TableColumn& column) {
+  return std::visit([](const auto& values) { return values.size(); }, column.values);
+}
+
+std::string field(const TableColumn& column, std::size_t row) {
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values)) return quoted((*texts)[row]);
+  const double number = std::get<std::vector<double>>(column.values)[row];
+  return std::isnan(number) ? "" : fmt::format("{}", number);
+}
+
+}  // namespace
+
+void write_table_csv(const std::string& path, const std::vector<TableColumn>& columns) {
+  const std::string aside = fmt::format("{}.partial-{}", path, getpid());
+  std::ofstream stream(aside, std::ios::binary);
+  for (std::size_t c = 0; c < columns.size(); ++c) stream << (c == 0 ? "" : ",") << quoted(columns[c].name);
+  stream << '\n';
+  for (std::size_t row = 0; !columns.empty() && row < row_count(columns.front()); ++row) {
+    for (std::size_t c = 0; c < columns.size(); ++c) stream << (c == 0 ? "" : ",") << field(columns[c], row);
+    stream << '\n';
+  }
+  stream.close();
+  std::error_code problem;
+  if (!stream.fail()) std::filesystem::rename(aside, path, problem);
+  if (!stream.fail() && !problem) return;
+  std::filesystem::remove(aside, problem);
+  throw RunError("{}: cannot write the table", path);
+}
+
+void write_table_hdf5(const std::string& path, const std::vector<TableColumn>& columns) {
+  hdf5::AtomicFile file(path);
+  hdf5::write_format(*file, table_format);
+  file->create_group("/table");
+  std::vector<std::string> names;
+  for (const TableColumn& column : columns) {
+    names.push_back(column.name);
+    const hdf5::Annotation annotation{column.units, {"run"}};
+    if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values)) {
+      file->write("/table/" + column.name, *texts, annotation);
+    } else {
+      const auto& numbers = std::get<std::vector<double>>(column.values);
+      file->write("/table/" + column.name, numbers, {static_cast<Index>(numbers.size())}, annotation);
+    }
+  }
+  file->write_attribute("/table", "columns", names);
+  file.commit();
+}
+
+}  // namespace dmoe::io

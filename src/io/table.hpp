@@ -1,0 +1,30 @@
+// A table of results: a column of texts or numbers under each name. As CSV for a glance, as HDF5 for
+// programs.
+//
+//   /table/COLUMN   (R): text, or float64 with NaN where a run has no such number; attributes units,
+//   dimensions /table          attribute columns: their names, in order
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/types.hpp"
+
+namespace dmoe::io {
+
+inline constexpr const char* table_format = "dmoe-table";
+
+struct TableColumn {
+  std::string name;
+  std::string units;  // "text", "1", "nats", "s", ..
+  std::variant<std::vector<std::string>, std::vector<double>> values;
+};
+
+/// All columns are of one length. NaN is an empty field of the CSV; a text with a comma, a quote or a line
+/// end is quoted (RFC 4180). The file appears complete or not at all. Throws RunError. Local.
+void write_table_csv(const std::string& path, const std::vector<TableColumn>& columns);
+/// The same as HDF5. Throws RunError. Local.
+void write_table_hdf5(const std::string& path, const std::vector<TableColumn>& columns);
+
+}  // namespace dmoe::io
