@@ -1,0 +1,111 @@
+"""What scripts/report does with its arguments."""
+import argparse
+import os
+import pathlib
+import re
+import sys
+
+from reporting import figures, page, style
+from reporting.drawing import save, written
+from reporting.run import ReportError
+from reporting.run_file import read_runs
+
+DESCRIPTION = """Makes one HTML page of a run, or compares several: what was trained and how well it does, learning
+curves, what the experts specialise in, timing, provenance. The page needs nothing but itself to be opened. Its figures
+are saved beside it as SVG and PDF."""
+
+
+def names(kinds):
+    return ", ".join(kind.name for kind in kinds)
+
+
+EPILOG = f"""figures: {names(figures.OF_A_RUN)}; of several runs: {names(figures.OF_RUNS)}
+
+examples:
+  scripts/report runs/quickstart                      runs/quickstart/report.html, figures in report_figures/
+  scripts/report runs/A-quick-s*                      runs/report.html
+  scripts/report runs/quickstart --figure figure2 --to figure2.png
+
+Exit status: 0 done, 2 bad usage or a file that cannot be read or written."""
+
+
+def arguments(given):
+    parser = argparse.ArgumentParser("report", description=DESCRIPTION, epilog=EPILOG,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", metavar="RUN", nargs="+", type=pathlib.Path, help="folder of a run")
+    parser.add_argument("--output", metavar="FILE", type=pathlib.Path,
+                        help="page to write (default: report.html in the run's folder, for several runs in the folder "
+                             "that holds them)")
+    parser.add_argument("--figure", metavar="NAME", help="write no page, only this figure")
+    parser.add_argument("--to", metavar="FILE", type=pathlib.Path, help="where to: .png, .svg or .pdf")
+    options = parser.parse_args(given)
+    if bool(options.figure) != bool(options.to):
+        parser.error("--figure NAME and --to FILE go together")
+    if options.figure and options.output:
+        parser.error("--output is of a page, --figure writes none; its file is named with --to")
+    return options
+
+
+def output_of(runs, wanted):
+    if wanted:
+        return wanted
+    folders = {run.folder.resolve().parent for run in runs}
+    if len(runs) == 1:
+        return runs[0].folder / "report.html"
+    if len(folders) > 1:
+        raise ReportError("the runs are in different folders: say where the page goes with --output FILE")
+    return runs[0].folder.parent / "report.html"
+
+
+def save_one(runs, name, path):
+    kind = figures.named(name)
+    if kind is None:
+        raise ReportError(f"there is no figure '{name}'; known: {names(figures.OF_A_RUN + figures.OF_RUNS)}")
+    of_runs = kind in figures.OF_RUNS
+    if not of_runs and len(runs) != 1:
+        raise ReportError(f"figure '{name}' is of one run, got {len(runs)}")
+    subject = runs if of_runs else runs[0]
+    if not kind.applies(subject):
+        hint = "" if all(run.is_analysed for run in runs) else f"; run: dmoe analyze {runs[0].folder}"
+        raise ReportError(f"{runs[0].folder / 'run.h5'} does not hold what figure '{name}' shows{hint}")
+    save(kind.draw(subject), path)
+    print(f"wrote {path}")
+
+
+def save_all(kinds, subject, folder):
+    """How many figures were saved, each as SVG and PDF."""
+    shown = [kind for kind in kinds if kind.applies(subject)]
+    for kind in shown:
+        save(kind.draw(subject), folder / f"{kind.name}.svg", folder / f"{kind.name}.pdf")
+    return len(shown)
+
+
+def make_page(runs, output):
+    files = output.with_name(f"{output.stem}_figures")
+    if len(runs) == 1:
+        text = page.run_page(runs[0], files.name)
+        count = save_all(figures.OF_A_RUN, runs[0], files)
+    else:
+        folders = {run.name: re.sub(r"[^\w.-]+", "_", run.name) for run in runs}
+        text = page.runs_page(runs, {name: f"{files.name}/{folder}" for name, folder in folders.items()}, files.name)
+        count = save_all(figures.OF_RUNS, runs, files)
+        short = [kind for kind in figures.OF_A_RUN if kind.name in figures.IN_A_SHORT_SECTION]
+        count += sum(save_all(short, run, files / folders[run.name]) for run in runs)
+    written(output, lambda file: file.write(text.encode()))
+    print(f"wrote {output}" + (f", {count} figures as SVG and PDF in {files}{os.sep}" if count else ""))
+
+
+def main(given=None):
+    """Exit status."""
+    options = arguments(given)
+    style.apply()
+    try:
+        runs = read_runs(options.runs)
+        if options.figure:
+            save_one(runs, options.figure, options.to)
+        else:
+            make_page(runs, output_of(runs, options.output))
+    except ReportError as error:
+        print(f"report: {error}", file=sys.stderr)
+        return 2
+    return 0

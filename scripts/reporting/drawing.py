@@ -1,0 +1,110 @@
+"""Panels become SVG inside the page, where they flow into as many columns as fit, and one picture in a file."""
+import dataclasses
+import html
+import io
+import os
+import pathlib
+import re
+import typing
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from reporting import style
+from reporting.run import ReportError
+
+FORMATS = ("png", "svg", "pdf")
+ON_MAP = "on-map"  # how the gid of a text starts that stands on the colours of a map, not on the page
+WIDTH = 4.0  # inches, suits a phone as well as half a wide page
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """One picture within a figure."""
+
+    draw: typing.Callable  # draw(figure) puts it into an empty matplotlib Figure or SubFigure
+    width: float = WIDTH  # inches at natural size
+    height: float = 2.4
+    grow: float = 1.35  # how far a wide page may enlarge it
+    kind: str = ""  # a CSS class
+
+
+def legend(handles, columns, width=WIDTH):
+    """A panel that is nothing but a legend; for all panels of a figure, which are too small for one each."""
+    def draw(figure):
+        figure.legend(handles=handles, loc="center left", ncol=columns, columnspacing=1.1, handlelength=1.3,
+                      handletextpad=0.5, borderaxespad=0)
+    rows = -(-len(handles) // columns)
+    return Panel(draw, width, 0.1 + 0.19 * rows)
+
+
+def inline_svg(panel, prefix, label):
+    """The panel as an <svg> element for an HTML page; `prefix` keeps its ids apart from all others."""
+    figure = Figure(figsize=(panel.width, panel.height), layout="constrained")
+    panel.draw(figure)
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg"):]
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.S)
+    svg = with_own_ids(svg, prefix)
+    svg = re.sub(r"font: (?:(\d{3}|bold) )?([\d.]+px) [^;\"]*", lambda m: f"font-size:{m[2]}", svg)  # the page's font
+    view_box = re.search(r'viewBox="[^"]*"', svg)[0]
+    head = (f'<svg {view_box} role="img" aria-label="{html.escape(label)}" class="panel {panel.kind}" '
+            f'xmlns:xlink="http://www.w3.org/1999/xlink">')
+    return style.with_variables(head + svg[svg.index(">") + 1:])
+
+
+def with_own_ids(svg, prefix):
+    """Ids that something refers to are made unique in the page, all others go; ON_MAP becomes a class."""
+    wanted = set(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
+
+    def own(match):
+        name = match[1]
+        return f' id="{prefix}-{name}"' if name in wanted else ' class="on-map"' if name.startswith(ON_MAP) else ""
+
+    return re.sub(r'((?:url\(|href=")#)', rf"\g<1>{prefix}-", re.sub(r'\sid="([^"]*)"', own, svg))
+
+
+def picture(rows):
+    """Rows of panels as one matplotlib Figure, in the paper's arrangement."""
+    width = max(sum(panel.width for panel in row) for row in rows)
+    heights = [max(panel.height for panel in row) for row in rows]
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained", facecolor="white")
+    parts = figure.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for part, row in zip(parts, rows):
+        spare = width - sum(panel.width for panel in row)
+        widths = [panel.width for panel in row] + ([spare] if spare > 0.01 else [])
+        for panel, place in zip(row, part.subfigures(1, len(widths), width_ratios=widths, squeeze=False)[0]):
+            panel.draw(place)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once for all files
+    return figure
+
+
+def written(path, write):
+    """write(file) into a binary file beside `path` that takes its name once it is whole. Throws ReportError."""
+    path = pathlib.Path(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(aside, "wb") as file:
+            write(file)
+        os.replace(aside, path)
+    except OSError as error:
+        raise ReportError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def save(rows, *paths):
+    """The picture of `rows` in files, each as its name ends."""
+    figure = picture(rows)
+    for path in paths:
+        kind = pathlib.Path(path).suffix[1:].lower()
+        if kind not in FORMATS:
+            raise ReportError(f"{path}: the name of a picture ends in one of .{', .'.join(FORMATS)}")
+        metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+        written(path, lambda file, kind=kind, metadata=metadata: figure.savefig(
+            file, format=kind, dpi=200, facecolor="white", metadata=metadata))

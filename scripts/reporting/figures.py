@@ -1,0 +1,43 @@
+"""The table of figures. A new one is a line here: `draw(run)` returns rows of panels (drawing.py), `applies(run)` says
+whether the run holds what it shows, `caption(run)` what is seen and what was left out. Those of several runs take the
+list of them in place of a run."""
+import dataclasses
+import typing
+
+from reporting import combinations, curves, specialisation, spread, timing
+
+
+@dataclasses.dataclass(frozen=True)
+class FigureKind:
+    name: str  # of its files, and for --figure
+    title: str
+    caption: typing.Callable
+    applies: typing.Callable
+    draw: typing.Callable
+
+
+OF_A_RUN = [
+    FigureKind("learning", "Learning curves", curves.learning_caption,
+               lambda run: len(run.train["step"]) > 0, curves.learning_panels),
+    FigureKind("assignment", "How the examples were shared out", curves.assignment_caption,
+               lambda run: bool(run.assignments), curves.assignment_panels),
+    FigureKind("figure2", "Where and what: mean gating output by factor", specialisation.caption,
+               lambda run: bool(specialisation.analysed(run)), specialisation.panels),
+    FigureKind("figure3", "Examples that each combination of experts likes best", combinations.top_caption,
+               lambda run: bool(combinations.tops(run)), combinations.top_panels),
+    FigureKind("figure5", "Joint assignment of consecutive layers", combinations.joint_caption,
+               lambda run: bool(run.pairs), combinations.joint_panels),
+    FigureKind("timing", "Time of the ranks", timing.caption, lambda run: bool(timing.timed(run)), timing.panels),
+]
+OF_RUNS = [
+    FigureKind("comparison", "Learning curves of all runs", spread.learning_caption, spread.has_evaluations,
+               spread.learning_panels),
+    FigureKind("where_and_what", "Mutual information of all runs", spread.information_caption,
+               spread.has_information, spread.information_panels),
+]
+IN_A_SHORT_SECTION = {"figure2", "figure5"}  # of each run, where several are reported
+
+
+def named(name):
+    """None where there is none."""
+    return next((kind for kind in OF_A_RUN + OF_RUNS if kind.name == name), None)

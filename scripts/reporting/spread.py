@@ -1,0 +1,107 @@
+"""Figures of several runs: all learning curves, and how much expert and factor know of each other over the seeds."""
+import numpy as np
+from matplotlib.lines import Line2D
+
+from reporting import comparison, curves, style, words
+from reporting.drawing import WIDTH, Panel, legend
+
+MOST_GROUPS = style.MOST_LINES
+
+
+def shown(runs):
+    return comparison.groups_of(runs)[:MOST_GROUPS]
+
+
+def left_out(runs):
+    more = len(comparison.groups_of(runs)) - MOST_GROUPS
+    return f" The last {more} configs are left out." if more > 0 else ""
+
+
+# --- learning curves ---------------------------------------------------------------------------------------------
+
+def has_evaluations(runs):
+    return any(len(run.evaluation["epoch"]) for run in runs)
+
+
+def draw_errors(figure, runs, split):
+    axis = figure.subplots()
+    values = []
+    for index, group in enumerate(shown(runs)):
+        for run in group.runs:
+            errors = 100 * run.evaluation[f"{split}_error"]
+            axis.plot(run.evaluation["epoch"], errors, linewidth=1.0, alpha=0.85, **style.line(index))
+            values.append(errors)
+    curves.log_scale(axis, np.concatenate(values), curves.plain_number)
+    axis.set_xlim(left=0)
+    axis.set_xlabel("epoch")
+    axis.set_ylabel(f"{split} error [%]")
+
+
+def legend_row(runs):
+    """Group by group, as lines."""
+    labels = [f"{group.label}; {group.epochs} epochs ({words.counted(len(group.runs), 'run')})"
+              for group in shown(runs)]
+    handles = [Line2D([], [], label=label, **style.line(index)) for index, label in enumerate(labels)]
+    return [legend(handles, columns=1, width=max(WIDTH, 0.6 + 0.07 * max(map(len, labels))))]
+
+
+def learning_panels(runs):
+    return [[Panel(lambda figure, split=split: draw_errors(figure, runs, split), height=2.9)
+             for split in ("test", "train")], legend_row(runs)]
+
+
+def learning_caption(runs):
+    return ("Error on the test set and on the freshly jittered training set after each evaluated epoch, a line a run, "
+            "a colour a config." + left_out(runs))
+
+
+# --- mutual information ------------------------------------------------------------------------------------------
+
+def has_information(runs):
+    return bool(comparison.pairs_of(runs))
+
+
+def draw_layer(figure, runs, number, factors):
+    """Dots of all runs and a bar at the mean, a row for each factor and group."""
+    axis = figure.subplots()
+    groups = shown(runs)
+    positions, labels = [], []
+    for row, factor in enumerate(factors):
+        measure = comparison.information(number, factor)
+        for index, group in enumerate(groups):
+            spread = comparison.spread(group.runs, measure)
+            if not spread.values:
+                continue
+            height = row * (len(groups) + 1) + index
+            colour = style.line(index)["color"]
+            axis.plot(spread.values, [height] * len(spread.values), "o", color=colour, alpha=0.65, markersize=4.5,
+                      markeredgewidth=0)
+            if len(spread.values) > 1:
+                axis.plot([spread.mean] * 2, [height - 0.36, height + 0.36], color=style.INK, linewidth=1.6)
+        positions.append(row * (len(groups) + 1) + (len(groups) - 1) / 2)
+        labels.append(words.factor(factor))
+    axis.set_yticks(positions, labels)
+    axis.set_ylim(len(factors) * (len(groups) + 1) - 1.3, -0.7)
+    axis.grid(False, axis="y")
+    axis.set_xlim(-0.02, 1.0 if all_values(runs).max() > 0.6 else 0.62)
+    axis.set_xlabel("I(expert; factor) / log N")
+    axis.set_title(f"Layer {number}", loc="left", fontsize=9)
+
+
+def all_values(runs):
+    return np.array([factor.soft for run in runs for layer in run.layers for factor in layer.factors])
+
+
+def information_panels(runs):
+    layers = {}
+    for number, factor in comparison.pairs_of(runs):
+        layers.setdefault(number, []).append(factor)
+    rows = max(len(factors) for factors in layers.values()) * (len(shown(runs)) + 1)
+    panels = [Panel(lambda figure, number=number, factors=factors: draw_layer(figure, runs, number, factors),
+                    height=1.1 + 0.16 * rows) for number, factors in layers.items()]
+    return [panels[i:i + 2] for i in range(0, len(panels), 2)] + [legend_row(runs)]
+
+
+def information_caption(runs):
+    return ("Mutual information between the expert of a layer and a factor of the example, from the gates, divided by "
+            "log N: a dot a run, a bar at the mean of a config with several." + left_out(runs))

@@ -1,0 +1,76 @@
+"""How numbers are said to a person, as the program says them (src/app/wording.hpp)."""
+import datetime
+
+NONE = "–"  # where there is nothing to say
+
+
+def percent(fraction, places=2):
+    return NONE if fraction is None else f"{100 * fraction:.{places}f} %"
+
+
+def number(value, places=3):
+    return NONE if value is None else f"{value:.{places}f}"
+
+
+def grouped(count):
+    return NONE if count is None else f"{count:,}"
+
+
+def whole(value, _=None):
+    """A whole number, on an axis too."""
+    return f"{value:,.0f}".replace("-", "\N{MINUS SIGN}")
+
+
+def counted(count, noun, plural=None):
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def duration(seconds):
+    if seconds is None:
+        return NONE
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600:,} h {whole // 60 % 60} min"
+
+
+def listed(parts, last="and"):
+    """"a", "a and b", "a, b and c"."""
+    parts = list(parts)
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}" if parts else ""
+
+
+def moment(iso_time):
+    """"24 November 2026, 00:41 UTC"; another notation as it is."""
+    try:
+        time = datetime.datetime.strptime(iso_time, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return iso_time
+    return f"{time.day} {time:%B %Y, %H:%M} UTC"
+
+
+def factor(name):
+    return name.replace("_", " ")
+
+
+def layer(spec):
+    """"4x100", "100 single", as the program says it."""
+    kind = spec.get("kind", "mixture")
+    size = f"{spec['experts']}x{spec['hidden']}" if "experts" in spec else str(spec["hidden"])
+    return size if kind == "mixture" else f"{size} {kind}"
+
+
+def network(config):
+    """"4x100 - 4x100"."""
+    return " - ".join(layer(spec) for spec in config["layers"])
+
+
+def gates(config):
+    """"gates 50 - 50", "" where no layer has one. A baseline has lost that of the last layer, or all."""
+    hidden = [str(spec["gate_hidden"]) for spec in config["layers"] if "gate_hidden" in spec]
+    baseline = config.get("network", {}).get("baseline", "none")
+    if baseline != "none":
+        hidden = [] if baseline.startswith("dense") else hidden[:-1]
+    return ("gates " if len(hidden) > 1 else "gate ") + " - ".join(hidden) if hidden else ""
