@@ -88,6 +88,8 @@ class Sweep {
       if (!is_done)
         waiting_.push_back({&run, state == RunState::finished ? Stage::analysis : Stage::training});
     }
+    // The first seed of everything comes before the second of anything: a whole table, soon.
+    waiting_.sort([](const Task& a, const Task& b) { return a.run->repetition < b.run->repetition; });
     done_before_ = done_ = total() - waiting_.size();
   }
 

@@ -83,6 +83,14 @@ Index useful_ranks(const Config& config) {
   return std::max(Index{1}, model::baseline_of(any_width, config.baseline).most_experts());
 }
 
+/// Where a run's seed stands among those of its grid.
+Index repetition_of(const PlannedRun& run, const std::vector<Axis>& axes) {
+  const auto seeds = std::ranges::find(axes, "train.seed", &Axis::key);
+  if (seeds == axes.end()) return 0;
+  const auto own = std::ranges::find(run.settings, "train.seed", &std::pair<std::string, std::string>::first);
+  return std::ranges::find(seeds->values, own->second) - seeds->values.begin();
+}
+
 class Reader {
  public:
   Reader(const std::string& path, SweepPlan& plan)
@@ -117,11 +125,11 @@ class Reader {
     const std::vector<std::string> files = std::move(config->values);
     axes.erase(config);
     for (const std::string& file : files) {
-      for (auto& settings : combinations_of(axes)) add_run(grid, file, std::move(settings));
+      for (auto& settings : combinations_of(axes)) add_run(grid, axes, file, std::move(settings));
     }
   }
 
-  void add_run(const Section& grid, const std::string& file,
+  void add_run(const Section& grid, const std::vector<Axis>& axes, const std::string& file,
                std::vector<std::pair<std::string, std::string>> settings) {
     PlannedRun run;
     run.config_path = (folder_ / file).lexically_normal().string();
@@ -140,6 +148,7 @@ class Reader {
       throw InputError("{}: {}: {}", grid.place(), grid.path(), error.what());
     }
     run.ranks = std::min(plan_.ranks, useful_ranks(run.config));
+    run.repetition = repetition_of(run, axes);
     plan_.runs.push_back(std::move(run));
   }
 

@@ -29,7 +29,8 @@ struct PlannedRun {
   std::string config_path;  // of the TOML file
   std::vector<std::pair<std::string, std::string>> settings;  // key and value of each --set, in order of key
   Config config;
-  Index ranks = 1;  // no more than can have work in this network
+  Index ranks = 1;       // no more than can have work in this network
+  Index repetition = 0;  // which of its grid's seeds (train.seed) it has, from 0
 
   /// As --set takes them: "train.seed=0". Local.
   std::vector<std::string> overrides() const;
