@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <list>
 #include <memory>
 #include <sched.h>
+#include <sstream>
 #include <sys/file.h>
 #include <thread>
 #include <unistd.h>
@@ -139,7 +141,8 @@ class Sweep {
     if (task.run->ranks > 1) {
       std::string launcher = plan_.launcher;
       launcher.replace(launcher.find("{ranks}"), 7, fmt::format("{}", task.run->ranks));
-      arguments = CLI::detail::split_up(launcher);
+      std::istringstream words(launcher);
+      arguments.assign(std::istream_iterator<std::string>(words), {});
     }
     arguments.insert(arguments.end(), {program, "train", task.run->config_path, "--output", folder,
                                        "--replace", "--progress", "log"});

@@ -14,6 +14,7 @@ namespace {
 
 constexpr Index most_ranks = 65'536;
 constexpr Index most_runs = 100'000;
+constexpr std::size_t longest_name = 250;  // bytes: a file system takes 255, NAME.log among them
 
 /// A key of a grid with the values it takes, as --set takes them.
 struct Axis {
@@ -57,7 +58,8 @@ std::string folder_name(std::string text) {
 }
 
 /// Every combination of the axes' values, the last axis changing fastest.
-std::vector<std::vector<std::pair<std::string, std::string>>> combinations_of(const std::vector<Axis>& axes) {
+std::vector<std::vector<std::pair<std::string, std::string>>> combinations_of(const Section& grid,
+                                                                              const std::vector<Axis>& axes) {
   std::vector<std::vector<std::pair<std::string, std::string>>> all{{}};
   for (const Axis& axis : axes) {
     std::vector<std::vector<std::pair<std::string, std::string>>> longer;
@@ -68,10 +70,16 @@ std::vector<std::vector<std::pair<std::string, std::string>>> combinations_of(co
       }
     }
     if (static_cast<Index>(longer.size()) > most_runs)
-      throw InputError("the sweep has more than {} runs", most_runs);
+      throw InputError("{}: {} has more than {} runs", grid.place(), grid.path(), most_runs);
     all = std::move(longer);
   }
   return all;
+}
+
+/// "/a/small.toml with data.path=x": a run as the sweep file states it.
+std::string described(const PlannedRun& run) {
+  return fmt::format("{}{}{}", run.config_path, run.settings.empty() ? "" : " with ",
+                     fmt::join(run.overrides(), ", "));
 }
 
 /// The most ranks that have work in the network of a config.
@@ -118,6 +126,10 @@ class Reader {
   void read_grid(const Section& grid) {
     std::vector<Axis> axes;
     collect_axes(document_, grid.values(), "", axes);
+    std::ranges::sort(axes, {}, &Axis::key);  // "train.seed" = 0 stands elsewhere than train.seed = 0
+    const auto twice = std::ranges::adjacent_find(axes, {}, &Axis::key);
+    if (twice != axes.end())
+      throw InputError("{}: {}: {} is there twice", grid.place(), grid.path(), twice->key);
     const auto config = std::ranges::find(axes, "config", &Axis::key);
     if (config == axes.end())
       throw InputError("{}: {}.config is missing; it must be a config file, or an array of them",
@@ -125,7 +137,7 @@ class Reader {
     const std::vector<std::string> files = std::move(config->values);
     axes.erase(config);
     for (const std::string& file : files) {
-      for (auto& settings : combinations_of(axes)) add_run(grid, axes, file, std::move(settings));
+      for (auto& settings : combinations_of(grid, axes)) add_run(grid, axes, file, std::move(settings));
     }
   }
 
@@ -136,11 +148,16 @@ class Reader {
     run.settings = std::move(settings);
     run.name = std::filesystem::path(file).stem().string();
     for (const std::string& override_text : run.overrides()) run.name += "," + folder_name(override_text);
-    const auto [known, is_new] = paths_.emplace(run.name, run.config_path);
-    if (!is_new && known->second == run.config_path) return;  // another grid has it already
+    const auto [known, is_new] = runs_.emplace(run.name, plan_.runs.size());
     if (!is_new) {
+      const PlannedRun& other = plan_.runs[known->second];
+      if (other.config_path == run.config_path && other.settings == run.settings) return;  // of another grid
       throw InputError("{}: {} and {} would both be the run {}; give one of the files another name",
-                       grid.place(), known->second, run.config_path, run.name);
+                       grid.place(), described(other), described(run), run.name);
+    }
+    if (run.name.size() > longest_name) {
+      throw InputError("{}: {}: the name of the run {} is longer than {} bytes; move settings to the config",
+                       grid.place(), grid.path(), run.name, longest_name);
     }
     try {
       run.config = parse_config(text_of(run.config_path), run.config_path, run.overrides());
@@ -161,7 +178,7 @@ class Reader {
   std::filesystem::path folder_;
   Document document_;
   SweepPlan& plan_;
-  std::map<std::string, std::string> paths_;  // config file of each run, by name
+  std::map<std::string, std::size_t> runs_;   // place in the plan, by name
   std::map<std::string, std::string> texts_;  // by config file
   std::set<std::string> keys_;
 };

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "core/paths.hpp"
+#include "data/frames_dataset.hpp"
+#include "data/frames_file.hpp"
 #include "data/image_dataset.hpp"
 #include "data/image_set.hpp"
 #include "data/synthetic.hpp"
@@ -14,6 +16,7 @@ namespace {
 
 constexpr Index class_count = 10;
 constexpr double most_translation = 1000;  // far beyond use, so that canvas sizes cannot overflow
+constexpr double most_context = 1000;      // far beyond use, so that input widths cannot overflow
 constexpr double largest_integer = 9e15;   // exact in double
 
 const SettingSpec test_seed_spec{"test_seed",
@@ -95,6 +98,37 @@ DatasetRegistry::Entry synthetic() {
           }};
 }
 
+FramesFile open_frames(const std::string& path) {
+  if (!path_exists(path)) {
+    throw SettingError("path",
+                       "must be a dmoe-frames file, there is no '{}'; make one with: "
+                       "scripts/synthesize-speech, or set it to where the data is",
+                       path);
+  }
+  return FramesFile(path);
+}
+
+DatasetRegistry::Entry frames() {
+  const FramesOptions initial;
+  return {"frames",
+          "labelled frames of speech with their neighbours (paper, experiment 2), synthesised or your own",
+          {{"path", "dmoe-frames file (src/data/frames_file.hpp has the layout)", "data/speech/frames.h5"},
+           {"context", "neighbours stacked on either side [frames]", initial.context, 0, most_context},
+           {"test", "which split of the file is the test set", initial.test},
+           {"test_seed", "the validation split depends on this alone", test_seed_spec.initial, 0,
+            largest_integer},
+           {"validation", "held out of the training set, rounded up to whole utterances [examples]",
+            validation_spec.initial, 0, largest_integer}},
+          [](const Settings& settings, std::uint64_t /*train_seed*/) {
+            FramesOptions options;
+            options.context = settings.integer("context");
+            options.test = settings.text("test");
+            options.validation = settings.integer("validation");
+            options.test_seed = narrow<std::uint64_t>(settings.integer("test_seed"));
+            return std::make_unique<FramesDataset>(open_frames(settings.text("path")), options);
+          }};
+}
+
 }  // namespace
 
 DatasetRegistry& datasets() {
@@ -108,7 +142,7 @@ DatasetRegistry& datasets() {
       {jittered("jittered_mnist", "handwritten digits at random translations (paper, experiment 1)", mnist),
        centred("mnist", "handwritten digits", mnist),
        jittered("jittered_fashion_mnist", "pieces of clothing at random translations", fashion),
-       centred("fashion_mnist", "pieces of clothing", fashion), synthetic()});
+       centred("fashion_mnist", "pieces of clothing", fashion), synthetic(), frames()});
   return registry;
 }
 
