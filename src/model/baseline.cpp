@@ -1,18 +1,13 @@
 #include "model/baseline.hpp"
 
-#include <algorithm>
-#include <array>
-
-#include <fmt/ranges.h>
-
-#include "core/error.hpp"
+#include "core/enum_names.hpp"
 
 namespace dmoe::model {
 
 namespace {
 
-constexpr std::array<const char*, 5> names{"none", "single", "concatenated", "dense_wide_first",
-                                           "dense_equal_widths"};
+constexpr EnumNames<Baseline, 5> baselines{
+    "baseline", {"none", "single", "concatenated", "dense_wide_first", "dense_equal_widths"}};
 
 LayerSpec dense_layer(Index hidden) {
   return {1, hidden, 0, LayerKind::dense};
@@ -46,18 +41,13 @@ NetworkSpec nearest_dense_network(const NetworkSpec& mixture, Baseline baseline)
 }  // namespace
 
 std::string to_text(Baseline baseline) {
-  return names[static_cast<std::size_t>(baseline)];
+  return baselines.text(baseline);
 }
-
 std::vector<std::string> baseline_names() {
-  return {names.begin(), names.end()};
+  return baselines.all();
 }
-
 Baseline baseline_named(const std::string& name) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end())
-    throw InputError("unknown baseline '{}'; known: {}", name, fmt::join(names, ", "));
-  return static_cast<Baseline>(found - names.begin());
+  return baselines.named(name);
 }
 
 NetworkSpec baseline_of(const NetworkSpec& mixture, Baseline baseline) {

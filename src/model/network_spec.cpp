@@ -1,34 +1,26 @@
 #include "model/network_spec.hpp"
 
 #include <algorithm>
-#include <array>
 
-#include <fmt/ranges.h>
-
-#include "core/error.hpp"
+#include "core/enum_names.hpp"
 
 namespace dmoe::model {
 
 namespace {
 
-constexpr std::array<const char*, 5> kind_names{"mixture", "single", "concatenated", "dense",
-                                                "classifier_mixture"};
+constexpr EnumNames<LayerKind, 5> kinds{"layer kind",
+                                        {"mixture", "single", "concatenated", "dense", "classifier_mixture"}};
 
 }  // namespace
 
 std::string to_text(LayerKind kind) {
-  return kind_names[static_cast<std::size_t>(kind)];
+  return kinds.text(kind);
 }
-
 std::vector<std::string> layer_kind_names() {
-  return {kind_names.begin(), kind_names.end()};
+  return kinds.all();
 }
-
 LayerKind layer_kind_named(const std::string& name) {
-  const auto found = std::find(kind_names.begin(), kind_names.end(), name);
-  if (found == kind_names.end())
-    throw InputError("unknown layer kind '{}'; known: {}", name, fmt::join(kind_names, ", "));
-  return static_cast<LayerKind>(found - kind_names.begin());
+  return kinds.named(name);
 }
 
 Index NetworkSpec::input_width(Index layer) const {
