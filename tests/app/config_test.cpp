@@ -187,11 +187,12 @@ TEST(Config, refuses_unknown_keys_with_the_nearest_and_all_allowed) {
       refusal_with("hidden = 8", "hiden = 8"),
       "config.toml:13: unknown key layers[2].hiden (did you mean hidden?); allowed: kind, experts, hidden, "
       "gate_hidden");
-  EXPECT_EQ(
-      refusal_with("[train]", "[checkpoint]"),
-      "config.toml:15: unknown key checkpoint; allowed: data, layers, network, train, evaluation, phases, numerics");
+  EXPECT_EQ(refusal_with("[train]", "[checkpoint]"),
+            "config.toml:15: unknown key checkpoint; allowed: data, layers, network, train, evaluation, "
+            "phases, numerics");
   EXPECT_EQ(refusal_with("[data]", "[date]"),
-            "config.toml:1: unknown key date (did you mean data?); allowed: data, layers, network, train, evaluation, "
+            "config.toml:1: unknown key date (did you mean data?); allowed: data, layers, network, train, "
+            "evaluation, "
             "phases, "
             "numerics");
   EXPECT_EQ(
@@ -215,7 +216,7 @@ TEST(Config, refuses_unknown_names_with_all_known) {
   EXPECT_EQ(
       refusal_with("\"synthetic\"", "\"syntetic\""),
       "config.toml:2: data.name names an unknown data set \"syntetic\" (did you mean synthetic?); known: "
-      "jittered_mnist, mnist, jittered_fashion_mnist, fashion_mnist, synthetic");
+      "jittered_mnist, mnist, jittered_fashion_mnist, fashion_mnist, synthetic, frames");
   EXPECT_EQ(refusal_with("kind = \"mixture\"", "kind = \"singel\""),
             "config.toml:6: layers[1].kind names an unknown layer kind \"singel\" (did you mean single?); "
             "known: mixture, single, concatenated, dense, classifier_mixture");
@@ -256,9 +257,10 @@ TEST(Config, reads_what_each_kind_of_layer_needs) {
 }
 
 TEST(Config, takes_classifiers_as_the_last_layer_alone) {
-  EXPECT_EQ(refusal_with("kind = \"mixture\"", "kind = \"classifier_mixture\""),
-            "config.toml:6: layers[1].kind is \"classifier_mixture\", which gives the classes: it must be the "
-            "last layer");
+  EXPECT_EQ(
+      refusal_with("kind = \"mixture\"", "kind = \"classifier_mixture\""),
+      "config.toml:6: layers[1].kind is \"classifier_mixture\", which gives the classes: it must be the "
+      "last layer");
 }
 
 TEST(Config, makes_baselines_of_mixtures_alone) {
@@ -268,17 +270,19 @@ TEST(Config, makes_baselines_of_mixtures_alone) {
   EXPECT_EQ(refusal(small_config + "[network]\nbaseline = \"dense\"\n"),
             "config.toml:29: network.baseline names an unknown baseline \"dense\"; known: none, single, "
             "concatenated, dense_wide_first, dense_equal_widths");
-  const std::string concatenated = with(with(small_config, "hidden = 8\ngate_hidden = 6", "hidden = 8"),
-                                        "kind = \"mixture\"\nexperts = 3", "kind = \"concatenated\"\nexperts = 3");
-  EXPECT_EQ(refusal(concatenated, {"network.baseline=single"}),
-            "--set network.baseline=single: network.baseline is \"single\", which follows from layers of kind "
-            "mixture; one is of kind concatenated");
+  const std::string concatenated =
+      with(with(small_config, "hidden = 8\ngate_hidden = 6", "hidden = 8"), "kind = \"mixture\"\nexperts = 3",
+           "kind = \"concatenated\"\nexperts = 3");
+  EXPECT_EQ(
+      refusal(concatenated, {"network.baseline=single"}),
+      "--set network.baseline=single: network.baseline is \"single\", which follows from layers of kind "
+      "mixture; one is of kind concatenated");
 }
 
 TEST(Config, says_what_is_missing) {
   EXPECT_EQ(refusal(""),
             "config.toml: data.name is missing; it must be a string, one of jittered_mnist, mnist, "
-            "jittered_fashion_mnist, fashion_mnist, synthetic");
+            "jittered_fashion_mnist, fashion_mnist, synthetic, frames");
   EXPECT_EQ(refusal("[data]\nname = \"mnist\""), "config.toml: at least one [[layers]] is needed");
   EXPECT_EQ(refusal("layers = []\n[data]\nname = \"mnist\""),
             "config.toml:1: layers needs at least one table, [[layers]]");
@@ -368,9 +372,9 @@ TEST(ConfigOverride, is_named_in_every_refusal) {
       refusal(small_config, {"train.sed=1"}),
       "--set train.sed=1: unknown key train.sed (did you mean seed?); allowed: seed, batch_size, momentum, "
       "weight_decay, log_every_steps");
-  EXPECT_EQ(
-      refusal(small_config, {"bogus.key=1"}),
-      "--set bogus.key=1: unknown key bogus; allowed: data, layers, network, train, evaluation, phases, numerics");
+  EXPECT_EQ(refusal(small_config, {"bogus.key=1"}),
+            "--set bogus.key=1: unknown key bogus; allowed: data, layers, network, train, evaluation, "
+            "phases, numerics");
   EXPECT_EQ(refusal(small_config, {"phases.1.balance={rule=\"margin\",margin=-1}"}),
             "--set phases.1.balance={rule=\"margin\",margin=-1}: phases[1].balance.margin must be at least "
             "0.0, got "

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "data/frames_content.hpp"
 #include "data/idx_files.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -47,8 +48,9 @@ std::unique_ptr<Dataset> make(std::string_view name, const Settings& settings, s
   return datasets().find(name).make(settings, seed);
 }
 
-TEST(Datasets, are_five) {
-  EXPECT_EQ(datasets().names(), "jittered_mnist, mnist, jittered_fashion_mnist, fashion_mnist, synthetic");
+TEST(Datasets, are_six) {
+  EXPECT_EQ(datasets().names(),
+            "jittered_mnist, mnist, jittered_fashion_mnist, fashion_mnist, synthetic, frames");
 }
 
 TEST(Datasets, have_defaults_within_their_own_limits) {
@@ -102,6 +104,11 @@ TEST(Datasets, that_are_not_there_say_how_to_get_them) {
                 make("fashion_mnist", settings_of("fashion_mnist", {{"path", path}}));
               }),
               AllOf(HasSubstr("scripts/fetch-data fashion-mnist"), HasSubstr("dataset-fashion-mnist")));
+  EXPECT_THAT(message_of([&] {
+                make("frames", settings_of("frames", {{"path", path}}));
+              }),
+              AllOf(HasSubstr("path must be a dmoe-frames file"), HasSubstr(std::get<std::string>(path)),
+                    HasSubstr("scripts/synthesize-speech")));
 }
 
 TEST(Datasets, synthetic_is_made_to_measure) {
@@ -116,6 +123,21 @@ TEST(Datasets, synthetic_is_made_to_measure) {
   EXPECT_EQ(dataset->example_count(Split::train), 40);
   EXPECT_EQ(dataset->example_count(Split::validation), 10);
   EXPECT_EQ(dataset->example_count(Split::test), 20);
+}
+
+TEST(Datasets, frames_follow_the_settings) {
+  const TemporaryFolder folder;
+  test::FramesContent().write(folder / "frames.h5");
+  const Settings settings = settings_of("frames", {{"path", (folder / "frames.h5").string()},
+                                                   {"context", std::int64_t{2}},
+                                                   {"test", std::string("held_out_speaker")},
+                                                   {"test_seed", std::int64_t{5}},
+                                                   {"validation", std::int64_t{1}}});
+  const auto dataset = make("frames", settings);
+  EXPECT_EQ(dataset->input_width(), 5 * 3);
+  EXPECT_EQ(dataset->class_count(), 4);
+  EXPECT_EQ(dataset->example_count(Split::test), 3);
+  EXPECT_GE(dataset->example_count(Split::validation), 1);
 }
 
 }  // namespace
