@@ -134,9 +134,8 @@ class Sweep {
   }
 
   std::vector<std::string> arguments_of(const Task& task) const {
-    const std::string program = fs::read_symlink("/proc/self/exe").string();
     const std::string folder = sweep_run_folder(options_.output, *task.run);
-    if (task.stage == Stage::analysis) return {program, "analyze", folder};
+    if (task.stage == Stage::analysis) return {program_, "analyze", folder};
     std::vector<std::string> arguments;
     if (task.run->ranks > 1) {
       std::string launcher = plan_.launcher;
@@ -144,7 +143,7 @@ class Sweep {
       std::istringstream words(launcher);
       arguments.assign(std::istream_iterator<std::string>(words), {});
     }
-    arguments.insert(arguments.end(), {program, "train", task.run->config_path, "--output", folder,
+    arguments.insert(arguments.end(), {program_, "train", task.run->config_path, "--output", folder,
                                        "--replace", "--progress", "log"});
     for (const std::string& setting : task.run->overrides())
       arguments.insert(arguments.end(), {"--set", setting});
@@ -189,6 +188,7 @@ class Sweep {
       console_.line(fmt::format("FAILED {}: {} ended with status {}; see {}", run.name,
                                 ended.task.stage == Stage::training ? "dmoe train" : "dmoe analyze", status,
                                 log_of(run)));
+      write_tables();
       return;
     }
     if (ended.task.stage == Stage::training) {
@@ -242,6 +242,8 @@ class Sweep {
 
   const SweepOptions& options_;
   const SweepPlan& plan_;
+  // This program; asked once, as one that was built anew meanwhile is no longer at the end of that link.
+  std::string program_ = fs::read_symlink("/proc/self/exe").string();
   Index cores_;
   Console console_;
   std::list<Task> waiting_;

@@ -33,7 +33,12 @@ struct Outcome {
 std::optional<Outcome> outcome_of(const std::string& folder, const PlannedRun& run) {
   const std::string file = run_file(sweep_run_folder(folder, run));
   if (!path_exists(file)) return std::nullopt;
-  return Outcome{io::read_run(file), io::read_analysis(file)};
+  try {
+    return Outcome{io::read_run(file), io::read_analysis(file)};
+  } catch (const InputError&) {  // a run that starts anew takes its old file away
+    if (path_exists(file)) throw;
+    return std::nullopt;
+  }
 }
 
 /// Columns that appear when a run first has them; rows before it are filled up.

@@ -24,7 +24,7 @@ RunState state_of(const std::string& folder, const PlannedRun& run);
 std::vector<io::TableColumn> sweep_table(const std::string& folder, const SweepPlan& plan);
 
 /// Mean and sample standard deviation of the errors over the seeds, a line for each config with settings:
-/// "small,network.baseline=none  test 1.62 +- 0.05 %, train 1.21 +- 0.02 % (3 seeds)". Local.
+/// "small,network.baseline=none  test 1.62 +- 0.05 %, train 1.21 +- 0.02 % (3 runs)". Local.
 std::string sweep_summary(const std::string& folder, const SweepPlan& plan);
 
 }  // namespace dmoe::app
