@@ -96,9 +96,10 @@ def learning_panels(run):
 
 
 def learning_caption(run):
-    return ("Error and loss of the training batches (means over a logging interval, under the rule in force) and of "
-            "the whole sets after an epoch. The training set is jittered afresh for each evaluation where the data "
-            f"set jitters. Phases: {words.listed(name.replace('_', ' ') for name in run.phases)}.")
+    return ("Error and loss of the training batches (means over a logging interval"
+            f"{', under the rule in force' if run.assignments else ''}) and of the whole sets after an epoch. The "
+            "training set is jittered afresh for each evaluation where the data set jitters. "
+            f"Phases: {words.listed(name.replace('_', ' ') for name in run.phases)}.")
 
 
 # --- assignment --------------------------------------------------------------------------------------------------

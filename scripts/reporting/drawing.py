@@ -49,11 +49,18 @@ def inline_svg(panel, prefix, label):
     svg = svg[svg.index("<svg"):]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.S)
     svg = with_own_ids(svg, prefix)
-    svg = re.sub(r"font: (?:(\d{3}|bold) )?([\d.]+px) [^;\"]*", lambda m: f"font-size:{m[2]}", svg)  # the page's font
+    svg = re.sub(r"font: ([^;\"]*?)([\d.]+px) [^;\"]*", in_the_font_of_the_page, svg)
     view_box = re.search(r'viewBox="[^"]*"', svg)[0]
     head = (f'<svg {view_box} role="img" aria-label="{html.escape(label)}" class="panel {panel.kind}" '
             f'xmlns:xlink="http://www.w3.org/1999/xlink">')
     return style.with_variables(head + svg[svg.index(">") + 1:])
+
+
+def in_the_font_of_the_page(match):
+    """CSS without a family, of `font: [oblique] [weight] size family`."""
+    weights = re.findall(r"bold|\d{3}", match[1])
+    return "".join([*("font-style:italic;" for _ in re.findall("oblique|italic", match[1])),
+                    *(f"font-weight:{weight};" for weight in weights), f"font-size:{match[2]}"])
 
 
 def with_own_ids(svg, prefix):

@@ -4,7 +4,7 @@ list of them in place of a run."""
 import dataclasses
 import typing
 
-from reporting import combinations, curves, specialisation, spread, timing
+from reporting import combinations, curves, network_figure, specialisation, spread, timing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,13 +17,14 @@ class FigureKind:
 
 
 OF_A_RUN = [
+    FigureKind("figure1", "What reads what", network_figure.caption, lambda run: True, network_figure.panels),
     FigureKind("learning", "Learning curves", curves.learning_caption,
                lambda run: len(run.train["step"]) > 0, curves.learning_panels),
     FigureKind("assignment", "How the examples were shared out", curves.assignment_caption,
                lambda run: bool(run.assignments), curves.assignment_panels),
     FigureKind("figure2", "Where and what: mean gating output by factor", specialisation.caption,
                lambda run: bool(specialisation.analysed(run)), specialisation.panels),
-    FigureKind("figure3", "Examples that each combination of experts likes best", combinations.top_caption,
+    FigureKind("figure3", "Examples with the highest gates", combinations.top_caption,
                lambda run: bool(combinations.tops(run)), combinations.top_panels),
     FigureKind("figure5", "Joint assignment of consecutive layers", combinations.joint_caption,
                lambda run: bool(run.pairs), combinations.joint_panels),

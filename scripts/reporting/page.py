@@ -86,7 +86,8 @@ def run_page(run, files):
     analysis = []
     if run.is_analysed:
         analysis = [tables.information_table(run), tables.use_table(run), paragraph(NOTES, "note")]
-    sections = [("Summary", about(run)), ("Training", training),
+    network = f'<div class="beside">{shown.pop("figure1")}{tables.network_table(run)}</div>'
+    sections = [("Summary", about(run)), ("Network", network), ("Training", training),
                 ("Specialisation", "".join([*analysis, *shown.values()])), ("Time", timing),
                 ("Provenance", tables.provenance_table(run) + folded("Effective config", config_block(run)))]
     title = f"{run.name}: {run.network} on {run.config['data']['name']}"

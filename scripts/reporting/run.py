@@ -92,6 +92,8 @@ class Run:
     layers: list  # analysed ones, in order; [] without an analysis
     pairs: list
     network: str  # "4x100 - 4x100": of a baseline, what became of the config's layers
+    inputs: int | None
+    classes: int | None
     parameters: int | None
     multiply_accumulates: int | None  # of one forward pass of one example
 

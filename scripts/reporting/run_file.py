@@ -76,6 +76,7 @@ def read_network(file, config, folder):
     """What Run says of the network; older files know less of it."""
     known = attributes(file["network"]) if "network" in file else {}
     return {"network": known.get("layers") or words.network(config),
+            "inputs": known.get("inputs"), "classes": known.get("classes"),
             "parameters": known.get("parameters") or count_parameters(folder / "model.h5"),
             "multiply_accumulates": known.get("multiply_accumulates")}
 

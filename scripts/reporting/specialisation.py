@@ -8,6 +8,7 @@ from matplotlib.colors import Normalize
 from matplotlib.ticker import FuncFormatter
 
 from reporting import style, words
+from reporting.architecture import architecture
 from reporting.drawing import WIDTH, Panel
 from reporting.run_file import level_names
 
@@ -150,7 +151,11 @@ def panels(run):
 
 
 def caption(run):
-    parts = [f"Figure 2 of the paper: mean gating output of each expert over {words.grouped(run.examples)} {run.split} "
+    kinds = [layer.kind for layer in architecture(run).layers]
+    is_of_1991 = kinds == ["classifier_mixture"]
+    what = "The comparison within figure 2 of the paper, a mixture of experts of 1991" if is_of_1991 else \
+        "Figure 2 of the paper"
+    parts = [f"{what}: mean gating output of each expert over {words.grouped(run.examples)} {run.split} "
              "examples, no expert masked. I / log N is the mutual information between expert and factor (from the "
              "gates), divided by the most it can be."]
     if any(layer.experts > MOST_MAPS for layer in analysed(run)):

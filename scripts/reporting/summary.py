@@ -2,6 +2,7 @@
 import math
 
 from reporting import words
+from reporting.architecture import architecture
 
 MUCH = 0.1  # I / log N from which a layer is said to go by a factor
 LITTLE = 0.03  # below, experts are said to be all but blind to it
@@ -29,14 +30,17 @@ def tiles(run):
     return found
 
 
-def phase_text(phase):
+def phase_text(phase, is_gated):
+    epochs = words.counted(phase["epochs"], "epoch")
+    if not is_gated:  # nothing to balance
+        return f"{epochs} ({phase['name'].replace('_', ' ')})"
     balance = dict(phase.get("balance", {}))
     rule = balance.pop("rule", "none")
     settings = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
                          for name, value in balance.items())
     details = f" ({settings})" if settings else ""
     how = "without a balancing rule" if rule == "none" else f"under the {rule} rule{details}"
-    return f"{words.counted(phase['epochs'], 'epoch')} {how}"
+    return f"{epochs} {how}"
 
 
 def trained(run):
@@ -47,9 +51,11 @@ def trained(run):
     work = f"{run.multiply_accumulates:,} multiply-accumulates an example" if run.multiply_accumulates else ""
     details = ", ".join(filter(None, [gates, size, work]))
     network = f"{run.network} ({details})" if details else run.network
+    is_gated = any(layer.is_gated for layer in architecture(run).layers)
+    phases = ", then ".join(phase_text(phase, is_gated) for phase in config["phases"] if phase["epochs"])
     done = "was trained" if run.is_finished else "was to be trained"
     sentences = [f"A network {network} {done} on {config['data']['name']} with seed {run.provenance['seed']}: "
-                 f"{', then '.join(map(phase_text, config['phases']))}."]
+                 f"{phases}."]
     if run.last("test_error") is not None:
         error = run.sampling_error()
         chance = f" ± {words.percent(error)}, one standard error of {run.test_examples:,} examples," if error else ""
@@ -100,9 +106,12 @@ def chance_sentence(run):
     else:
         limit = f"p at most {largest:.3f}"
         if at_floor:
-            limit = f"p = {largest:.3f} for each, the least that {count} can show"
-        seen = f"none of these dependences is mere chance ({limit})"
-    return (f"Against {count} random permutations of each factor, {seen}; p says only that there is a dependence, "
+            each = " for each" if len(tested) > 1 else ""
+            limit = f"p = {largest:.3f}{each}, the least that {count} can show"
+        none_is = "this dependence is not" if len(tested) == 1 else "none of these dependences is"
+        seen = f"{none_is} mere chance ({limit})"
+    of = "the" if len(tested) == 1 else "each"
+    return (f"Against {count} random permutations of {of} factor, {seen}; p says only that there is a dependence, "
             "I / log N how strong it is.")
 
 

@@ -2,6 +2,7 @@
 import html
 
 from reporting import comparison, words
+from reporting.architecture import architecture
 from reporting.words import NONE
 
 
@@ -24,6 +25,29 @@ def markup(cell):
 
 
 # --- of one run --------------------------------------------------------------------------------------------------
+
+def network_table(run):
+    """A row a block, the input's first; "" where the file does not tell the shapes."""
+    network = architecture(run)
+    if network.parameters is None:
+        return ""
+    rows = []
+
+    def add(name, widths, parameters):
+        rows.append([name, " → ".join(f"{width:,}" for width in widths), f"{parameters:,}"])
+
+    for layer in network.layers:
+        name = f"layer {layer.number}"
+        if layer.is_gated:
+            add(f"{name}, gate", [layer.inputs, layer.gate_hidden, layer.experts], layer.gate_parameters)
+        classes = [layer.classes] if layer.kind == "classifier_mixture" else []
+        add(name if layer.experts == 1 else f"{name}, {words.counted(layer.experts, 'expert')}",
+            [layer.inputs, layer.hidden, *classes], layer.expert_parameters)
+    if network.has_head:
+        add("head", [network.layers[-1].outputs, network.classes], network.head_parameters)
+    add("all", [network.inputs, network.classes], network.parameters)
+    return table("Shapes and parameters", ["block", "shape of each", "parameters"], rows, "numbers")
+
 
 def information_table(run):
     """Where and what, for every layer and factor."""

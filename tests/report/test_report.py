@@ -69,10 +69,10 @@ class Report(unittest.TestCase):
         cls.browser = cls.enterClassContext(Browser())
 
     @classmethod
-    def train(cls, name, experts=(4, 3), settings=(), analyze=True):
-        """The folder of a run of the real program."""
+    def train(cls, name, experts=(4, 3), settings=(), analyze=True, layers=""):
+        """The folder of a run of the real program; `layers`: TOML in place of mixtures of so many `experts`."""
         config = cls.folder / f"{name}.toml"
-        config.write_text(CONFIG.format(layers="".join(map(LAYER.format, experts))))
+        config.write_text(CONFIG.format(layers=layers or "".join(map(LAYER.format, experts))))
         overrides = [part for setting in settings for part in ("--set", setting)]
         completed([DMOE, "train", config, "--output", cls.folder / name, *overrides])
         if analyze:
@@ -141,16 +141,16 @@ class OneRun(Report):
         cls.files = cls.run_folder / "report_figures"
 
     def test_every_figure_is_there_in_every_window(self):
-        names = ["learning", "assignment", "figure2", "figure3", "figure5", "timing"]
+        names = ["figure1", "learning", "assignment", "figure2", "figure3", "figure5", "timing"]
         self.assert_good_in_every_window(self.page, [f"run-{name}" for name in names])
         self.assertIn(str(self.page), self.said)
 
     def test_figures_are_saved_for_a_paper(self):
-        for name in ("learning", "assignment", "figure2", "figure3", "figure5", "timing"):
+        for name in ("figure1", "learning", "assignment", "figure2", "figure3", "figure5", "timing"):
             root = ElementTree.parse(self.files / f"{name}.svg").getroot()
             self.assertGreater(len(list(root.iter())), 20)
             self.assertEqual((self.files / f"{name}.pdf").read_bytes()[:5], b"%PDF-")
-        self.assertEqual(len(list(self.files.iterdir())), 12)
+        self.assertEqual(len(list(self.files.iterdir())), 14)
 
     def test_one_figure_is_saved_as_its_name_ends(self):
         for suffix in ("png", "svg", "pdf"):
@@ -235,10 +235,10 @@ class OneRun(Report):
         begun = self.changed(without, "begun", has_begun)
         single = self.changed(self.run_folder, "single", has_one_gate)
         for folder, figures, words in (
-            (one, "learning assignment figure2 figure3 timing", "highest gating value for each expert"),
-            (without, "learning assignment timing", f"dmoe analyze {without}"),
-            (begun, "", "still says running"),
-            (single, "learning assignment figure2 timing", "experts of layer 1"),
+            (one, "figure1 learning assignment figure2 figure3 timing", "highest gating value for each expert"),
+            (without, "figure1 learning assignment timing", f"dmoe analyze {without}"),
+            (begun, "figure1", "still says running"),
+            (single, "figure1 learning assignment figure2 timing", "experts of layer 1"),
         ):
             with self.subTest(folder.name):
                 completed([REPORT, folder])
@@ -246,6 +246,75 @@ class OneRun(Report):
                 self.assertEqual(self.complaints(), {})
                 self.assertEqual([figure["id"] for figure in self.figures], [f"run-{name}" for name in figures.split()])
                 self.assertIn(words, self.browser.evaluate("document.body.innerText"))
+
+
+class Networks(Report):
+    """Figure 1 and its table, of every kind of layer."""
+
+    def network(self, name, analyze=False, **how):
+        """(texts of the drawing in its order, rows of its table) of a run."""
+        folder = self.train(name, analyze=analyze, **how)
+        completed([REPORT, folder])
+        self.browser.open(folder / "report.html", 360)
+        self.assertEqual(self.complaints(), {})
+        self.assertIn({"id": "run-figure1", "title": "What reads what", "panels": 1}, self.figures)
+        self.assert_every_panel_shows_something()
+        texts = self.browser.evaluate(
+            "[...document.querySelectorAll('#run-figure1 svg text')].map(text => text.textContent.trim())"
+        )
+        rows = self.table("Shapes and parameters")[1:]
+        with h5py.File(folder / "run.h5") as file:
+            self.assertEqual(rows[-1][2], f"{file['network'].attrs['parameters']:,}")
+        self.assertEqual(sum(int(row[2].replace(",", "")) for row in rows[:-1]), int(rows[-1][2].replace(",", "")))
+        return texts, [row[:2] for row in rows[:-1]]
+
+    def assert_holds(self, texts, wanted, unwanted=()):
+        self.assertEqual([text for text in wanted if text not in texts], [], texts)
+        self.assertEqual([text for text in unwanted if text in texts], [], texts)
+
+    def test_mixtures(self):
+        texts, rows = self.network("mixtures", experts=[4, 7])
+        for part in (
+            ["x", "256 inputs"],
+            ["4 experts of 10 units", "gate 10", "g¹(x)", "z¹", "10 units"],
+            ["7 experts of 10 units", "g²(z¹)", "z²"],
+            ["W³z² + b³", "softmax", "F(x)", "6 classes"],
+        ):
+            self.assert_holds(texts, part)
+        # A box and a weight for each expert, of seven only the first three and the last.
+        self.assertEqual([texts.count(letter) for letter in "fg×Σ"], [8, 8, 8, 2])
+        self.assertIn("7", texts)
+        self.assertNotIn("6", texts)
+        self.assertEqual(rows[:2], [["layer 1, gate", "256 → 10 → 4"], ["layer 1, 4 experts", "256 → 10"]])
+        self.assertEqual(rows[2:4], [["layer 2, gate", "10 → 10 → 7"], ["layer 2, 7 experts", "10 → 10"]])
+        self.assertEqual(rows[4:], [["head", "10 → 6"]])
+
+    def test_baselines_are_drawn_as_trained(self):
+        texts, rows = self.network("single", settings=["network.baseline=single"])
+        self.assert_holds(texts, ["4 experts of 10 units", "1 fixed expert of 10 units", "W³z² + b³"], ["g²(z¹)"])
+        self.assertEqual((texts.count("f"), texts.count("g")), (5, 4))
+        self.assertEqual(rows[2], ["layer 2", "10 → 10"])
+        texts, rows = self.network("dense", settings=["network.baseline=dense_wide_first"])
+        self.assert_holds(texts, ["W¹x + b¹", "W²z¹ + b²", "rectified", "dense, 10 units"], ["f", "g", "Σ"])
+        self.assertEqual([row[0] for row in rows], ["layer 1", "layer 2", "head"])
+
+    def test_layers_of_other_kinds(self):
+        dense = '[[layers]]\nkind = "dense"\nhidden = 30\n'
+        concatenated = '[[layers]]\nkind = "concatenated"\nexperts = 4\nhidden = 5\n'
+        texts, rows = self.network("kinds", layers=dense + LAYER.format(3) + concatenated)
+        self.assert_holds(texts, ["dense, 30 units", "g²(z¹)", "4 experts of 5 units", "side by side", "20 units"])
+        self.assertEqual((texts.count("f"), texts.count("g")), (7, 3))
+        self.assertEqual(rows[-2:], [["layer 3, 4 experts", "10 → 5"], ["head", "20 → 6"]])
+
+    def test_the_mixture_of_1991(self):
+        layer = LAYER.format(5).replace("mixture", "classifier_mixture")
+        texts, rows = self.network("classifiers", layers=layer, analyze=True)
+        self.assert_holds(texts, ["5 experts of 10 units", "gate 10", "Σ", "6 classes"], ["Head", "z¹"])
+        self.assertEqual(texts.count("softmax"), 5)
+        self.assertEqual(rows, [["layer 1, gate", "256 → 10 → 5"], ["layer 1, 5 experts", "256 → 10 → 6"]])
+        shown = self.browser.evaluate("document.body.innerText")
+        self.assertIn("comparison within figure 2 of the paper, a mixture of experts of 1991", shown)
+        self.assertIn("highest gating value for each expert", shown)
 
 
 class SeveralRuns(Report):
@@ -367,7 +436,7 @@ class Mistakes(Report):
         shutil.copytree(run_folder, other)
         self.assertIn("is given 2 times", self.refused(run_folder, run_folder))
         self.assertIn("say where the page goes", self.refused(run_folder, other))
-        self.assertIn("known: learning,", self.refused(run_folder, "--figure", "figure9", "--to", "x.png"))
+        self.assertIn("known: figure1,", self.refused(run_folder, "--figure", "figure9", "--to", "x.png"))
         self.assertIn("dmoe analyze", self.refused(run_folder, "--figure", "figure2", "--to", "x.png"))
         self.assertIn(".png, .svg, .pdf", self.refused(run_folder, "--figure", "learning", "--to", "x.gif"))
         self.assertIn("--figure NAME", completed([REPORT, "--help"]))
