@@ -37,7 +37,11 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std:
   pointers.push_back(nullptr);
   const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
   const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (input < 0 || output < 0) throw RunError("{}: cannot write the log: {}", log, std::strerror(errno));
+  if (output < 0) {
+    const int reason = errno;
+    close(input);
+    throw RunError("{}: cannot write the log: {}", log, std::strerror(reason));
+  }
   const pid_t parent = getpid();
   id_ = fork();
   if (id_ == 0) become(pointers.data(), input, output, parent);
