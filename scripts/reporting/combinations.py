@@ -8,7 +8,7 @@ from reporting import style, words
 from reporting.drawing import ON_MAP, WIDTH, Panel
 
 MOST_EXPERTS = 16  # of each layer, in a grid of combinations
-EXAMPLES_A_SIDE = 3  # 3 x 3 examples for each combination, as in figure 3
+MOST_A_SIDE = 4  # 4 x 4 examples for each combination, as in figure 4; 3 x 3, as in figure 3, where fewer are kept
 MOST_NUMBERS = 12  # experts up to which the joint assignment has its numbers written into the cells
 
 
@@ -33,10 +33,15 @@ def as_pictures(run, inputs):
     return np.clip((np.swapaxes(frames, -1, -2)[..., ::-1, :] - low) / max(high - low, 1e-9), 0, 1)
 
 
+def side_of(count):
+    """Of the largest square of pictures that `count` of them fill."""
+    return max(1, min(MOST_A_SIDE, math.isqrt(count)))
+
+
 def mosaic(pictures, present):
-    """(n, h, w) as a square of up to 3 x 3 pictures with a gap of one pixel; NaN where there is none."""
+    """(n, h, w) as a square of pictures with a gap of one pixel; NaN where there is none."""
     height, width = pictures.shape[1:]
-    side = EXAMPLES_A_SIDE
+    side = side_of(len(pictures))
     canvas = np.full((side * (height + 1) - 1, side * (width + 1) - 1), np.nan)
     for place in range(min(len(pictures), side * side)):
         if present[place]:
@@ -72,7 +77,7 @@ def draw_top(figure, run, layers, top):
             axis.grid(False)
             axis.spines[:].set_visible(True)
             axis.spines[:].set_color(style.GRID)
-            gates = top.gate[row, column][present][:EXAMPLES_A_SIDE ** 2]
+            gates = top.gate[row, column][present][:side_of(len(present)) ** 2]
             if columns <= 8 and len(gates):
                 axis.set_xlabel(f"{gates[-1]:.2f} to {gates[0]:.2f}", fontsize=7.5, color=style.MUTED, labelpad=2)
     for column, axis in enumerate(axes[0]):
@@ -100,10 +105,11 @@ def top_panels(run):
 
 def top_caption(run):
     (first, _), top = tops(run)[0]
-    side, kept = EXAMPLES_A_SIDE, top.index.shape[-1]
+    shown = side_of(top.index.shape[-1]) ** 2
     what = "combination of experts" if first else "expert"
     value = "product of gating values" if first else "gating value"
-    parts = [f"{'Figure 3' if first else 'As figure 3'} of the paper: the {min(side * side, kept)} {run.split} "
+    number = 4 if is_speech(run, top.input.shape[-1]) else 3
+    parts = [f"{'Figure' if first else 'As figure'} {number} of the paper: the {shown} {run.split} "
              f"examples with the highest {value} for each {what}, best first"
              f"{'' if top.index.shape[1] > 8 else '; below each, the range of it'}."]
     if is_speech(run, top.input.shape[-1]):

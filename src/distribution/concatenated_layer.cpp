@@ -2,14 +2,6 @@
 
 namespace dmoe::distribution {
 
-namespace {
-
-Topology topology_of(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks) {
-  return {spec.layers[size(layer)].experts, ranks.size()};
-}
-
-}  // namespace
-
 ConcatenatedLayer::ConcatenatedLayer(const model::NetworkSpec& spec, Index layer,
                                      const comm::Communicator& ranks, std::uint64_t seed, Index capacity)
     : Layer(ranks, capacity, spec.output_width(layer)),

@@ -73,6 +73,11 @@ class Layer {
   SharedMatrix d_output_;  // (B, H)
 };
 
+/// Who owns which expert of layer l = 0 .. L-1. Local.
+inline Topology topology_of(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks) {
+  return {spec.layers[size(layer)].experts, ranks.size()};
+}
+
 /// Layer l = 0 .. L-1 of a network, weights from the seed, the same for any number of ranks; buffers for
 /// batches of up to `capacity` rows. `ranks` must outlive it. Local.
 std::unique_ptr<Layer> make_layer(const model::NetworkSpec& spec, Index layer,

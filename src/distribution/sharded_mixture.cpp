@@ -6,10 +6,6 @@ namespace dmoe::distribution {
 
 namespace {
 
-Topology topology_of(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks) {
-  return {spec.layers[size(layer)].experts, ranks.size()};
-}
-
 /// The experts of a layer that this rank owns.
 std::unique_ptr<model::ExpertGroup> make_experts(const model::NetworkSpec& spec, Index layer,
                                                  const ExpertRange& own, std::uint64_t seed, Index capacity) {
