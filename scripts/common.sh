@@ -30,7 +30,8 @@ shown() {
   "$@"
 }
 
-# ccache where there is one. CMake options, one a line.
+# ccache where there is one; what one clone compiled serves every other. CMake options, one a line.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 compiler_launcher() {
   if command -v ccache >/dev/null; then printf '%s\n' -DCMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 }

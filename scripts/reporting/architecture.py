@@ -67,10 +67,14 @@ class Architecture:
 
 
 def architecture(run):
-    """From what the program says of the layers ("4x100 - 100 single") and, for the gates, the config."""
+    """From what the program says of the layers ("4x100 - 100 single") and, for the gates, the config. Throws
+    ValueError."""
     layers, width = [], run.inputs
     for number, (text, spec) in enumerate(zip(run.network.split(" - "), run.config["layers"]), start=1):
-        experts, hidden, kind = re.fullmatch(r"(?:(\d+)x)?(\d+)(?: (\w+))?", text).groups()
+        found = re.fullmatch(r"(?:(\d+)x)?(\d+)(?: (\w+))?", text)
+        if found is None:
+            raise ValueError(f"'{text}' is no layer of a network, expected one such as '4x100' or '100 single'")
+        experts, hidden, kind = found.groups()
         kind = kind or "mixture"
         gate = spec.get("gate_hidden", 0) if kind in GATED else 0
         layers.append(Layer(number, kind, int(experts or 1), int(hidden), gate, width, run.classes))

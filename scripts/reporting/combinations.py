@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from reporting import style, words
-from reporting.drawing import ON_MAP, WIDTH, Panel
+from reporting.drawing import ON_MAP, WIDTH, Panel, largest
 
 MOST_EXPERTS = 16  # of each layer, in a grid of combinations
 MOST_A_SIDE = 4  # 4 x 4 examples for each combination, as in figure 4; 3 x 3, as in figure 3, where fewer are kept
@@ -50,7 +50,7 @@ def mosaic(pictures, present):
     return canvas
 
 
-# --- figure 3: top examples --------------------------------------------------------------------------------------
+# --- figures 3 (images) and 4 (speech): top examples -------------------------------------------------------------
 
 def tops(run):
     """(what the rows and columns are, TopExamples with axes (N, N', ..)) of each pair, or of a single layer."""
@@ -60,6 +60,11 @@ def tops(run):
             top = layer.top
             found.append(((None, layer.number), type(top)(top.index[None], top.gate[None], top.input[None])))
     return found
+
+
+def tops_are_speech(run):
+    """None where there are no top examples."""
+    return next((is_speech(run, top.input.shape[-1]) for _, top in tops(run)), None)
 
 
 def draw_top(figure, run, layers, top):
@@ -105,12 +110,14 @@ def top_panels(run):
 
 def top_caption(run):
     (first, _), top = tops(run)[0]
-    shown = side_of(top.index.shape[-1]) ** 2
+    drawn = (top.index >= 0)[..., :side_of(top.index.shape[-1]) ** 2]
+    shown = words.counted(int(drawn.sum(axis=-1).max()), f"{run.split} example")
     what = "combination of experts" if first else "expert"
     value = "product of gating values" if first else "gating value"
     number = 4 if is_speech(run, top.input.shape[-1]) else 3
-    parts = [f"{'Figure' if first else 'As figure'} {number} of the paper: the {shown} {run.split} "
-             f"examples with the highest {value} for each {what}, best first"
+    parts = [f"{'Figure' if first else 'As figure'} {number} of the paper: the {shown} "
+             f"with the highest {value} for each {what}, best first"
+             f"{f' (with {words.listed(run.analysed_with)})' if run.analysed_with else ''}"
              f"{'' if top.index.shape[1] > 8 else '; below each, the range of it'}."]
     if is_speech(run, top.input.shape[-1]):
         parts.append("Each patch is one input: time from left to right, low frequency bands at the bottom.")
@@ -124,12 +131,14 @@ def top_caption(run):
 def draw_joint(figure, pair):
     rows, columns = pair.joint_rows.shape
     axis = figure.subplots()
-    largest = max(float(np.nanmax(pair.joint_rows)), 1e-6)
-    top = 1 if largest > 0.5 else largest
+    highest = max(largest(pair.joint_rows), 1e-6)
+    top = 1 if highest > 0.5 else highest
     image = axis.imshow(pair.joint_rows, vmin=0, vmax=top, aspect="auto", interpolation="none")
     axis.grid(False)
     if max(rows, columns) <= MOST_NUMBERS:
         for (row, column), value in np.ndenumerate(pair.joint_rows):
+            if np.isnan(value):
+                continue
             axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8 if columns <= 8 else 6.5,
                       color="#ffffff" if value < 0.6 * top else "#10141a", gid=f"{ON_MAP}-{row}-{column}")
     for tick_axis, count in ((axis.xaxis, columns), (axis.yaxis, rows)):

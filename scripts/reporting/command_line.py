@@ -6,7 +6,7 @@ import re
 import sys
 
 from reporting import figures, page, style
-from reporting.drawing import save, written
+from reporting.drawing import PAGES, PICTURES, check_target, save, written
 from reporting.run import ReportError
 from reporting.run_file import read_runs
 
@@ -37,7 +37,7 @@ def arguments(given):
                         help="page to write (default: report.html in the run's folder, for several runs in the folder "
                              "that holds them)")
     parser.add_argument("--figure", metavar="NAME", help="write no page, only this figure")
-    parser.add_argument("--to", metavar="FILE", type=pathlib.Path, help="where to: .png, .svg or .pdf")
+    parser.add_argument("--to", metavar="FILE", type=pathlib.Path, help="where to: a name in .png, .svg or .pdf")
     options = parser.parse_args(given)
     if bool(options.figure) != bool(options.to):
         parser.error("--figure NAME and --to FILE go together")
@@ -46,7 +46,27 @@ def arguments(given):
     return options
 
 
+def is_of_a_report(path):
+    """A page or its folder of figures: they stand among the runs that DIR/runs/* means."""
+    page_of = path.with_name(f"{path.name.removesuffix('_figures')}.html") if path.name.endswith("_figures") else path
+    return page_of.suffix == ".html" and page_of.is_file()
+
+
+def begun(given):
+    """Where several are given, those that hold a run.h5; the others are named. Throws ReportError where none does."""
+    if len(given) == 1:
+        return given
+    given = [path for path in given if not is_of_a_report(path)]
+    empty = [path for path in given if path.is_dir() and not (path / "run.h5").exists()]
+    if len(empty) == len(given):
+        raise ReportError("none of the folders given holds a run.h5")
+    for path in empty:
+        print(f"report: left out {path}: it holds no run.h5 yet", file=sys.stderr)
+    return [path for path in given if path not in empty]
+
+
 def output_of(runs, wanted):
+    """Of the page. Throws ReportError."""
     if wanted:
         return wanted
     folders = {run.folder.resolve().parent for run in runs}
@@ -66,8 +86,11 @@ def save_one(runs, name, path):
         raise ReportError(f"figure '{name}' is of one run, got {len(runs)}")
     subject = runs if of_runs else runs[0]
     if not kind.applies(subject):
-        hint = "" if all(run.is_analysed for run in runs) else f"; run: dmoe analyze {runs[0].folder}"
-        raise ReportError(f"{runs[0].folder / 'run.h5'} does not hold what figure '{name}' shows{hint}")
+        held = figures.OF_RUNS if of_runs else figures.OF_A_RUN
+        command = next(filter(None, (figures.command_for(kind, run) for run in runs)), "")
+        hint = f"run: {command}" if command else \
+            f"figures of it: {names(other for other in held if other.applies(subject))}"
+        raise ReportError(f"{runs[0].folder / 'run.h5'} does not hold what figure '{name}' shows; {hint}")
     save(kind.draw(subject), path)
     print(f"wrote {path}")
 
@@ -81,6 +104,7 @@ def save_all(kinds, subject, folder):
 
 
 def make_page(runs, output):
+    check_target(output, PAGES)
     files = output.with_name(f"{output.stem}_figures")
     if len(runs) == 1:
         text = page.run_page(runs[0], files.name)
@@ -100,7 +124,9 @@ def main(given=None):
     options = arguments(given)
     style.apply()
     try:
-        runs = read_runs(options.runs)
+        if options.to:
+            check_target(options.to, PICTURES)
+        runs = read_runs(begun(options.runs))
         if options.figure:
             save_one(runs, options.figure, options.to)
         else:

@@ -10,6 +10,10 @@ SAID = ("kind", "experts", "hidden", "epochs", "name")
 MOST_DIFFERENCES = 4  # named in a group's label
 
 
+def is_done(run):
+    return run.is_finished and run.last("test_error") is not None
+
+
 @dataclasses.dataclass
 class Group:
     label: str  # network, and what sets it apart from the first group
@@ -17,9 +21,17 @@ class Group:
     runs: list
 
     @property
-    def finished(self):
+    def of_seeds(self):
+        """A run for each seed: of several the first that is done, or else the first."""
+        found = {}
+        for run in sorted(self.runs, key=lambda run: not is_done(run)):
+            found.setdefault(run.provenance["seed"], run)
+        return list(found.values())
+
+    @property
+    def counted(self):
         """The runs that count for means."""
-        return [run for run in self.runs if run.is_finished and run.last("test_error") is not None]
+        return list(filter(is_done, self.of_seeds))
 
 
 @dataclasses.dataclass
@@ -67,23 +79,42 @@ def epochs_of(config):
     return " + ".join(str(phase["epochs"]) for phase in config["phases"])
 
 
-def label(run, keys, reference):
-    """The network, then what else differs from the first group and is not said in a column."""
+def setting(keys, key):
+    name = key.removeprefix("phases.")
+    return f"{name} = {keys[key]}" if key in keys else f"without {name}"
+
+
+def label(run, first):
+    """The network, then what else differs from the first group's run and is not said in a column."""
+    keys, reference = without_seed(run), without_seed(first)
     changed = [key for key in keys if keys[key] != reference.get(key) and key != "network.baseline"
-               and not (key.startswith(("layers", "phases")) and key.endswith(SAID))]
+               and not (key.startswith(("layers", "phases")) and key.rpartition(".")[2] in SAID)]
     if "data.name" in changed:  # its settings go without saying
         changed = [key for key in changed if not key.startswith("data.") or key == "data.name"]
     parts = [run.network]
-    if any(key.endswith("gate_hidden") for key in changed) and words.gates(run.config):
+    if words.gates(run.config) not in ("", words.gates(first.config)):
         parts.append(words.gates(run.config))
-    rest = [key for key in changed if not key.endswith("gate_hidden")]
-    parts += [f"{key.removeprefix('phases.')} = {keys[key]}" for key in rest[:MOST_DIFFERENCES]]
+    rest = [key for key in changed if not key.endswith(".gate_hidden")]
+    parts += [setting(keys, key) for key in rest[:MOST_DIFFERENCES]]
     if len(rest) > MOST_DIFFERENCES:
         parts.append(f"and {len(rest) - MOST_DIFFERENCES} more")
     missing = [key for key in reference if key not in keys]
     if missing and len(parts) == 1 and not any(key.startswith("layers") for key in missing):
         parts.append(f"without {words.listed(missing[:MOST_DIFFERENCES])}")
     return ", ".join(parts)
+
+
+def told_apart(labels, keys_of):
+    """The labels; equal ones with the settings that tell those groups apart. keys_of: the flat config of each."""
+    labels = list(labels)
+    for text in {text for text in labels if labels.count(text) > 1}:
+        alike = [place for place, other in enumerate(labels) if other == text]
+        for key in dict.fromkeys(key for place in alike for key in keys_of[place]):
+            longer = {place: f"{labels[place]}, {setting(keys_of[place], key)}" for place in alike}
+            if len(set(longer.values())) > len({labels[place] for place in alike}):
+                for place in alike:
+                    labels[place] = longer[place]
+    return labels
 
 
 def groups_of(runs):
@@ -96,14 +127,46 @@ def groups_of(runs):
             found.append((keys, [run]))
         else:
             members.append(run)
-    return [Group(label(members[0], keys, found[0][0]), epochs_of(members[0].config), members)
-            for keys, members in found]
+    labels = told_apart((label(members[0], runs[0]) for _, members in found), [keys for keys, _ in found])
+    return [Group(text, epochs_of(members[0].config), members) for text, (_, members) in zip(labels, found)]
 
 
-def information(layer_number, factor_name):
-    """A measure: I / log N of a layer and a factor, None where a run lacks it."""
+def counted(runs):
+    return [run for group in groups_of(runs) for run in group.counted]
+
+
+def set_apart(runs):
+    """Those analysed on other examples than their own test set, where not all were analysed on the same."""
+    ways = {run.analysed_otherwise for run in runs if run.is_analysed}
+    return [run for run in runs if run.analysed_otherwise] if len(ways) > 1 else []
+
+
+def notes(runs):
+    """What a reader must know before comparing."""
+    found = []
+    unfinished = [run.name for run in runs if not run.is_finished]
+    if unfinished:
+        found.append(f"Not finished, so not in the means: {words.listed(unfinished)}.")
+    chosen = [run.name for group in groups_of(runs) for run in group.of_seeds]
+    repeated = [run.name for run in runs if is_done(run) and run.name not in chosen]
+    if repeated:
+        found.append(f"Of the same config and seed as another run, so not counted again: {words.listed(repeated)}.")
+    apart = [f"{run.name} ({run.analysed_otherwise})" for run in set_apart(runs)]
+    if apart:
+        found.append("Not analysed on their own test sets, so without mutual information here: "
+                     f"{words.listed(apart)}.")
+    elif any(run.analysed_otherwise for run in runs):
+        other = next(run.analysed_otherwise for run in runs if run.is_analysed)
+        found.append(f"All mutual information is of {other}.")
+    return found
+
+
+def information(runs, layer_number, factor_name):
+    """A measure: I / log N of a layer and a factor, None where a run lacks it or has it of other examples."""
+    apart = {run.name for run in set_apart(runs)}
+
     def measure(run):
-        return next((factor.soft for layer in run.layers if layer.number == layer_number
+        return None if run.name in apart else next((factor.soft for layer in run.layers if layer.number == layer_number
                      for factor in layer.factors if factor.name == factor_name), None)
     return measure
 

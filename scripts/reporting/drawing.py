@@ -3,17 +3,19 @@ import dataclasses
 import html
 import io
 import os
-import pathlib
 import re
 import typing
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 
-from reporting import style
+from reporting import style, words
 from reporting.run import ReportError
 
-FORMATS = ("png", "svg", "pdf")
+PICTURES = (".png", ".svg", ".pdf")
+PAGES = (".html",)
+STARTS = {".png": (b"\x89png",), ".svg": (b"<?xml", b"<svg"), ".pdf": (b"%pdf-",), ".html": (b"<!doctype html", b"<html")}
 ON_MAP = "on-map"  # how the gid of a text starts that stands on the colours of a map, not on the page
 WIDTH = 4.0  # inches, suits a phone as well as half a wide page
 
@@ -27,6 +29,11 @@ class Panel:
     height: float = 2.4
     grow: float = 1.35  # how far a wide page may enlarge it
     kind: str = ""  # a CSS class
+
+
+def largest(values):
+    """Of those that are numbers; 0 where none is."""
+    return float(np.max(values[np.isfinite(values)], initial=0.0))
 
 
 def legend(handles, columns, width=WIDTH):
@@ -90,9 +97,24 @@ def picture(rows):
     return figure
 
 
+def check_target(path, suffixes):
+    """Throws ReportError where a name ends in none of them, or a file of another kind would be replaced."""
+    suffix = path.suffix.lower()
+    if suffix not in suffixes:
+        raise ReportError(f"{path}: its name must end in {words.listed(suffixes, 'or')}")
+    try:
+        with open(path, "rb") as file:
+            start = file.read(64).lstrip().lower()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ReportError(f"{path} cannot be written: {error.strerror}") from error
+    if start and not start.startswith(STARTS[suffix]):
+        raise ReportError(f"{path} is not replaced: it holds no {suffix[1:].upper()}")
+
+
 def written(path, write):
     """write(file) into a binary file beside `path` that takes its name once it is whole. Throws ReportError."""
-    path = pathlib.Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,12 +128,12 @@ def written(path, write):
 
 
 def save(rows, *paths):
-    """The picture of `rows` in files, each as its name ends."""
+    """The picture of `rows` in files, each as its name ends. Throws ReportError."""
+    for path in paths:
+        check_target(path, PICTURES)
     figure = picture(rows)
     for path in paths:
-        kind = pathlib.Path(path).suffix[1:].lower()
-        if kind not in FORMATS:
-            raise ReportError(f"{path}: the name of a picture ends in one of .{', .'.join(FORMATS)}")
+        kind = path.suffix[1:].lower()
         metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
         written(path, lambda file, kind=kind, metadata=metadata: figure.savefig(
             file, format=kind, dpi=200, facecolor="white", metadata=metadata))

@@ -4,7 +4,7 @@ list of them in place of a run."""
 import dataclasses
 import typing
 
-from reporting import combinations, curves, network_figure, specialisation, spread, timing
+from reporting import combinations, cost, curves, network_figure, specialisation, spread, timing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +25,12 @@ OF_A_RUN = [
     FigureKind("figure2", "Where and what: mean gating output by factor", specialisation.caption,
                lambda run: bool(specialisation.analysed(run)), specialisation.panels),
     FigureKind("figure3", "Examples with the highest gates", combinations.top_caption,
-               lambda run: bool(combinations.tops(run)), combinations.top_panels),
+               lambda run: combinations.tops_are_speech(run) is False, combinations.top_panels),
+    FigureKind("figure4", "Speech with the highest gates", combinations.top_caption,
+               lambda run: combinations.tops_are_speech(run) is True, combinations.top_panels),
     FigureKind("figure5", "Joint assignment of consecutive layers", combinations.joint_caption,
                lambda run: bool(run.pairs), combinations.joint_panels),
+    FigureKind("cost", "Accuracy against cost", cost.caption, cost.has_curve, cost.panels),
     FigureKind("timing", "Time of the ranks", timing.caption, lambda run: bool(timing.timed(run)), timing.panels),
 ]
 OF_RUNS = [
@@ -35,8 +38,17 @@ OF_RUNS = [
                spread.learning_panels),
     FigureKind("where_and_what", "Mutual information of all runs", spread.information_caption,
                spread.has_information, spread.information_panels),
+    FigureKind("cost_of_runs", "Accuracy against cost of all runs", cost.caption_of_runs, cost.has_curves,
+               cost.panels_of_runs),
 ]
 IN_A_SHORT_SECTION = {"figure2", "figure5"}  # of each run, where several are reported
+
+
+def command_for(kind, run):
+    """What would make the run hold what the figure shows; "" where nothing would."""
+    if kind.name in ("cost", "cost_of_runs"):
+        return f"dmoe evaluate {run.folder} --curve" if run.cost is None and cost.has_choice(run) else ""
+    return "" if run.is_analysed else f"dmoe analyze {run.folder}"
 
 
 def named(name):

@@ -3,7 +3,7 @@ import html
 import pathlib
 import re
 
-from reporting import figures, style, summary, tables, words
+from reporting import comparison, figures, style, summary, tables, words
 from reporting.drawing import inline_svg
 
 NOTES = ("p: how often a random permutation of the factor gives as much mutual information or more. Evenness: entropy "
@@ -11,7 +11,9 @@ NOTES = ("p: how often a random permutation of the factor gives as much mutual i
          "log N, 0 where each example has one expert to itself. Dead: less than 1 % of an even share.")
 COMPARED_NOTES = ("Runs whose configs differ in nothing but the seed are one row; settings are named where they differ "
                   "from the first row. I(e1; class): mutual information between the expert of layer 1 and the class, "
-                  "from the gates, divided by log N, from 0 to 1.")
+                  "from the gates, in units of log N.")
+
+MOST_ROWS = 20  # of a table that is open from the start
 
 
 def anchor(text):
@@ -74,6 +76,10 @@ def folded(title, body):
     return f"<details><summary>{html.escape(title)}</summary>{body}</details>"
 
 
+def folded_where_long(title, table):
+    return folded(title, table) if table.count("<tr>") > MOST_ROWS else table
+
+
 def links(names):
     return "".join(f'<a href="#{anchor(name)}">{html.escape(name)}</a>' for name in names)
 
@@ -83,12 +89,13 @@ def run_page(run, files):
     shown = {kind.name: figure(kind, run, "run", f"{files}/{kind.name}") for kind in figures.OF_A_RUN}
     training = "".join(shown.pop(name) for name in ("learning", "assignment"))
     timing = shown.pop("timing") + tables.seconds_table(run)
+    cost = shown.pop("cost") + folded_where_long("All points of the curve", tables.cost_table(run))
     analysis = []
     if run.is_analysed:
         analysis = [tables.information_table(run), tables.use_table(run), paragraph(NOTES, "note")]
     network = f'<div class="beside">{shown.pop("figure1")}{tables.network_table(run)}</div>'
     sections = [("Summary", about(run)), ("Network", network), ("Training", training),
-                ("Specialisation", "".join([*analysis, *shown.values()])), ("Time", timing),
+                ("Specialisation", "".join([*analysis, *shown.values()])), ("Cost", cost), ("Time", timing),
                 ("Provenance", tables.provenance_table(run) + folded("Effective config", config_block(run)))]
     title = f"{run.name}: {run.network} on {run.config['data']['name']}"
     return document(title, f"{html.escape(run.name)} {status(run)}",
@@ -99,10 +106,9 @@ def runs_page(runs, files_of, files):
     """The page of several runs: compared first, then each in short. files_of[run name]: folder of its figures."""
     anchors = {run.name: f"run-{place}-{anchor(run.name)}" for place, run in enumerate(runs, start=1)}
     compared = tables.comparison_table(runs) + paragraph(COMPARED_NOTES, "note") + tables.runs_table(runs, anchors)
-    unfinished = [run.name for run in runs if not run.is_finished]
-    if unfinished:
-        compared += warning(f"Not finished, so not in the means: {words.listed(unfinished)}.")
+    compared += "".join(map(warning, comparison.notes(runs)))
     pictures = "".join(figure(kind, runs, "all", f"{files}/{kind.name}") for kind in figures.OF_RUNS)
+    pictures += tables.cost_of_runs_table(runs)
     each = ""
     for run in runs:
         drawn = "".join(figure(kind, run, anchors[run.name], f"{files_of[run.name]}/{kind.name}")

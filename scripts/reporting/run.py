@@ -10,9 +10,19 @@ import pathlib
 
 import numpy as np
 
+from reporting import words
+
+STATUSES = ("running", "finished", "interrupted", "failed")
+ROUTINGS = ("top_k", "threshold", "all")
+
 
 class ReportError(Exception):
     """A mistake of the caller, in one line: which file, what is wrong, what to do."""
+
+
+def time_of(text):
+    """Of ISO 8601. Throws ValueError."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 @dataclasses.dataclass
@@ -26,6 +36,18 @@ class Factor:
     hard: float  # the same from the largest gate
     p_values: tuple  # of soft and hard; () where no permutation was made
     permutations: int
+    names: list  # of the levels, flat; [] where they have none
+
+    @property
+    def most(self):
+        """What I / log N cannot exceed: I is at most log N, and at most the log of the number of levels met."""
+        experts, levels = len(self.mean_gate), int((~np.isnan(self.mean_gate).all(axis=0)).sum())
+        return min(1.0, math.log(levels) / math.log(experts)) if min(experts, levels) > 1 else 0.0
+
+    @property
+    def strength(self):
+        """I as a part of that bound. Where the examples are spread unevenly over the levels, less is possible."""
+        return self.soft / self.most if self.most else 0.0
 
 
 @dataclasses.dataclass
@@ -68,8 +90,38 @@ class Assignment:
 
 
 @dataclasses.dataclass
+class Cost:
+    """One trained model under many routings: how well it does, and what an example costs."""
+
+    split: str
+    examples: int
+    ranks: int
+    repetitions: int
+    routing: list  # (R), of ROUTINGS; "all" once
+    setting: np.ndarray  # (R), k or the threshold; NaN of "all"
+    error: np.ndarray  # (R), fraction
+    loss: np.ndarray  # (R), nats
+    multiply_accumulates: np.ndarray  # (R), of an example in the mean
+    seconds: np.ndarray  # (R), of the forward passes over all examples
+    step: int | None  # of the model; these three None in a file that does not tell
+    instruction_set: str | None
+    config: dict | None  # that it was measured with
+
+    @property
+    def of_all(self):
+        """The row of the dense mixture, which computes all experts."""
+        return self.routing.index("all")
+
+    @property
+    def microseconds(self):
+        """(R), of an example."""
+        return 1e6 * self.seconds / self.examples
+
+
+@dataclasses.dataclass
 class Launch:
-    about: dict  # command_line, hosts, mpi_library, ranks, threads, cpu, instruction_set, compiler
+    about: dict  # command_line, hosts, mpi_library, ranks, threads, cpu, instruction_set, compiler; of newer files
+    # start_time, first_step and, where it goes on with other settings, config_changes
     activities: list
     seconds: np.ndarray  # (ranks, activities)
 
@@ -87,15 +139,19 @@ class Run:
     phases: list  # names, in the order of the phase numbers of the rows
     evaluation: dict  # name -> (K)
     assignments: list
+    data: dict  # train_examples, validation_examples, test_examples; {} of an older file
     examples: int | None  # analysed
-    split: str
+    split: str  # analysed; "" without an analysis
+    groups: int | None  # that the analysed examples come in (utterances); None where each stands for itself
+    analysis_config: dict | None  # None of an older file
     layers: list  # analysed ones, in order; [] without an analysis
     pairs: list
     network: str  # "4x100 - 4x100": of a baseline, what became of the config's layers
     inputs: int | None
     classes: int | None
     parameters: int | None
-    multiply_accumulates: int | None  # of one forward pass of one example
+    multiply_accumulates: int | None  # of one forward pass of one example, all experts computed
+    cost: Cost | None  # None where it was not measured
 
     @property
     def is_analysed(self):
@@ -112,24 +168,53 @@ class Run:
 
     @property
     def steps_per_epoch(self):
-        """From the rows, which count epochs from 0: exact once a row ends an epoch."""
+        """Of an older file from the rows, which count epochs from 0: exact once a row ends an epoch."""
+        if self.data.get("train_examples"):
+            return float(math.ceil(self.data["train_examples"] / self.config["train"]["batch_size"]))
         return float(np.max(self.train["step"] / (self.train["epoch"] + 1))) if len(self.train["step"]) else 1.0
 
     @property
     def seconds(self):
-        """From start to end, None while it goes on."""
-        times = [self.provenance.get(name) for name in ("start_time", "end_time")]
-        if not all(times):
-            return None
-        start, end = (datetime.datetime.fromisoformat(time.replace("Z", "+00:00")) for time in times)
-        return (end - start).total_seconds()
+        """Of the last launch, from start to end; None while it goes on."""
+        started = [launch.about["start_time"] for launch in self.launches if "start_time" in launch.about]
+        start, end = (started or [self.provenance["start_time"]])[-1], self.provenance.get("end_time")
+        return (time_of(end) - time_of(start)).total_seconds() if end else None
+
+    @property
+    def seconds_of_all(self):
+        """Of all the training; None where it was resumed, as nothing tells how long a killed launch went on."""
+        return self.seconds if len(self.launches) < 2 else None
 
     @property
     def test_examples(self):
         """None where the files do not tell."""
-        if self.split == "test":
-            return self.examples
-        return self.config["data"].get("test_examples")
+        known = self.data.get("test_examples") or self.config["data"].get("test_examples")
+        return known or (self.examples if self.split and not self.analysed_otherwise else None)
+
+    @property
+    def analysed_with(self):
+        """Settings of the data that are not those of the training: ["data.test = dev"]."""
+        return self.other_data(self.analysis_config)
+
+    def other_data(self, config):
+        """As analysed_with, of a config; [] of None."""
+        ours = self.config["data"]
+        theirs = ours if config is None else config.get("data", {})
+        return [f"data.{key} = {theirs[key]}" if key in theirs else f"no data.{key}"
+                for key in ours | theirs if ours.get(key) != theirs.get(key)]
+
+    @property
+    def analysed_otherwise(self):
+        """What was analysed in place of the run's own test set: "the test split with data.test = dev"; else ""."""
+        if self.split in ("", "test") and not self.analysed_with:
+            return ""
+        return f"the {self.split} split" + (f" with {words.listed(self.analysed_with)}" if self.analysed_with else "")
+
+    @property
+    def analysed_examples(self):
+        """"10,000 test examples"."""
+        settings = f" (with {words.listed(self.analysed_with)})" if self.analysed_with else ""
+        return f"{words.grouped(self.examples)} {self.split} examples{settings}"
 
     def last(self, name):
         """The last evaluation's `name`; None before the first."""
@@ -137,6 +222,9 @@ class Run:
         return float(values[-1]) if len(values) else None
 
     def sampling_error(self):
-        """Standard error of the test error, of as many independent examples; None where it is not known."""
+        """Standard error of the test error; None where it is not known, or where examples come in groups (the
+        frames of an utterance), so that they are not as many independent ones."""
+        if self.config["data"]["name"] == "frames" or self.groups:
+            return None
         error, count = self.last("test_error"), self.test_examples
         return math.sqrt(error * (1 - error) / count) if error is not None and count else None

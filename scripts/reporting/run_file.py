@@ -1,4 +1,4 @@
-"""Reads a run's run.h5 (layout: src/io/run_summary.hpp and src/io/analysis_file.hpp)."""
+"""Reads a run's run.h5 (layout: src/io/run_summary.hpp, analysis_file.hpp and cost_file.hpp beside it)."""
 import pathlib
 import tomllib
 
@@ -6,9 +6,12 @@ import h5py
 import numpy as np
 
 from reporting import words
-from reporting.run import AnalysedLayer, Assignment, Factor, Launch, Pair, ReportError, Run, TopExamples
+from reporting.architecture import architecture
+from reporting.run import (ROUTINGS, STATUSES, AnalysedLayer, Assignment, Cost, Factor, Launch, Pair, ReportError, Run,
+                           TopExamples, time_of)
 
 NEWEST_FORMAT = 1
+NUMBERS_OF_COST = ("setting", "error", "loss", "multiply_accumulates", "seconds")
 
 
 def text(value):
@@ -40,9 +43,10 @@ def read_top(group):
 def read_factor(group, name):
     by_factor = group[f"by_{name}"]
     information = group[f"mutual_information/{name}"]
-    return Factor(name, attributes(by_factor)["dimensions"][1:], by_factor[...], float(information["soft"][1]),
+    about = attributes(by_factor)
+    return Factor(name, about["dimensions"][1:], by_factor[...], float(information["soft"][1]),
                   float(information["hard"][1]), tuple(information["p_value"][...] if "p_value" in information else ()),
-                  information["null"].shape[1] if "null" in information else 0)
+                  information["null"].shape[1] if "null" in information else 0, about.get("levels", []))
 
 
 def read_layer(number, group):
@@ -81,17 +85,96 @@ def read_network(file, config, folder):
             "multiply_accumulates": known.get("multiply_accumulates")}
 
 
-def level_names(run, factor):
-    """What the levels of a factor of a frames file are called, where that file is in reach; else []."""
-    if run.config["data"]["name"] != "frames":
-        return []
-    places = ["frames/labels"] if factor == "class" else [f"{of}/factors/{factor}" for of in ("frames", "utterances")]
-    try:
-        with h5py.File(run.config["data"]["path"], "r") as file:
-            found = next((file[place] for place in places if place in file), None)
-            return [text(level) for level in found.attrs["levels"]] if found is not None else []
-    except (OSError, KeyError):
-        return []
+def config_of(group):
+    """The config that a group was made with; None where it does not tell."""
+    return tomllib.loads(text(group["config"][()])) if "config" in group else None
+
+
+def read_analysis(group):
+    """What Run says of the analysis; `group` is {} without one."""
+    about = attributes(group) if group else {}
+    return {"examples": about["examples"] if group else None, "split": about["split"] if group else "",
+            "groups": about.get("groups"),
+            "analysis_config": config_of(group),
+            "layers": [read_layer(number, layer) for number, layer in numbered(group, "layers")],
+            "pairs": [Pair(number, pair["joint_rows"][...], read_top(pair)) for number, pair in numbered(group, "pairs")]}
+
+
+def read_cost(group):
+    """None where there is no `group`. Throws ValueError."""
+    if group is None:
+        return None
+    if not isinstance(group, h5py.Group):
+        raise ValueError("/cost is no group")
+    about, held = attributes(group), columns(group)
+    facts, numbers = ("split", "examples", "ranks", "repetitions"), NUMBERS_OF_COST
+    check_names("/cost", about, facts)
+    check_names("/cost", held, ("routing", *numbers))
+    if len({held[name].shape for name in ("routing", *numbers)}) > 1 or held["routing"].ndim != 1:
+        raise ValueError("the columns of /cost are not of one length")
+    cost = Cost(**{name: about[name] for name in facts}, routing=[text(name) for name in held["routing"]],
+                **{name: held[name].astype(float) for name in numbers}, step=about.get("step"),
+                instruction_set=about.get("instruction_set"), config=config_of(group))
+    check_cost(cost)
+    return cost
+
+
+# --- what a report needs -----------------------------------------------------------------------------------------
+
+NEEDED_OF = {
+    "config": ("data", "layers", "phases"),
+    "provenance": ("version", "git_commit", "seed", "start_time", "status"),
+    "train": ("step", "epoch", "phase", "loss", "error", "learning_rate", "examples_per_second"),
+    "evaluation": ("epoch", "test_loss", "test_error", "train_loss", "train_error"),
+}
+NEEDED_OF_LAUNCH = ("command_line", "hosts", "mpi_library", "ranks", "threads", "cpu", "instruction_set", "compiler")
+
+
+def check_names(place, held, needed):
+    missing = [name for name in needed if name not in held]
+    if missing:
+        raise ValueError(f"{place} lacks {words.listed(missing)}")
+
+
+def check_cost(cost):
+    """Throws ValueError."""
+    unknown = [name for name in cost.routing if name not in ROUTINGS]
+    if unknown:
+        raise ValueError(f"a routing in /cost is '{unknown[0]}', expected {words.listed(ROUTINGS, 'or')}")
+    if cost.routing.count("all") != 1:
+        raise ValueError(f"/cost has {cost.routing.count('all')} rows of all experts, expected 1")
+    if cost.examples < 1:
+        raise ValueError(f"/cost is of {words.counted(cost.examples, 'example')}, expected at least 1")
+    settings = cost.setting[np.arange(len(cost.routing)) != cost.of_all]
+    if not all(np.isfinite(column).all() for column in (settings, cost.error, cost.multiply_accumulates, cost.seconds)):
+        raise ValueError("/cost holds numbers that are not finite")
+    if cost.multiply_accumulates.min() <= 0 or cost.seconds.min() <= 0:
+        raise ValueError("/cost has a row without multiply-accumulates or without time")
+
+
+def check_run(run):
+    """Throws ValueError where a report would have to stop half-way."""
+    for place, needed in NEEDED_OF.items():
+        check_names(f"/{place}", getattr(run, place), needed)
+    check_names("/config, data", run.config["data"], ("name",))
+    for phase in run.config["phases"]:
+        check_names("/config, phases", phase, ("name", "epochs"))
+    for number, launch in enumerate(run.launches, start=1):
+        check_names(f"/launches/{number}", launch.about, NEEDED_OF_LAUNCH)
+    for place in ("train", "evaluation"):
+        if len({len(column) for column in getattr(run, place).values()}) > 1:
+            raise ValueError(f"the columns of /{place} are not of one length")
+    if np.max(run.train["phase"], initial=-1) >= len(run.phases):
+        raise ValueError(f"/train/phase counts beyond its {words.counted(len(run.phases), 'name')}")
+    if run.provenance["status"] not in STATUSES:
+        raise ValueError(f"the status in /provenance is '{run.provenance['status']}', "
+                         f"expected {words.listed(STATUSES, 'or')}")
+    for about in (run.provenance, *(launch.about for launch in run.launches)):
+        for name in ("start_time", "end_time"):
+            if about.get(name):
+                time_of(about[name])
+    architecture(run)
+    run.steps_per_epoch
 
 
 def check_format(file, path):
@@ -113,10 +196,10 @@ def read_run(given):
     try:
         with h5py.File(path, "r") as file:
             check_format(file, path)
-            analysis = file.get("analysis", {})
             config_text = text(file["config"][()])
             config = tomllib.loads(config_text)
-            return Run(
+            check_names("/config", config, NEEDED_OF["config"])
+            run = Run(
                 folder=path.parent, name=path.resolve().parent.name, config_text=config_text,
                 config=config, provenance=attributes(file["provenance"]),
                 dmoe_version=text(file.attrs["dmoe_version"]),
@@ -125,15 +208,13 @@ def read_run(given):
                 evaluation=columns(file["evaluation"]),
                 assignments=[Assignment(number, **columns(group["assignment"]))
                              for number, group in numbered(file, "layers") if "assignment" in group],
-                examples=int(analysis.attrs["examples"]) if analysis else None,
-                split=text(analysis.attrs["split"]) if analysis else "",
-                layers=[read_layer(number, group) for number, group in numbered(analysis, "layers")],
-                pairs=[Pair(number, group["joint_rows"][...], read_top(group))
-                       for number, group in numbered(analysis, "pairs")],
-                **read_network(file, config, path.parent))
+                data=attributes(file["data"]) if "data" in file else {}, cost=read_cost(file.get("cost")),
+                **read_analysis(file.get("analysis", {})), **read_network(file, config, path.parent))
+            check_run(run)
+            return run
     except OSError as error:
         raise ReportError(f"{path} cannot be read as an HDF5 file: {str(error).splitlines()[0]}") from error
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise ReportError(f"{path} is no complete run file: {error}") from error
 
 

@@ -9,8 +9,7 @@ from matplotlib.ticker import FuncFormatter
 
 from reporting import style, words
 from reporting.architecture import architecture
-from reporting.drawing import WIDTH, Panel
-from reporting.run_file import level_names
+from reporting.drawing import WIDTH, Panel, largest
 
 MOST_MAPS = 32  # experts shown as maps, those with the largest mean gate
 MOST_NAMES = 44  # levels with names on one axis, of a wide panel
@@ -23,9 +22,8 @@ def analysed(run):
 
 def scale(run):
     """Colours go up to 1, or to the largest value where gates are spread over so many experts that all are small."""
-    largest = max((float(np.nanmax(factor.mean_gate)) for layer in analysed(run) for factor in layer.factors),
-                  default=1.0)
-    return Normalize(0, 1 if largest > 0.5 else max(largest, 1e-6))
+    top = max((largest(factor.mean_gate) for layer in analysed(run) for factor in layer.factors), default=1.0)
+    return Normalize(0, 1 if top > 0.5 else max(top, 1e-6))
 
 
 def shown_maps(layer):
@@ -97,7 +95,8 @@ def draw_maps(figure, layer, factor, norm):
     axes[-1, 0].set_ylabel(down)
 
 
-def draw_rows(figure, layer, factor, norm, names):
+def draw_rows(figure, layer, factor, norm):
+    names = factor.names
     headline(figure, layer, factor)
     axis = figure.subplots()
     axis.imshow(factor.mean_gate, norm=norm, aspect="auto", interpolation="none")
@@ -111,11 +110,11 @@ def draw_rows(figure, layer, factor, norm, names):
     axis.set_ylabel("expert")
 
 
-def draw(figure, layer, factor, norm, names):
+def draw(figure, layer, factor, norm):
     if len(factor.axes) == 2:
         draw_maps(figure, layer, factor, norm)
     else:
-        draw_rows(figure, layer, factor, norm, names)
+        draw_rows(figure, layer, factor, norm)
 
 
 def draw_scale(figure, norm):
@@ -137,11 +136,9 @@ def panels(run):
         for factor in layer.factors:
             if len(factor.axes) > 2:
                 continue
-            names = level_names(run, factor.name) if len(factor.axes) == 1 else []
-            is_wide = len(names) > MOST_TICKS
-            panel = Panel(
-                lambda figure, layer=layer, factor=factor, names=names: draw(figure, layer, factor, norm, names),
-                width=2 * WIDTH if is_wide else WIDTH, height=row_height(layer))
+            is_wide = len(factor.axes) == 1 and len(factor.names) > MOST_TICKS
+            panel = Panel(lambda figure, layer=layer, factor=factor: draw(figure, layer, factor, norm),
+                          width=2 * WIDTH if is_wide else WIDTH, height=row_height(layer))
             if is_wide:
                 rows.append([panel])
             else:
@@ -155,9 +152,8 @@ def caption(run):
     is_of_1991 = kinds == ["classifier_mixture"]
     what = "The comparison within figure 2 of the paper, a mixture of experts of 1991" if is_of_1991 else \
         "Figure 2 of the paper"
-    parts = [f"{what}: mean gating output of each expert over {words.grouped(run.examples)} {run.split} "
-             "examples, no expert masked. I / log N is the mutual information between expert and factor (from the "
-             "gates), divided by the most it can be."]
+    parts = [f"{what}: mean gating output of each expert over {run.analysed_examples}, no expert masked. I / log N is "
+             "the mutual information between expert and factor (from the gates), in units of log N."]
     if any(layer.experts > MOST_MAPS for layer in analysed(run)):
         parts.append(f"Maps are of the {MOST_MAPS} experts with the largest mean gate of each layer; the others are "
                      "left out.")

@@ -58,7 +58,7 @@ def learning_caption(runs):
 # --- mutual information ------------------------------------------------------------------------------------------
 
 def has_information(runs):
-    return bool(comparison.pairs_of(runs))
+    return all_values(runs).size > 0
 
 
 def draw_layer(figure, runs, number, factors):
@@ -67,9 +67,9 @@ def draw_layer(figure, runs, number, factors):
     groups = shown(runs)
     positions, labels = [], []
     for row, factor in enumerate(factors):
-        measure = comparison.information(number, factor)
+        measure = comparison.information(runs, number, factor)
         for index, group in enumerate(groups):
-            spread = comparison.spread(group.runs, measure)
+            spread = comparison.spread(group.counted, measure)
             if not spread.values:
                 continue
             height = row * (len(groups) + 1) + index
@@ -89,7 +89,10 @@ def draw_layer(figure, runs, number, factors):
 
 
 def all_values(runs):
-    return np.array([factor.soft for run in runs for layer in run.layers for factor in layer.factors])
+    """I / log N of every dot."""
+    values = [comparison.spread(comparison.counted(runs), comparison.information(runs, *pair)).values
+              for pair in comparison.pairs_of(runs)]
+    return np.concatenate(values) if values else np.array([])
 
 
 def information_panels(runs):
@@ -103,5 +106,5 @@ def information_panels(runs):
 
 
 def information_caption(runs):
-    return ("Mutual information between the expert of a layer and a factor of the example, from the gates, divided by "
-            "log N: a dot a run, a bar at the mean of a config with several." + left_out(runs))
+    return ("Mutual information between the expert of a layer and a factor of the example, from the gates, in units of "
+            "log N: a dot a finished run, a bar at the mean of a config with several." + left_out(runs))

@@ -4,7 +4,7 @@ import math
 from reporting import words
 from reporting.architecture import architecture
 
-MUCH = 0.1  # I / log N from which a layer is said to go by a factor
+MUCH = 0.1  # of the most that I can be, from which on a layer is said to go by a factor
 LITTLE = 0.03  # below, experts are said to be all but blind to it
 MOSTLY = 0.6  # mean gate from which one expert is said to take a layer over
 
@@ -21,13 +21,24 @@ def tiles(run):
                       f"after {words.counted(run.epochs, 'epoch')}"))
     for layer in run.layers:
         if layer.factors:
-            strongest = max(layer.factors, key=lambda factor: factor.soft)
+            strongest = max(layer.factors, key=lambda factor: factor.strength)
             found.append((f"Layer {layer.number} by {words.factor(strongest.name)}",
-                          words.number(strongest.soft), "I / log N, from 0 to 1"))
+                          words.number(strongest.soft), f"I / log N, at most {math.ceil(100 * strongest.most) / 100:g}"))
     if run.seconds is not None:
-        found.append(("Time", words.duration(run.seconds), words.counted(run.launches[-1].about["ranks"], "rank")
-                      if run.launches else ""))
+        ranks = words.counted(run.launches[-1].about["ranks"], "rank") if run.launches else ""
+        found.append(("Time", words.duration(run.seconds),
+                      f"{ranks}, last of {len(run.launches)} launches" if len(run.launches) > 1 else ranks))
     return found
+
+
+def routing_text(phase):
+    """", computing top 2 - all experts": by layers where they differ; "" of all experts everywhere."""
+    routings = phase.get("routing", {"rule": "all"})
+    routings = routings if isinstance(routings, list) else [routings]
+    texts = [words.routing(one["rule"], one.get("k", one.get("probability"))) for one in routings]
+    if all(one["rule"] == "all" for one in routings):
+        return ""
+    return ", computing " + (texts[0] if len(set(texts)) == 1 else " - ".join(texts))
 
 
 def phase_text(phase, is_gated):
@@ -40,7 +51,7 @@ def phase_text(phase, is_gated):
                          for name, value in balance.items())
     details = f" ({settings})" if settings else ""
     how = "without a balancing rule" if rule == "none" else f"under the {rule} rule{details}"
-    return f"{epochs} {how}"
+    return f"{epochs} {how}{routing_text(phase)}"
 
 
 def trained(run):
@@ -68,18 +79,18 @@ def trained(run):
 
 
 def layer_sentence(layer):
-    """What the experts of a layer go by; p and I / log N say different things."""
-    ordered = sorted(layer.factors, key=lambda factor: -factor.soft)
+    """What the experts of a layer go by; p and I say different things."""
+    ordered = sorted(layer.factors, key=lambda factor: -factor.strength)
 
     def with_number(factor):
         return f"{words.factor(factor.name)} ({factor.soft:.3f})"
 
     first, rest = ordered[0], ordered[1:]
-    if first.soft >= MUCH:
+    if first.strength >= MUCH:
         sentence = f"The experts of layer {layer.number} divide the examples by {with_number(first)}"
-        strong = [factor for factor in rest if factor.soft >= MUCH]
-        between = [factor for factor in rest if LITTLE <= factor.soft < MUCH]
-        weak = [factor for factor in rest if factor.soft < LITTLE]
+        strong = [factor for factor in rest if factor.strength >= MUCH]
+        between = [factor for factor in rest if LITTLE <= factor.strength < MUCH]
+        weak = [factor for factor in rest if factor.strength < LITTLE]
         if strong:
             sentence += f" and by {words.listed(map(with_number, strong))}"
         if between:
@@ -87,7 +98,7 @@ def layer_sentence(layer):
         if weak:
             sentence += f", hardly by {words.listed(map(with_number, weak), 'or')}"
         return sentence + "."
-    how = "hardly go by any known factor" if first.soft < LITTLE else "go only a little by any known factor"
+    how = "hardly go by any known factor" if first.strength < LITTLE else "go only a little by any known factor"
     return f"The experts of layer {layer.number} {how}: {words.listed(map(with_number, ordered))}."
 
 
@@ -111,7 +122,8 @@ def chance_sentence(run):
         none_is = "this dependence is not" if len(tested) == 1 else "none of these dependences is"
         seen = f"{none_is} mere chance ({limit})"
     of = "the" if len(tested) == 1 else "each"
-    return (f"Against {count} random permutations of {of} factor, {seen}; p says only that there is a dependence, "
+    how = f", with {run.groups:,} groups of examples shuffled as wholes" if run.groups else ""
+    return (f"Against {count} random permutations of {of} factor{how}, {seen}; p says only that there is a dependence, "
             "I / log N how strong it is.")
 
 
@@ -120,8 +132,9 @@ def where_and_what(run):
     layers = [layer for layer in run.layers if layer.factors]
     if not layers:
         return ""
-    return " ".join([*map(layer_sentence, layers), "In brackets: mutual information between expert and factor from the "
-                     "gates, as a part of the most it can be, I / log N.", chance_sentence(run)])
+    bound = "log N, or the log of the number of levels where a factor has fewer than N; uneven levels allow less still"
+    return " ".join([*map(layer_sentence, layers), "In brackets: mutual information I between expert and factor from the "
+                     f"gates, in units of log N. The words go by how close it comes to {bound}.", chance_sentence(run)])
 
 
 STATUS = {
@@ -140,11 +153,14 @@ def warnings(run):
     """What a reader must know before believing the numbers."""
     found = []
     if not run.is_finished:
-        found.append(STATUS.get(run.provenance["status"], f"The status of the run is {run.provenance['status']}."))
+        found.append(STATUS[run.provenance["status"]])
     if run.last("test_error") is None:
         found.append("Nothing has been evaluated yet.")
     if not run.is_analysed and run.assignments:
         found.append(f"No analysis, so no word on where and what. Make one with: dmoe analyze {run.folder}")
+    if run.analysed_otherwise:
+        found.append(f"What is said of the experts is not of the run's own test set but of {run.analysed_otherwise}, "
+                     f"{words.counted(run.examples, 'example')}.")
     for layer in run.layers:
         dead = [expert for expert in range(layer.experts) if layer.dead[expert]]
         if dead:

@@ -1,8 +1,9 @@
 """Tables as HTML: each in a box of its own that scrolls where the page is too narrow."""
 import html
 
-from reporting import comparison, words
+from reporting import comparison, cost, words
 from reporting.architecture import architecture
+from reporting.timing import timed
 from reporting.words import NONE
 
 
@@ -57,7 +58,7 @@ def information_table(run):
             p_values = [words.number(p) for p in factor.p_values] or [NONE, NONE]
             rows.append([f"layer {layer.number}, {words.factor(factor.name)}", words.number(factor.soft), p_values[0],
                          words.number(factor.hard), p_values[1]])
-    return table("Mutual information between expert and factor, divided by log N",
+    return table("Mutual information between expert and factor, in units of log N",
                  ["layer and factor", "from the gates", "p", "from the largest gate", "p"], rows, "numbers")
 
 
@@ -71,14 +72,51 @@ def use_table(run):
 
 
 def seconds_table(run):
-    launches = [(number, launch) for number, launch in enumerate(run.launches, 1) if launch.seconds.size]
-    if not launches:
+    """Of the last launch with seconds; "" without one."""
+    if not timed(run):
         return ""
-    activities = launches[-1][1].activities
-    rows = [[f"launch {number}, rank {rank}" if len(launches) > 1 else f"rank {rank}",
-             *(f"{value:.1f}" for value in seconds), f"{seconds.sum():.1f}"]
-            for number, launch in launches for rank, seconds in enumerate(launch.seconds)]
-    return table("Seconds of each rank", ["rank", *activities, "all"], rows, "numbers")
+    number, launch = timed(run)
+    rows = [[f"rank {rank}", *(f"{value:.1f}" for value in seconds), f"{seconds.sum():.1f}"]
+            for rank, seconds in enumerate(launch.seconds)]
+    of = f" in launch {number}" if len(run.launches) > 1 else ""
+    return table(f"Seconds of each rank{of}", ["rank", *launch.activities, "all"], rows, "numbers")
+
+
+def cost_table(run):
+    """A row a routing; "" without a curve."""
+    if not cost.has_curve(run):
+        return ""
+    curve, every = run.cost, run.cost.of_all
+    rows = [[cost.short_name(curve, row), words.number(100 * curve.error[row], 2), words.number(curve.loss[row]),
+             words.whole(curve.multiply_accumulates[row]), cost.share(curve.multiply_accumulates, row, every),
+             words.number(curve.microseconds[row], 1), cost.share(curve.seconds, row, every)]
+            for row in cost.in_order(curve)]
+    return table("Points of the curve", ["computed", f"{curve.split} error [%]", "loss [nats]",
+                                           "multiply-accumulates", "of all", "microseconds", "of all"], rows, "numbers")
+
+
+def hosts_of(launch):
+    hosts = launch.about["hosts"]
+    return ", ".join(f"{host} ({words.counted(hosts.count(host), 'rank')})" for host in dict.fromkeys(hosts))
+
+
+def command_of(launch):
+    return Html(f"<code>{html.escape(launch.about['command_line'])}</code>")
+
+
+def launches_table(run):
+    """A row a launch; "" where there is one only."""
+    if len(run.launches) < 2:
+        return ""
+    rows = []
+    for number, launch in enumerate(run.launches, start=1):
+        facts = launch.about
+        rows.append([f"launch {number}", words.moment(facts["start_time"]) if "start_time" in facts else NONE,
+                     words.grouped(facts.get("first_step")), facts["ranks"], facts["threads"], hosts_of(launch),
+                     "; ".join(facts.get("config_changes", [])) or NONE, command_of(launch)])
+    return table("Launches, each going on from a checkpoint of the one before",
+                 ["launch", "started", "steps done before", "ranks", "threads of each", "hosts", "settings changed",
+                  "command"], rows, "launches")
 
 
 def provenance_table(run):
@@ -87,16 +125,14 @@ def provenance_table(run):
             ["dmoe", f"{about['version']}, commit {about['git_commit']}"],
             ["started", words.moment(about["start_time"])],
             ["ended", words.moment(about["end_time"]) if about.get("end_time") else NONE], ["seed", about["seed"]]]
-    for number, launch in enumerate(run.launches, start=1):
-        prefix = f"launch {number}: " if len(run.launches) > 1 else ""
+    for launch in run.launches[-1:]:
+        prefix = "last launch: " if len(run.launches) > 1 else ""
         facts = launch.about
-        hosts = facts.get("hosts", [])
-        counts = [f"{host} ({words.counted(hosts.count(host), 'rank')})" for host in dict.fromkeys(hosts)]
-        rows += [[prefix + "command", Html(f"<code>{html.escape(facts['command_line'])}</code>")],
+        rows += [[prefix + "command", command_of(launch)],
                  [prefix + "ranks", f"{facts['ranks']}, {words.counted(facts['threads'], 'thread')} each"],
-                 [prefix + "hosts", ", ".join(counts)], [prefix + "CPU", f"{facts['cpu']}, {facts['instruction_set']}"],
+                 [prefix + "hosts", hosts_of(launch)], [prefix + "CPU", f"{facts['cpu']}, {facts['instruction_set']}"],
                  [prefix + "MPI", facts["mpi_library"]], [prefix + "compiler", facts["compiler"]]]
-    return table("Where the numbers come from", [], rows, "facts")
+    return table("Where the numbers come from", [], rows, "facts") + launches_table(run)
 
 
 # --- of several runs ---------------------------------------------------------------------------------------------
@@ -127,18 +163,19 @@ def percentages(name):
 
 
 def comparison_table(runs):
-    """A row a config: mean and spread over its finished runs."""
+    """A row a config: mean and spread over its finished runs, one for each seed."""
     factors = comparison.pairs_of(runs)
     rows = []
     for group in comparison.groups_of(runs):
-        done, first = group.finished, group.runs[0]
+        done, seeds, first = group.counted, len(group.of_seeds), group.runs[0]
         rows.append([
             Html(f"{html.escape(group.label)}<small>{group.epochs} epochs</small>"),
-            str(len(done)) if len(done) == len(group.runs) else f"{len(done)} of {len(group.runs)}",
+            str(seeds) if len(done) == seeds else f"{len(done)} of {seeds}",
             *(spread_cell(comparison.spread(done, percentages(name)), 2, len(done)) for name in ERRORS),
-            *(spread_cell(comparison.spread(done, comparison.information(*pair)), 3, len(done)) for pair in factors),
+            *(spread_cell(comparison.spread(done, comparison.information(runs, *pair)), 3, len(done))
+              for pair in factors),
             words.grouped(first.parameters), words.grouped(first.multiply_accumulates),
-            words.duration(comparison.spread(done, lambda run: run.seconds).mean)])
+            words.duration(comparison.spread(done, lambda run: run.seconds_of_all).mean)])
     headings = ["config", "seeds", "test error [%]", "train error [%]", *map(information_heading, factors),
                 "parameters", "multiply-accumulates", "time"]
     if all(run.multiply_accumulates is None for run in runs):  # files of an older dmoe do not tell
@@ -147,12 +184,32 @@ def comparison_table(runs):
                  headings, rows, "numbers compared")
 
 
+def cost_of_runs_table(runs):
+    """A row a config that has a curve or no gate; "" without a curve."""
+    rows = []
+    for _, group, curve in cost.curves(runs):
+        every, row = curve.of_all, cost.best(curve)
+        rows.append([group.label, words.number(100 * curve.error[every], 2),
+                     words.whole(curve.multiply_accumulates[every]), cost.short_name(curve, row),
+                     words.number(100 * curve.error[row], 2), words.whole(curve.multiply_accumulates[row]),
+                     cost.share(curve.multiply_accumulates, row, every), cost.share(curve.seconds, row, every)])
+    if not rows:
+        return ""
+    for reference in cost.references(runs):
+        rows.append([reference.group.label, words.number(reference.error, 2),
+                     words.whole(reference.multiply_accumulates), *[NONE] * 5])
+    return table("All experts, and the cheapest routing within "
+                 f"{100 * cost.AS_GOOD:g} percentage points of them or better",
+                 ["config", "error of all [%]", "multiply-accumulates of all", "cheapest", "its error [%]",
+                  "its multiply-accumulates", "of those of all", "of the time of all"], rows, "numbers compared")
+
+
 def runs_table(runs, anchors):
     """A row a run, linked to its section."""
     factors = comparison.pairs_of(runs)
     rows = [[Html(f'<a href="#{anchors[run.name]}">{html.escape(run.name)}</a>'),
              *(words.number(percentages(name)(run), 2) for name in ERRORS),
-             *(words.number(comparison.information(*pair)(run)) for pair in factors), run.provenance["seed"],
-             run.provenance["status"], words.duration(run.seconds)] for run in runs]
+             *(words.number(comparison.information(runs, *pair)(run)) for pair in factors), run.provenance["seed"],
+             run.provenance["status"], words.duration(run.seconds_of_all)] for run in runs]
     return table("All runs", ["run", "test error [%]", "train error [%]", *map(information_heading, factors), "seed",
                               "status", "time"], rows, "numbers")

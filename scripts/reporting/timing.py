@@ -11,15 +11,16 @@ COLOURS = {"compute": style.BLUE, "communication": style.VERMILLION, "waiting": 
 
 
 def timed(run):
-    """(number, launch) of those with seconds."""
-    return [(number, launch) for number, launch in enumerate(run.launches, start=1) if launch.seconds.size]
+    """(number, launch) of the last with seconds; None without one."""
+    found = [(number, launch) for number, launch in enumerate(run.launches, start=1) if launch.seconds.size]
+    return found[-1] if found else None
 
 
 def colour(activity):
     return COLOURS.get(activity, style.SKY)
 
 
-def draw_launch(figure, number, launch):
+def draw_launch(figure, launch):
     axis = figure.subplots()
     seconds = launch.seconds[:MOST_RANKS]
     ranks = np.arange(len(seconds))
@@ -32,22 +33,21 @@ def draw_launch(figure, number, launch):
     axis.grid(False, axis="y")
     axis.set_ylabel("rank")
     axis.set_xlabel("time [s]")
-    axis.set_title(f"Launch {number}", loc="left", fontsize=9)
 
 
 def panels(run):
-    launches = [Panel(lambda figure, number=number, launch=launch: draw_launch(figure, number, launch),
-                      height=0.8 + 0.28 * min(len(launch.seconds), MOST_RANKS)) for number, launch in timed(run)]
-    activities = dict.fromkeys(name for _, launch in timed(run) for name in launch.activities)
-    key = legend([Patch(color=colour(name), label=name) for name in activities], columns=3)
-    return [[key]] + [launches[i:i + 2] for i in range(0, len(launches), 2)]
+    _, launch = timed(run)
+    key = legend([Patch(color=colour(name), label=name) for name in launch.activities], columns=3)
+    return [[key], [Panel(lambda figure: draw_launch(figure, launch),
+                          height=0.8 + 0.28 * min(len(launch.seconds), MOST_RANKS))]]
 
 
 def caption(run):
+    number, launch = timed(run)
     parts = ["Seconds of each rank by what it did; waiting is time in which a rank had nothing to do until another "
              "was ready."]
-    if any(len(launch.seconds) > MOST_RANKS for _, launch in timed(run)):
+    if len(launch.seconds) > MOST_RANKS:
         parts.append(f"The first {MOST_RANKS} ranks are drawn.")
     if len(run.launches) > 1:
-        parts.append(f"The run was started or resumed in {len(run.launches)} launches.")
+        parts.append(f"Launch {number} of {len(run.launches)}.")
     return " ".join(parts)

@@ -21,6 +21,14 @@ def whole(value, _=None):
     return f"{value:,.0f}".replace("-", "\N{MINUS SIGN}")
 
 
+def short(value, _=None):
+    """"850", "200k", "1.5M": on an axis too."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= 0.9999 * size:
+            return f"{value / size:.4g}{letter}"
+    return f"{value:.4g}"
+
+
 def counted(count, noun, plural=None):
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
@@ -60,6 +68,13 @@ def layer(spec):
     kind = spec.get("kind", "mixture")
     size = f"{spec['experts']}x{spec['hidden']}" if "experts" in spec else str(spec["hidden"])
     return size if kind == "mixture" else f"{size} {kind}"
+
+
+def routing(rule, setting):
+    """"top 2", "gates of 0.1 and more", "all experts", as the program says it."""
+    if rule == "top_k":
+        return f"top {setting:g}"
+    return f"gates of {setting:g} and more" if rule == "threshold" else f"{rule} experts"
 
 
 def network(config):

@@ -92,7 +92,7 @@ def render(batch):
 
 def utterances(options, progress=lambda frames: None):
     """Utterances in the order drawn, until together they have options.frames frames; progress(frames so far) is called
-    now and then. ValueError where the text is too short for so many."""
+    now and then. ValueError where the text is too short for so many, or a split is left without an utterance."""
     texts = sentences()
     order = np.random.default_rng([options.seed, 0]).permutation(len(texts))
     draws = (draw(texts[order[number]], number, options) for number in range(len(texts)))
@@ -106,9 +106,19 @@ def utterances(options, progress=lambda frames: None):
                 frames += len(utterance.features)
                 if frames >= options.frames:
                     pool.shutdown(wait=False, cancel_futures=True)
-                    return made
+                    return with_all_splits(made)
             progress(frames)
     raise ValueError(f"the {len(texts):,} sentences make {frames:,} frames, not {options.frames:,}")
+
+
+def with_all_splits(made):
+    """The utterances themselves; ValueError where a split has none."""
+    empty = [name for split, name in enumerate(SPLITS) if all(utterance.split != split for utterance in made)]
+    if empty:
+        frames = sum(len(utterance.features) for utterance in made)
+        raise ValueError(f"{frames:,} frames are {len(made)} sentences, none of them in {' and '.join(empty)}: more "
+                         f"frames are needed, of at least {len(SPLIT_OF)} sentences")
+    return made
 
 
 def ahead(pool, function, items, most):

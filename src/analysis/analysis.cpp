@@ -9,8 +9,13 @@ std::optional<Analysis> analyze(distribution::Network& network, const data::Data
                                 const training::StopRequested& stop_requested) {
   const std::optional<Assignments> assignments = collect(network, dataset, pass, stop_requested);
   if (!assignments) return std::nullopt;
-  Analysis result{
-      data::split_name(pass.split), dataset.example_count(pass.split), options.permutations, {}, {}, {}};
+  Analysis result{data::split_name(pass.split),
+                  dataset.example_count(pass.split),
+                  static_cast<Index>(dataset.groups(pass.split).size()),
+                  options.permutations,
+                  {},
+                  {},
+                  {}};
   if (!network.ranks().is_coordinator()) return result;
   result.layers = specialisation(*assignments, options.permutations);
   const std::vector<Matrix>& gates = assignments->gates;

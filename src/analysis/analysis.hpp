@@ -19,6 +19,7 @@ struct Options {
 struct Analysis {
   std::string split;  // "train", "validation", "test"
   Index examples = 0;
+  Index groups = 0;  // that were shuffled as wholes; 0: every example for itself
   Permutations permutations;
   std::vector<LayerSpecialisation> layers;  // empty of a layer without a gate
   std::vector<std::optional<Pair>> pairs;   // of layers l and l + 1; nothing where it was left out

@@ -9,7 +9,7 @@ std::optional<Assignments> collect(distribution::Network& network, const data::D
                                    const training::StopRequested& stop_requested) {
   const bool keeps = network.ranks().is_coordinator();
   const Index examples = keeps ? dataset.example_count(pass.split) : 0;
-  Assignments result{{}, dataset.factors(), {}};
+  Assignments result{{}, dataset.factors(), {}, dataset.groups(pass.split)};
   for (const model::LayerSpec& layer : network.spec().layers)
     result.gates.emplace_back(examples, layer.choices());
   result.levels.assign(result.factors.size(), std::vector<std::int32_t>(size(examples)));

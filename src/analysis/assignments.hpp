@@ -11,9 +11,13 @@
 namespace dmoe::analysis {
 
 struct Assignments {
-  std::vector<Matrix> gates;                      // of each layer (X, N), X examples; N = 0 without a gate
+  /// The values in use of each layer (X, N), X examples; N = 0 without a gate. Rows add up to 1, but for a
+  /// routing that weighs by probabilities: there an example counts in soft information as much as its
+  /// experts.
+  std::vector<Matrix> gates;
   std::vector<data::Factor> factors;              // those of the data set
   std::vector<std::vector<std::int32_t>> levels;  // of each factor (X): flat, last axis fastest
+  std::vector<Index> groups;  // first example of each group of the data set; empty where there are none
 };
 
 /// Runs the network over a split, no expert masked. The result is on the coordinator (empty elsewhere);

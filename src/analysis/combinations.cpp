@@ -5,6 +5,8 @@
 #include <functional>
 #include <numeric>
 
+#include "core/error.hpp"
+
 namespace dmoe::analysis {
 
 namespace {
@@ -24,10 +26,19 @@ void present_inputs(TopExamples& top, const data::Dataset& dataset, const traini
   }
 }
 
+constexpr Index most_numbers = Index{1} << 30;  // 4 GiB
+
 /// The top examples of each combination m by gate_of(m, example).
 TopExamples loudest(Index combinations, Index wanted, const data::Dataset& dataset,
                     const training::Pass& pass, Index examples,
                     const std::function<float(Index, Index)>& gate_of) {
+  const Index numbers = combinations * wanted * dataset.input_width();
+  if (numbers > most_numbers) {
+    throw InputError(
+        "the {} top examples of each of {} combinations of experts are {} numbers, more than {}; ask "
+        "for fewer (--top)",
+        wanted, combinations, numbers, most_numbers);
+  }
   TopExamples top;
   top.wanted = wanted;
   top.index.assign(size(combinations * wanted), -1);

@@ -67,6 +67,22 @@ bool LayerSpecialisation::is_dead(std::size_t expert) const {
   return mean_gate[expert] * static_cast<double>(mean_gate.size()) < dead_share;
 }
 
+std::vector<Index> shuffled_groups(const std::vector<Index>& groups, Index examples, std::uint64_t seed,
+                                   std::uint64_t index) {
+  const auto end_of = [&](std::size_t g) { return g + 1 < groups.size() ? groups[g + 1] : examples; };
+  std::vector<Index> other;
+  shuffled(static_cast<Index>(groups.size()), {seed, Purpose::permutation, index}, other);
+  RandomStream places(seed, Purpose::permutation_place, index);
+  std::vector<Index> order;
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const std::size_t from = size(other[g]);
+    const Index length = end_of(from) - groups[from];
+    const Index place = places.below(length);
+    for (Index i = 0; i < end_of(g) - groups[g]; ++i) order.push_back(groups[from] + (place + i) % length);
+  }
+  return order;
+}
+
 std::vector<LayerSpecialisation> specialisation(const Assignments& assignments,
                                                 const Permutations& permutations) {
   std::vector<LayerSpecialisation> layers;
@@ -96,6 +112,7 @@ std::vector<LayerSpecialisation> specialisation(const Assignments& assignments,
       map.factor = factor.name;
       map.levels = factor.levels;
       map.axes = factor.axes;
+      map.names = factor.names;
       const std::vector<double> soft = joint_of(assignments.gates[l], levels, order, level_count);
       for (std::size_t i = 0; i < soft.size(); ++i) {
         map.mean_gate.push_back(soft[i] / examples[i % examples.size()]);
@@ -104,8 +121,13 @@ std::vector<LayerSpecialisation> specialisation(const Assignments& assignments,
       map.hard.observed = information_of(hard[l]);
     }
     for (Index r = 0; r < permutations.count; ++r) {
-      const auto stream = static_cast<std::uint64_t>(static_cast<Index>(f) * permutations.count + r);
-      shuffled(static_cast<Index>(levels.size()), {permutations.seed, Purpose::permutation, stream}, order);
+      const auto number = static_cast<std::uint64_t>(static_cast<Index>(f) * permutations.count + r);
+      const auto count = static_cast<Index>(levels.size());
+      if (assignments.groups.empty()) {
+        shuffled(count, {permutations.seed, Purpose::permutation, number}, order);
+      } else {
+        order = shuffled_groups(assignments.groups, count, permutations.seed, number);
+      }
       for (std::size_t l = 0; l < layers.size(); ++l) {
         if (layers[l].is_empty()) continue;
         layers[l].factors[f].soft.null.push_back(information_of(assignments.gates[l]));

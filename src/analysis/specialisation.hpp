@@ -2,6 +2,7 @@
 // information between the choice of an expert and the factor, and how evenly and how firmly a layer chooses.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@ struct Permutations {
 };
 
 /// Information between expert and factor, beside what is left of it when the factor's levels are shuffled
-/// over the examples, R times.
+/// over the examples, R times: one by one, or in whole groups where the data set has groups.
 struct TestedInformation {
   Information observed;
   std::vector<Information> null;  // (R)
@@ -27,11 +28,12 @@ struct TestedInformation {
 
 /// One layer against one factor of F levels.
 struct FactorMap {
-  std::string factor;             // "class", "translation"
-  std::vector<Index> levels;      // sizes of its axes, F in all
-  std::vector<std::string> axes;  // their names
-  std::vector<double> mean_gate;  // (N, F): over the examples of a level; NaN where there are none
-  TestedInformation soft;         // of p(e, f) = mean over the examples x of g_e(x) [f(x) = f]
+  std::string factor;              // "class", "translation"
+  std::vector<Index> levels;       // sizes of its axes, F in all
+  std::vector<std::string> axes;   // their names
+  std::vector<std::string> names;  // of the F levels, where they have names
+  std::vector<double> mean_gate;   // (N, F): over the examples of a level; NaN where there are none
+  TestedInformation soft;          // of p(e, f) = mean over the examples x of g_e(x) [f(x) = f]
   TestedInformation hard;  // the same with the largest gate (the first of equals) counted as 1, others as 0
 };
 
@@ -46,6 +48,13 @@ struct LayerSpecialisation {
   bool is_dead(std::size_t expert) const;
   bool is_empty() const { return mean_gate.empty(); }
 };
+
+/// Which example's levels each of `examples` gets in shuffle number `index` of a seed, where groups of them
+/// begin at `groups`. A group gets the levels of another, from a random place on and over again while they
+/// last: what belongs together stays together, or the examples of an utterance would count as so many
+/// independent draws. Groups of one are a plain permutation. Local.
+std::vector<Index> shuffled_groups(const std::vector<Index>& groups, Index examples, std::uint64_t seed,
+                                   std::uint64_t index);
 
 /// All layers against all factors. A factor is shuffled in the same ways for all layers. Local.
 std::vector<LayerSpecialisation> specialisation(const Assignments& assignments,

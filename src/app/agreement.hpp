@@ -9,8 +9,8 @@
 
 namespace dmoe::app {
 
-/// Exit status of the program; 75, stopped with a checkpoint to resume from, is reserved.
-enum class Status : int { done = 0, failed = 1, refused = 2 };
+/// Exit status of the program; stopped: on request, with a checkpoint to resume from.
+enum class Status : int { done = 0, failed = 1, refused = 2, stopped = 75 };
 
 /// Thrown on all ranks alike: the coordinator prints it, everybody ends in order.
 class AgreedError : public std::runtime_error {

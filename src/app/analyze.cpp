@@ -8,7 +8,8 @@
 
 #include "analysis/analysis.hpp"
 #include "app/agreement.hpp"
-#include "app/output_folder.hpp"
+#include "app/guarded_file.hpp"
+#include "app/run_folder.hpp"
 #include "app/trained_model.hpp"
 #include "app/wording.hpp"
 #include "core/error.hpp"
@@ -55,15 +56,17 @@ Status analyze(const Job& job, const AnalyzeOptions& options) {
   const comm::Communicator& world = job.world();
   const std::string run = run_file(options.model.run);
   agreed(world, [&] {
-    if (world.is_coordinator() && !path_exists(run)) {
+    if (!world.is_coordinator()) return;
+    if (!path_exists(run)) {
       throw InputError("{}: holds no run.h5, where the analysis is kept", options.model.run);
     }
+    check_in_child(run);
   });
   const TrainedModel model = load_trained_model(world, options.model);
   const std::optional<analysis::Analysis> result =
       analysis::analyze(*model.network, *model.dataset, model.pass, options.analysis, [] { return false; });
   agreed(world, [&] {
-    if (world.is_coordinator()) io::write_analysis(run, *result);
+    if (world.is_coordinator()) io::write_analysis(run, *result, model.config_text);
   });
   if (world.is_coordinator()) {
     print(*result, options.analysis.most_combinations);

@@ -4,8 +4,10 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <string_view>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 #include "core/error.hpp"
@@ -15,6 +17,11 @@ namespace dmoe::app {
 namespace {
 
 constexpr int cannot_start = 127;  // as a shell says it
+
+/// To both outputs' log; write(2) alone, which is safe between fork and exec.
+void say(std::string_view text) {
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+}
 
 /// In the child, between fork and exec: nothing that allocates.
 [[noreturn]] void become(char* const* arguments, int input, int output, pid_t parent) {
@@ -26,12 +33,20 @@ constexpr int cannot_start = 127;  // as a shell says it
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
   execvp(arguments[0], arguments);
+  const char* const reason = strerrordesc_np(errno);  // strerror, but safe here
+  say("dmoe: cannot start ");
+  say(arguments[0]);
+  say(": ");
+  say(reason == nullptr ? "unknown error" : reason);
+  say("\n");
   _exit(cannot_start);
 }
 
 }  // namespace
 
-ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::string& log) {
+ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::string& log,
+                           std::chrono::milliseconds patience)
+    : patience_(patience) {
   std::vector<char*> pointers;
   for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
@@ -52,8 +67,13 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std:
 }
 
 ChildProcess::~ChildProcess() {
-  if (exit_status()) return;
   stop();
+  const auto latest = std::chrono::steady_clock::now() + patience_;
+  while (!exit_status() && std::chrono::steady_clock::now() < latest)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  if (exit_status()) return;
+  kill(-id_, SIGKILL);
+  kill(id_, SIGKILL);
   waitpid(id_, nullptr, 0);
 }
 

@@ -1,6 +1,7 @@
 // Other programs, started and waited for.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -12,9 +13,12 @@ namespace dmoe::app {
 class ChildProcess {
  public:
   /// Starts arguments[0], looked for on PATH, with nothing to read; what it writes to both its outputs is
-  /// appended to `log`. Throws RunError where it cannot start. Local.
-  ChildProcess(const std::vector<std::string>& arguments, const std::string& log);
-  /// Ends it, where nobody waited for its end.
+  /// appended to `log`. A program that cannot be started ends with 127, and the log says why. Throws RunError
+  /// where there is no log or no process to be had. Local.
+  ChildProcess(const std::vector<std::string>& arguments, const std::string& log,
+               std::chrono::milliseconds patience = std::chrono::seconds(20));
+  /// Ends it, where nobody waited for its end: tells it to stop, and kills it with its process group where
+  /// it has not ended after `patience`.
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
@@ -25,6 +29,7 @@ class ChildProcess {
   void stop() const;
 
  private:
+  std::chrono::milliseconds patience_;
   pid_t id_ = 0;
   std::optional<int> exit_status_;
 };

@@ -4,6 +4,7 @@
 
 #include "app/analyze.hpp"
 #include "app/bench.hpp"
+#include "app/check.hpp"
 #include "app/command.hpp"
 #include "app/evaluate.hpp"
 #include "app/info.hpp"
@@ -40,7 +41,8 @@ const std::vector<Command>& commands() {
       {"evaluate", "loss and error of a trained network; writes nothing", declare_evaluate},
       {"analyze", "what each expert stands for; adds the answer to the run file", declare_analyze},
       {"sweep", "train a grid of configs and seeds, and gather one table", declare_sweep},
-      {"info", "what a run or model file holds", declare_info},
+      {"info", "what a run, a model or a checkpoint holds", declare_info},
+      {"check", "whether files are whole", declare_check},
       {"bench", "measure the speed of this machine", declare_bench},
   };
   return table;

@@ -18,6 +18,9 @@ constexpr Index most_steps = 1'000'000'000;
 constexpr Index most_threads = 1'024;
 constexpr Index largest_seed = std::numeric_limits<Index>::max();
 constexpr double largest_weight_decay = 1e6;
+constexpr double largest_norm = 1e30;
+constexpr double most_minutes = 1e6;
+constexpr Index most_checkpoints = 1'000'000;
 
 /// A kind has the keys that it needs: a single expert is not counted, a layer without a gate has no
 /// gate_hidden.
@@ -60,8 +63,8 @@ void read_training(Section& train, training::TrainingSpec& spec) {
   spec.momentum = train.real("momentum", {0.0, 1.0}, spec.momentum);
   if (spec.momentum == 1.0) train.refuse("momentum", "must be below 1.0, got 1.0");
   spec.weight_decay = train.real("weight_decay", {0.0, largest_weight_decay}, spec.weight_decay);
+  spec.max_gradient_norm = train.real("max_gradient_norm", {0.0, largest_norm}, spec.max_gradient_norm);
   spec.log_every_steps = train.integer("log_every_steps", {1, most_steps}, spec.log_every_steps);
-  train.finish();
 }
 
 void read_evaluation(Section& evaluation, training::EvaluationSpec& spec) {
@@ -70,13 +73,40 @@ void read_evaluation(Section& evaluation, training::EvaluationSpec& spec) {
   evaluation.finish();
 }
 
-training::PhaseSpec read_phase(Section& phase, const std::vector<training::PhaseSpec>& before) {
+void read_checkpoint(Section& checkpoint, training::CheckpointSpec& spec) {
+  spec.every_steps = checkpoint.integer("every_steps", {0, most_steps}, spec.every_steps);
+  spec.every_minutes = checkpoint.real("every_minutes", {0.0, most_minutes}, spec.every_minutes);
+  spec.at_phase_ends = checkpoint.flag("at_phase_ends", spec.at_phase_ends);
+  spec.keep = checkpoint.integer("keep", {1, most_checkpoints}, spec.keep);
+  checkpoint.finish();
+}
+
+/// One for all layers, or one for each, of which none chooses where no gate does.
+void check_routings(const Section& phase, const std::vector<training::PartSpec>& routings,
+                    const std::vector<model::LayerSpec>& layers) {
+  if (routings.size() > 1 && routings.size() != layers.size())
+    phase.refuse("routing",
+                 fmt::format("has {} entries; one table is for all layers, an array has one for each of "
+                             "the {} layers",
+                             routings.size(), layers.size()));
+  for (std::size_t l = 0; l < layers.size() && routings.size() > 1; ++l) {
+    if (!layers[l].is_gated() && routings[l].name != "all")
+      phase.refuse("routing",
+                   fmt::format("has {} for layer {}, whose kind {} has no gate to choose by",
+                               toml_quoted(routings[l].name), l + 1, model::to_text(layers[l].kind)));
+  }
+}
+
+training::PhaseSpec read_phase(Section& phase, const std::vector<model::LayerSpec>& layers,
+                               const std::vector<training::PhaseSpec>& before) {
   training::PhaseSpec spec;
   spec.name = phase.text("name");
   spec.epochs = phase.integer("epochs", {0, most_epochs});
   spec.rule = phase.part("balance", rule_kind());
+  spec.routings = phase.parts("routing", routing_kind());
   spec.schedule = phase.part("learning_rate", schedule_kind());
   phase.finish();
+  check_routings(phase, spec.routings, layers);
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
   if (spec.name.empty() || std::any_of(spec.name.begin(), spec.name.end(), is_control)) {
     phase.refuse("name", "must be printable text, got " + toml_quoted(spec.name));
@@ -107,7 +137,8 @@ Config parse_config(const std::string& text, const std::string& name,
                     const std::vector<std::string>& overrides) {
   const Document document(text, name, overrides);
   Section root(document);
-  root.allow({"data", "layers", "network", "train", "evaluation", "phases", "numerics"});
+  root.allow(
+      {"data", "layers", "network", "train", "evaluation", "phases", "checkpoint", "comm", "numerics"});
   Config config;
 
   Section data = root.table("data");
@@ -130,6 +161,8 @@ Config parse_config(const std::string& text, const std::string& name,
 
   Section train = root.table("train");
   read_training(train, config.training);
+  config.stop_after = train.duration("stop_after", "never");
+  train.finish();
   append(config.text, "[train]", train);
 
   Section evaluation = root.table("evaluation");
@@ -137,9 +170,18 @@ Config parse_config(const std::string& text, const std::string& name,
   append(config.text, "[evaluation]", evaluation);
 
   for (Section& phase : root.tables("phases")) {
-    config.training.phases.push_back(read_phase(phase, config.training.phases));
+    config.training.phases.push_back(read_phase(phase, config.layers, config.training.phases));
     append(config.text, "[[phases]]", phase);
   }
+
+  Section checkpoint = root.table("checkpoint");
+  read_checkpoint(checkpoint, config.training.checkpoint);
+  append(config.text, "[checkpoint]", checkpoint);
+
+  Section comm = root.table("comm");
+  config.comm.timeout = comm.duration("timeout", "10m");
+  comm.finish();
+  append(config.text, "[comm]", comm);
 
   Section numerics = root.table("numerics");
   read_numerics(numerics, config.numerics);

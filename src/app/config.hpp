@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,19 @@ struct NumericsSpec {
   std::string isa = "best";
 };
 
+/// [comm]
+struct CommSpec {
+  std::optional<double> timeout;  // seconds that a rank may wait in one operation; none: for ever
+};
+
 struct Config {
   training::PartSpec data;
   std::map<std::string, std::string> data_places;  // where each of its settings was set: "config.toml:3"
   std::vector<model::LayerSpec> layers;
   model::Baseline baseline = model::Baseline::none;  // what to make of the layers
   training::TrainingSpec training;
+  std::optional<double> stop_after;  // seconds
+  CommSpec comm;
   NumericsSpec numerics;
   /// The effective TOML: every key of the schema, in its order, defaults filled in. It loads to this config
   /// again, bit for bit.

@@ -1,7 +1,10 @@
 #include "app/document.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <functional>
+#include <string_view>
 #include <utility>
 
 #include "core/error.hpp"
@@ -18,6 +21,20 @@ std::string description(const toml::parse_error& error) {
     if (c == '\n') c = ' ';
   }
   return text;
+}
+
+/// toml++ limits how deep values lie in each other, but not the parts of a key; what walks the tables
+/// recurses.
+void check_keys(const std::string& text, const std::string& name) {
+  constexpr std::ptrdiff_t most = 256;
+  std::size_t number = 1;
+  for (std::size_t start = 0; start < text.size(); ++number) {
+    const std::string_view line = std::string_view(text).substr(start, text.find('\n', start) - start);
+    const std::string_view key = line.substr(0, line.find_first_of("=#"));
+    if (const auto parts = 1 + std::count(key.begin(), key.end(), '.'); parts > most)
+      throw InputError("{}:{}: a key of {} parts, allowed are {}", name, number, parts, most);
+    start += line.size() + 1;
+  }
 }
 
 /// The value typed in an override: TOML where it is TOML, else a bare string.
@@ -102,6 +119,7 @@ std::string toml_quoted(std::string_view text) {
 
 Document::Document(const std::string& text, std::string name, const std::vector<std::string>& overrides)
     : name_(std::move(name)) {
+  check_keys(text, name_);
   try {
     root_ = toml::parse(text);
   } catch (const toml::parse_error& error) {

@@ -2,17 +2,20 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "app/config.hpp"
-#include "app/output_folder.hpp"
+#include "app/guarded_file.hpp"
 #include "app/part_kind.hpp"
+#include "app/run_folder.hpp"
 #include "app/wording.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "hdf5/file.hpp"
+#include "io/checkpoint_file.hpp"
 #include "io/describe.hpp"
 #include "io/format.hpp"
 
@@ -61,12 +64,18 @@ std::string cost_text(const std::string& path) {
 std::string describe(const std::string& path) {
   if (!path_exists(path)) throw InputError("{}: there is no such file or folder", path);
   if (!is_folder(path)) {
+    check_in_child(path);
+    const std::string text = io::describe(path);
     const bool is_run =
-        io::check_format(hdf5::File::open_read(path), {io::run_format, io::model_format}) == io::run_format;
-    return io::describe(path) + (is_run ? config_text(path) : cost_text(path));
+        io::check_format(hdf5::File::open_read(path),
+                         {io::run_format, io::model_format, io::checkpoint_format}) == io::run_format;
+    return text + (is_run ? config_text(path) : cost_text(path));
   }
+  std::vector<std::string> files{run_file(path), model_file(path)};
+  const std::vector<std::string> checkpoints = io::find_checkpoints(checkpoint_folder(path));
+  if (!path_exists(model_file(path)) && !checkpoints.empty()) files.push_back(checkpoints.front());
   std::string text;
-  for (const std::string& file : {run_file(path), model_file(path)}) {
+  for (const std::string& file : files) {
     if (path_exists(file)) text += (text.empty() ? "" : "\n") + describe(file);
   }
   if (text.empty()) throw InputError("{}: holds neither run.h5 nor model.h5", path);
@@ -77,7 +86,7 @@ std::string describe(const std::string& path) {
 
 Action declare_info(CLI::App& parser) {
   const auto path = std::make_shared<std::string>();
-  parser.add_option("file", *path, "folder of a run, run file or model file")
+  parser.add_option("file", *path, "folder of a run, run file, model file or checkpoint")
       ->required()
       ->option_text("RUN|FILE");
   return [path](const Job& job) {

@@ -5,6 +5,7 @@
 #include "app/document.hpp"
 #include "balance/rule.hpp"
 #include "data/registry.hpp"
+#include "model/routing.hpp"
 #include "training/schedule.hpp"
 
 namespace dmoe::app {
@@ -14,6 +15,9 @@ PartKind dataset_kind() {
 }
 PartKind rule_kind() {
   return part_kind(balance::rules(), "rule");
+}
+PartKind routing_kind() {
+  return part_kind(model::routings(), "rule");
 }
 PartKind schedule_kind() {
   return part_kind(training::schedules(), "schedule");

@@ -31,9 +31,10 @@ PartKind part_kind(const Registry<Part, Context...>& registry, std::string selec
   return result;
 }
 
-/// The data sets, balancing rules and schedules of this program. Local.
+/// The data sets, balancing rules, routings and schedules of this program. Local.
 PartKind dataset_kind();
 PartKind rule_kind();
+PartKind routing_kind();
 PartKind schedule_kind();
 
 /// Each option with its settings, their meaning and defaults, as --help shows them. Local.

@@ -18,7 +18,7 @@ constexpr std::chrono::seconds log_interval{10};
 
 std::string progress_text(const training::Plan& plan, const training::LogRow& row,
                           double seconds_since_start) {
-  const double seconds_per_step = seconds_since_start / static_cast<double>(row.step);
+  const double seconds_per_step = seconds_since_start / static_cast<double>(row.step - plan.first_step);
   return fmt::format("epoch {}/{}, {} left, loss {:.4f}, error {:.2f} %, {} examples/s, step {}/{}, {}",
                      row.epoch + 1, plan.epochs,
                      duration(seconds_per_step * static_cast<double>(plan.steps - row.step)), row.loss,

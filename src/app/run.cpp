@@ -1,5 +1,6 @@
 #include "app/run.hpp"
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "app/command_line.hpp"
+#include "app/wording.hpp"
 #include "core/error.hpp"
 
 namespace dmoe::app {
@@ -41,7 +43,7 @@ int answer(const Request& request) {
 [[noreturn]] void end_job(const comm::Communicator& world, Status status, const char* message) {
   const std::string who = world.size() == 1 ? "" : fmt::format("rank {}: ", world.rank());
   std::fflush(stdout);
-  print(stderr, fmt::format("dmoe: {}{}\n", who, message));
+  print(stderr, fmt::format("dmoe: {}{}\n", who, one_line(message)));
   comm::Session::abort(static_cast<int>(status));
 }
 
@@ -49,7 +51,7 @@ Status perform(const Action& action, const Job& job) {
   try {
     return action(job);
   } catch (const AgreedError& error) {
-    if (job.world().is_coordinator()) print(stderr, fmt::format("dmoe: {}\n", error.what()));
+    if (job.world().is_coordinator()) print(stderr, fmt::format("dmoe: {}\n", one_line(error.what())));
     return error.status();
   } catch (const InputError& error) {
     end_job(job.world(), Status::refused, error.what());
@@ -75,6 +77,7 @@ std::string joined_arguments(int argc, char** argv) {
 
 int run(int argc, char** argv) {
   open_standard_streams();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file beyond `ulimit -f` is an error like a full disk
   const Request request = parse_command_line(argc, argv);
   if (!request.action) return answer(request);
   try {
@@ -88,10 +91,10 @@ int run(int argc, char** argv) {
     session.finalize();
     return static_cast<int>(status);
   } catch (const InputError& error) {
-    if (launcher_rank() == 0) print(stderr, fmt::format("dmoe: {}\n", error.what()));
+    if (launcher_rank() == 0) print(stderr, fmt::format("dmoe: {}\n", one_line(error.what())));
     return static_cast<int>(Status::refused);
   } catch (const RunError& error) {
-    print(stderr, fmt::format("dmoe: {}\n", error.what()));
+    print(stderr, fmt::format("dmoe: {}\n", one_line(error.what())));
     return static_cast<int>(Status::failed);
   }
 }

@@ -1,15 +1,17 @@
 #include "app/run_parts.hpp"
 
-#include <filesystem>
 #include <new>
 
 #include "app/agreement.hpp"
+#include "app/guarded_file.hpp"
+#include "app/run_folder.hpp"
 #include "comm/archive.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "core/text_file.hpp"
 #include "data/registry.hpp"
-#include "io/model_file.hpp"
+#include "io/checkpoint_file.hpp"
+#include "io/format.hpp"
 #include "numerics/linear.hpp"
 
 namespace dmoe::app {
@@ -29,6 +31,27 @@ Config shared_config(const comm::Communicator& world, const std::string& name,
   return config;
 }
 
+/// model.h5 of a finished run, else the newest checkpoint that is whole.
+std::string newest_model(const std::string& run) {
+  if (path_exists(model_file(run))) return model_file(run);
+  for (const std::string& path : io::find_checkpoints(checkpoint_folder(run))) {
+    try {
+      check_in_child(path);
+      return path;
+    } catch (const InputError&) {  // the one before it may be whole
+    }
+  }
+  throw InputError(
+      "{}: holds neither model.h5 nor a checkpoint that is whole; training has not come that far", run);
+}
+
+/// Those that settings of a data set name.
+void check_files(const Settings& settings) {
+  for (const auto& [name, value] : settings.values()) {
+    if (const auto* text = std::get_if<std::string>(&value)) check_in_child_if_hdf5(*text);
+  }
+}
+
 }  // namespace
 
 Config load_config(const comm::Communicator& world, const std::string& path,
@@ -41,12 +64,8 @@ SavedModel find_model(const comm::Communicator& world, const std::string& run,
   std::string path = run;
   const auto read = [&] {
     if (!path_exists(run)) throw InputError("{}: there is no such run folder or model file", run);
-    if (is_folder(run)) {
-      path = (std::filesystem::path(run) / "model.h5").string();
-      if (!path_exists(path)) {
-        throw InputError("{}: holds no model.h5; it is written when training ends or is stopped", run);
-      }
-    }
+    if (is_folder(run)) path = newest_model(run);
+    check_in_child(path);
     return io::read_config(path);
   };
   Config config = shared_config(world, run + ", /config", overrides, read);
@@ -59,6 +78,10 @@ std::unique_ptr<data::Dataset> load_data(const comm::Communicator& world, const 
   agreed(world, [&] {
     numerics::use_threads(config.numerics.threads);
     numerics::use_instruction_set(config.numerics.isa);
+    const TimedActivity loading(world.timing(), Activity::data);
+    if (world.is_coordinator()) check_files(config.data.settings);
+  });
+  agreed(world, [&] {
     const TimedActivity loading(world.timing(), Activity::data);
     try {
       dataset = data::datasets().find(config.data.name).make(config.data.settings, config.training.seed);

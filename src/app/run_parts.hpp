@@ -18,11 +18,12 @@ Config load_config(const comm::Communicator& world, const std::string& path,
 
 /// A trained model: where it is and how it was made.
 struct SavedModel {
-  std::string path;  // of model.h5
+  std::string path;  // of model.h5 or a checkpoint
   Config config;
 };
 
-/// The model of a run: the folder, or the model file itself. Throws AgreedError. Collective.
+/// The model of a run: the folder (of one that is not finished, its newest checkpoint), or the model file or
+/// checkpoint itself. Throws AgreedError. Collective.
 SavedModel find_model(const comm::Communicator& world, const std::string& run,
                       const std::vector<std::string>& overrides);
 

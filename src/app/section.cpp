@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <regex>
 #include <utility>
 
 namespace dmoe::app {
@@ -17,6 +18,16 @@ std::string named(const toml::node& node) {
   if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
   if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
   return "a date or time";
+}
+
+/// Seconds of "90s", "55m", "1h30m"; nothing of any other text.
+std::optional<double> seconds_of(const std::string& text) {
+  static const std::regex form(R"((?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?)");
+  std::smatch parts;
+  if (text.empty() || !std::regex_match(text, parts, form)) return std::nullopt;
+  const auto number = [&](std::size_t i) { return parts[i].matched ? std::stod(parts[i].str()) : 0; };
+  const double seconds = 3600 * number(1) + 60 * number(2) + number(3);
+  return seconds > 0 ? std::optional<double>(seconds) : std::nullopt;
 }
 
 /// Levenshtein's distance: insertions, deletions and replacements that turn one word into the other.
@@ -167,6 +178,17 @@ bool Section::flag(std::string_view key, bool initial) {
   return value;
 }
 
+std::optional<double> Section::duration(std::string_view key, const std::string& initial) {
+  const std::string value = text(key, initial);
+  if (value == "never") return std::nullopt;
+  const std::optional<double> seconds = seconds_of(value);
+  if (!seconds) {
+    refuse(key, fmt::format(R"(must be a time such as "90s", "55m" or "1h30m", or "never", got {})",
+                            toml_quoted(value)));
+  }
+  return seconds;
+}
+
 std::string Section::choice(std::string_view key, std::string_view kind,
                             const std::vector<std::string>& names, bool has_default) {
   std::string value = has_default ? text(key, names.front()) : text(key);
@@ -185,6 +207,7 @@ SettingValue Section::setting(const SettingSpec& spec) {
   if (const auto* initial = std::get_if<double>(&spec.initial)) {
     return real(spec.name, {spec.minimum, spec.maximum}, *initial);
   }
+  if (!spec.names.empty()) return choice(spec.name, spec.name, spec.names, true);
   return text(spec.name, std::get<std::string>(spec.initial));
 }
 
@@ -208,12 +231,48 @@ training::PartSpec Section::part(std::string_view key, const PartKind& kind) {
     miss(key, expected);
     return {};
   }
-  if (!node->is_table()) wrong_type(key, expected, *node);
-  Section inner(*document_, node->as_table(), path_of(key), document_->place(path_of(key), node->source()));
+  std::string text;
+  training::PartSpec spec = inner_part(kind, *node, path_of(key), expected, text);
+  lines_.push_back(fmt::format("{} = {}", key, text));
+  return spec;
+}
+
+training::PartSpec Section::inner_part(const PartKind& kind, const toml::node& node, const std::string& path,
+                                       const std::string& expected, std::string& text) const {
+  const std::string place = document_->place(path, node.source());
+  if (!node.is_table()) throw InputError("{}: {} must be {}, got {}", place, path, expected, named(node));
+  Section inner(*document_, node.as_table(), path, place);
   training::PartSpec spec = inner.part(kind);
   inner.finish();
-  lines_.push_back(fmt::format("{} = {{ {} }}", key, joined(inner.lines())));
+  text += fmt::format("{{ {} }}", joined(inner.lines()));
   return spec;
+}
+
+std::vector<training::PartSpec> Section::parts(std::string_view key, const PartKind& kind) {
+  const toml::node* node = find(key);
+  const std::string& first = kind.options.front().name;
+  const std::string expected = fmt::format("a table such as {{ {} = {} }}, or an array of such tables",
+                                           kind.selector, toml_quoted(first));
+  if (node == nullptr) {
+    lines_.push_back(fmt::format("{} = {{ {} = {} }}", key, kind.selector, toml_quoted(first)));
+    return {{first, defaults(kind.options.front().settings)}};
+  }
+  std::string text;
+  const toml::array* array = node->as_array();
+  if (array == nullptr) {
+    std::vector<training::PartSpec> one{inner_part(kind, *node, path_of(key), expected, text)};
+    lines_.push_back(fmt::format("{} = {}", key, text));
+    return one;
+  }
+  if (array->empty()) refuse(key, "must not be empty");
+  std::vector<training::PartSpec> specs;
+  for (const toml::node& entry : *array) {
+    text += specs.empty() ? "" : ", ";
+    specs.push_back(
+        inner_part(kind, entry, fmt::format("{}[{}]", path_of(key), specs.size() + 1), "a table", text));
+  }
+  lines_.push_back(fmt::format("{} = [{}]", key, text));
+  return specs;
 }
 
 // --set phases.1.balance.rule=none leaves the margin of the file's rule behind: that is no mistake. Nor does

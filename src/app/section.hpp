@@ -37,6 +37,8 @@ class Section {
   double real(std::string_view key, Limits<double> limits, std::optional<double> initial = {});
   std::string text(std::string_view key, const std::optional<std::string>& initial = {});
   bool flag(std::string_view key, bool initial);
+  /// Seconds, of a text such as "90s", "55m" or "1h30m"; none of "never".
+  std::optional<double> duration(std::string_view key, const std::string& initial);
   /// One of a few names of a kind ("layer kind"). The default, where there is one, is the first.
   std::string choice(std::string_view key, std::string_view kind, const std::vector<std::string>& names,
                      bool has_default);
@@ -44,6 +46,9 @@ class Section {
   training::PartSpec part(const PartKind& kind);
   /// A part in an inline table of its own: key = { rule = "margin", margin = 100.0 }.
   training::PartSpec part(std::string_view key, const PartKind& kind);
+  /// One such table or an array of them: key = [{ rule = "all" }, { rule = "top_k", k = 2 }]. The default is
+  /// one of the first option.
+  std::vector<training::PartSpec> parts(std::string_view key, const PartKind& kind);
 
   /// The table [key], which may be absent where all its keys have defaults.
   Section table(std::string_view key);
@@ -79,6 +84,9 @@ class Section {
   void miss(std::string_view key, const std::string& expected);
   void write(std::string_view key, const SettingValue& value);
   SettingValue setting(const SettingSpec& spec);
+  /// A part in a table of its own, which is appended to `text`.
+  training::PartSpec inner_part(const PartKind& kind, const toml::node& node, const std::string& path,
+                                const std::string& expected, std::string& text) const;
   void forget_settings_of_others(const PartKind& kind, const PartOption& chosen);
 
   const Document* document_;

@@ -3,8 +3,9 @@
 
 namespace dmoe::app {
 
-/// From now on the first signal of each kind only sets a flag; the second has its default effect. A reader of
-/// our output that leaves ends nothing. Local.
+/// From now on each of them only sets a flag, however often it comes: who warns a job may do so twice. A
+/// second SIGINT ends the process, as who presses ctrl-C again means it. A reader of our output that leaves
+/// ends nothing. Local.
 void catch_stop_signals();
 
 /// True once one has come. Local.

@@ -6,12 +6,12 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <list>
 #include <memory>
 #include <sched.h>
-#include <sstream>
+#include <string>
 #include <sys/file.h>
 #include <thread>
 #include <unistd.h>
@@ -21,6 +21,7 @@
 
 #include "app/child_process.hpp"
 #include "app/console.hpp"
+#include "app/run_folder.hpp"
 #include "app/stop_signals.hpp"
 #include "app/sweep_table.hpp"
 #include "app/terminal.hpp"
@@ -51,6 +52,26 @@ Index available_cores() {
 
 double seconds_since(Clock::time_point began) {
   return std::chrono::duration<double>(Clock::now() - began).count();
+}
+
+/// Bytes of a file; 0 where there is none.
+std::uintmax_t size_of(const std::string& file) {
+  std::error_code missing;
+  const std::uintmax_t bytes = fs::file_size(file, missing);
+  return missing ? 0 : bytes;
+}
+
+/// "config.toml:3: .." of the last line "dmoe: config.toml:3: .." in a log behind its first bytes; or
+/// nothing.
+std::string last_message(const std::string& log, std::uintmax_t first_bytes) {
+  const std::string prefix = "dmoe: ";
+  std::ifstream stream(log, std::ios::binary);
+  stream.seekg(static_cast<std::streamoff>(first_bytes));
+  std::string message;
+  for (std::string line; std::getline(stream, line);) {
+    if (line.starts_with(prefix)) message = line.substr(prefix.size());
+  }
+  return message;
 }
 
 /// The folder of a sweep, held by one process at a time.
@@ -120,6 +141,7 @@ class Sweep {
   struct Running {
     Task task;
     Clock::time_point began;
+    std::uintmax_t log_before;  // bytes of its log that others wrote
     std::unique_ptr<ChildProcess> process;
   };
 
@@ -135,16 +157,15 @@ class Sweep {
 
   std::vector<std::string> arguments_of(const Task& task) const {
     const std::string folder = sweep_run_folder(options_.output, *task.run);
-    if (task.stage == Stage::analysis) return {program_, "analyze", folder};
     std::vector<std::string> arguments;
-    if (task.run->ranks > 1) {
-      std::string launcher = plan_.launcher;
-      launcher.replace(launcher.find("{ranks}"), 7, fmt::format("{}", task.run->ranks));
-      std::istringstream words(launcher);
-      arguments.assign(std::istream_iterator<std::string>(words), {});
+    if (task.stage == Stage::analysis) {
+      arguments = {program_, "analyze", folder};
+      if (plan_.top) arguments.insert(arguments.end(), {"--top", fmt::format("{}", *plan_.top)});
+      return arguments;
     }
+    if (task.run->ranks > 1) arguments = launcher_words(plan_.launcher, task.run->ranks);
     arguments.insert(arguments.end(), {program_, "train", task.run->config_path, "--output", folder,
-                                       "--replace", "--progress", "log"});
+                                       "--resume", "--progress", "log"});
     for (const std::string& setting : task.run->overrides())
       arguments.insert(arguments.end(), {"--set", setting});
     return arguments;
@@ -157,8 +178,10 @@ class Sweep {
       const Task task = waiting_.front();
       waiting_.pop_front();
       busy += cores_of(task);
+      const std::string log = log_of(*task.run);
+      const std::uintmax_t log_before = size_of(log);
       running_.push_back(
-          {task, Clock::now(), std::make_unique<ChildProcess>(arguments_of(task), log_of(*task.run))});
+          {task, Clock::now(), log_before, std::make_unique<ChildProcess>(arguments_of(task), log)});
     }
   }
 
@@ -183,20 +206,19 @@ class Sweep {
   void ended(const Running& ended, int status) {
     const PlannedRun& run = *ended.task.run;
     if (is_stopping_) return;
-    if (status != 0) {
+    std::string result;
+    try {
+      result = result_of(ended, status);
+    } catch (const std::exception& problem) {  // of this run alone
       ++failed_;
-      console_.line(fmt::format("FAILED {}: {} ended with status {}; see {}", run.name,
-                                ended.task.stage == Stage::training ? "dmoe train" : "dmoe analyze", status,
-                                log_of(run)));
+      console_.line(fmt::format("FAILED {}: {}; see {}", run.name, problem.what(), log_of(run)));
       write_tables();
       return;
     }
     if (ended.task.stage == Stage::training) {
-      const io::RunSummary summary = io::read_run(sweep_run_folder(options_.output, run) + "/run.h5");
       seconds_ += seconds_since(ended.began);
       ++trained_;
-      console_.line(fmt::format("{}/{} {}: test error {:.2f} %, {}", done_before_ + trained_, total(),
-                                run.name, 100 * summary.evaluations.back().test.error,
+      console_.line(fmt::format("{}/{} {}: {}, {}", done_before_ + trained_, total(), run.name, result,
                                 duration(seconds_since(ended.began))));
       if (plan_.analyzes) {  // before anything new begins
         waiting_.push_front({&run, Stage::analysis});
@@ -205,6 +227,29 @@ class Sweep {
     }
     ++done_;
     write_tables();
+  }
+
+  /// "test error 1.62 %". Throws InputError or RunError where the run has not done what it was started for,
+  /// whatever its status says: a launcher may have one of its own.
+  std::string result_of(const Running& ended, int status) const {
+    const PlannedRun& run = *ended.task.run;
+    const bool trains = ended.task.stage == Stage::training;
+    if (status == static_cast<int>(Status::stopped))
+      throw RunError("was stopped; the same sweep goes on with it");
+    const std::string command =
+        fmt::format("{} ended with status {}", trains ? "dmoe train" : "dmoe analyze", status);
+    if (status != 0) {
+      const std::string message = last_message(log_of(run), ended.log_before);
+      throw RunError("{}{}{}", command, message.empty() ? "" : ": ", message);
+    }
+    const RunState state = state_of(options_.output, run);
+    const std::string file = run_file(sweep_run_folder(options_.output, run));
+    if (state == RunState::missing) throw RunError("{} and left no {}", command, file);
+    if (state == RunState::unfinished) throw RunError("{}, but {} is of an unfinished run", command, file);
+    if (!trains && state != RunState::analyzed) throw RunError("{}, but {} has no analysis", command, file);
+    const io::RunSummary summary = io::read_run(file);
+    if (summary.evaluations.empty()) return "never evaluated";
+    return fmt::format("test error {:.2f} %", 100 * summary.evaluations.back().test.error);
   }
 
   void write_tables() const {
@@ -261,7 +306,7 @@ void print_plan(const SweepOptions& options, const SweepPlan& plan) {
   for (const PlannedRun& run : plan.runs) {
     const RunState state = state_of(options.output, run);
     const char* text = state == RunState::missing      ? "to do"
-                       : state == RunState::unfinished ? "to do again"
+                       : state == RunState::unfinished ? "to go on"
                        : state == RunState::finished   ? "trained"
                                                        : "analysed";
     fmt::print("{:<12}{} ({})\n", text, run.name, counted(run.ranks, "rank"));
@@ -309,9 +354,15 @@ Action declare_sweep(CLI::App& parser) {
       "  config = [\"small.toml\", \"large.toml\"]      beside the sweep file\n"
       "  network.baseline = [\"none\", \"single\"]      any key that dmoe train --set knows\n"
       "  train.seed = [0, 1, 2]\n"
-      "More [[grids]] may follow. Above them: ranks = 2 (of each run; default 1), analyze = false (default "
-      "true:\n"
-      "dmoe analyze looks at each finished run), launcher = \"srun -n {ranks}\" (default mpirun).\n"
+      "More [[grids]] may follow. Above them may stand:\n"
+      "  ranks = 2                                  of each run; default 1\n"
+      "  analyze = { top = 16 }                     dmoe analyze --top 16 looks at each finished run; or "
+      "true\n"
+      "                                             (default), false; what is analysed already stays\n"
+      "  launcher = \"srun -n {ranks}\"               of runs on more than one rank; default mpirun\n"
+      "A second call goes on: with the runs that are missing, and from their checkpoints with those that "
+      "were\n"
+      "stopped or failed.\n"
       "\nExit status: 0 all done; 1 a run failed, or stopped on request; 2 bad usage, sweep or config.");
   return [options](const Job& job) { return sweep(job, *options); };
 }

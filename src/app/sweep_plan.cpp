@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <map>
 #include <set>
+#include <sstream>
+#include <string_view>
 
 #include "app/section.hpp"
 #include "core/error.hpp"
@@ -14,7 +18,10 @@ namespace {
 
 constexpr Index most_ranks = 65'536;
 constexpr Index most_runs = 100'000;
+constexpr Index most_top = 10'000;         // of dmoe analyze --top
 constexpr std::size_t longest_name = 250;  // bytes: a file system takes 255, NAME.log among them
+constexpr const char* seed_key = "train.seed";
+constexpr std::string_view ranks_mark = "{ranks}";
 
 /// A key of a grid with the values it takes, as --set takes them.
 struct Axis {
@@ -93,9 +100,9 @@ Index useful_ranks(const Config& config) {
 
 /// Where a run's seed stands among those of its grid.
 Index repetition_of(const PlannedRun& run, const std::vector<Axis>& axes) {
-  const auto seeds = std::ranges::find(axes, "train.seed", &Axis::key);
+  const auto seeds = std::ranges::find(axes, seed_key, &Axis::key);
   if (seeds == axes.end()) return 0;
-  const auto own = std::ranges::find(run.settings, "train.seed", &std::pair<std::string, std::string>::first);
+  const auto own = std::ranges::find(run.settings, seed_key, &std::pair<std::string, std::string>::first);
   return std::ranges::find(seeds->values, own->second) - seeds->values.begin();
 }
 
@@ -109,9 +116,9 @@ class Reader {
   void read() {
     Section root(document_);
     plan_.ranks = root.integer("ranks", {1, most_ranks}, 1);
-    plan_.analyzes = root.flag("analyze", true);
+    read_analyze(root);
     plan_.launcher = root.text("launcher", "mpirun --bind-to none -n {ranks}");
-    if (plan_.launcher.find("{ranks}") == std::string::npos)
+    if (plan_.launcher.find(ranks_mark) == std::string::npos)
       root.refuse("launcher", "must say where the number of ranks goes, as {ranks}");
     const std::vector<Section> grids = root.tables("grids");
     root.finish();
@@ -123,6 +130,19 @@ class Reader {
   }
 
  private:
+  void read_analyze(Section& root) {
+    const auto node = document_.root()["analyze"];
+    if (node.is_table()) {
+      Section analysis = root.table("analyze");
+      plan_.top = analysis.integer("top", {1, most_top});
+      analysis.finish();
+    } else if (!node || node.is_boolean()) {
+      plan_.analyzes = root.flag("analyze", true);
+    } else {
+      root.refuse("analyze", "must be true, false or a table such as { top = 16 }");
+    }
+  }
+
   void read_grid(const Section& grid) {
     std::vector<Axis> axes;
     collect_axes(document_, grid.values(), "", axes);
@@ -146,13 +166,21 @@ class Reader {
     PlannedRun run;
     run.config_path = (folder_ / file).lexically_normal().string();
     run.settings = std::move(settings);
-    run.name = std::filesystem::path(file).stem().string();
-    for (const std::string& override_text : run.overrides()) run.name += "," + folder_name(override_text);
+    run.name = run.group = std::filesystem::path(file).stem().string();
+    const auto [file_of_name, is_new_file] = files_.emplace(run.name, run.config_path);
+    if (file_of_name->second != run.config_path) {
+      throw InputError("{}: {} and {} would both be called {}; give one of the files another name",
+                       grid.place(), file_of_name->second, run.config_path, run.name);
+    }
+    for (const auto& [key, value] : run.settings) {
+      run.name += folder_name(fmt::format(",{}={}", key, value));
+      if (key != seed_key) run.group += fmt::format(",{}={}", key, value);
+    }
     const auto [known, is_new] = runs_.emplace(run.name, plan_.runs.size());
     if (!is_new) {
       const PlannedRun& other = plan_.runs[known->second];
       if (other.config_path == run.config_path && other.settings == run.settings) return;  // of another grid
-      throw InputError("{}: {} and {} would both be the run {}; give one of the files another name",
+      throw InputError("{}: {} and {} would both be the run {}; move the settings of one to its own config",
                        grid.place(), described(other), described(run), run.name);
     }
     if (run.name.size() > longest_name) {
@@ -163,6 +191,11 @@ class Reader {
       run.config = parse_config(text_of(run.config_path), run.config_path, run.overrides());
     } catch (const InputError& error) {
       throw InputError("{}: {}: {}", grid.place(), grid.path(), error.what());
+    }
+    const auto [equal, is_only] = effective_.emplace(run.config.text, plan_.runs.size());
+    if (!is_only) {
+      throw InputError("{}: {} and {} are one run, as their effective configs are equal; leave one out",
+                       grid.place(), described(plan_.runs[equal->second]), described(run));
     }
     run.ranks = std::min(plan_.ranks, useful_ranks(run.config));
     run.repetition = repetition_of(run, axes);
@@ -178,8 +211,10 @@ class Reader {
   std::filesystem::path folder_;
   Document document_;
   SweepPlan& plan_;
-  std::map<std::string, std::size_t> runs_;   // place in the plan, by name
-  std::map<std::string, std::string> texts_;  // by config file
+  std::map<std::string, std::size_t> runs_;       // place in the plan, by name
+  std::map<std::string, std::size_t> effective_;  // the same, by effective config
+  std::map<std::string, std::string> files_;      // of configs, by what they are called in names
+  std::map<std::string, std::string> texts_;      // by config file
   std::set<std::string> keys_;
 };
 
@@ -195,6 +230,14 @@ SweepPlan read_sweep(const std::string& path) {
   SweepPlan plan;
   Reader(path, plan).read();
   return plan;
+}
+
+std::vector<std::string> launcher_words(std::string launcher, Index ranks) {
+  const std::string number = fmt::format("{}", ranks);
+  for (std::size_t at = launcher.find(ranks_mark); at != std::string::npos; at = launcher.find(ranks_mark))
+    launcher.replace(at, ranks_mark.size(), number);
+  std::istringstream words(launcher);
+  return {std::istream_iterator<std::string>(words), {}};
 }
 
 }  // namespace dmoe::app

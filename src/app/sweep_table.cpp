@@ -6,11 +6,13 @@
 #include <ctime>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <optional>
 
 #include <fmt/format.h>
 
-#include "app/output_folder.hpp"
+#include "app/guarded_file.hpp"
+#include "app/run_folder.hpp"
 #include "app/wording.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
@@ -22,23 +24,29 @@ namespace dmoe::app {
 namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
-constexpr const char* seed_key = "train.seed";
 
-/// What a run's file says, where there is one.
+/// What a run's file says.
 struct Outcome {
   io::RunSummary run;
   std::optional<analysis::Analysis> analysis;
 };
 
-std::optional<Outcome> outcome_of(const std::string& folder, const PlannedRun& run) {
-  const std::string file = run_file(sweep_run_folder(folder, run));
-  if (!path_exists(file)) return std::nullopt;
+std::string file_of(const std::string& folder, const PlannedRun& run) {
+  return run_file(sweep_run_folder(folder, run));
+}
+
+/// Nothing where the file is missing or cannot be read: the others' rows do not depend on it.
+std::optional<Outcome> outcome_of(const std::string& file) {
   try {
-    return Outcome{io::read_run(file), io::read_analysis(file)};
-  } catch (const InputError&) {  // a run that starts anew takes its old file away
-    if (path_exists(file)) throw;
-    return std::nullopt;
+    if (path_exists(file)) return Outcome{io::read_run(file), io::read_analysis(file)};
+  } catch (const std::exception&) {
   }
+  return std::nullopt;
+}
+
+std::string status_text(const std::optional<Outcome>& outcome, const std::string& file) {
+  if (outcome) return io::to_text(outcome->run.provenance.status);
+  return path_exists(file) ? "unreadable" : "missing";
 }
 
 /// Columns that appear when a run first has them; rows before it are filled up.
@@ -119,15 +127,6 @@ std::string setting_of(const PlannedRun& run, const std::string& key) {
   return "";
 }
 
-/// The name of a run without its seed: what runs have in common that differ in nothing else.
-std::string group_of(const PlannedRun& run) {
-  std::string name = std::filesystem::path(run.config_path).stem().string();
-  for (const auto& [key, value] : run.settings) {
-    if (key != seed_key) name += fmt::format(",{}={}", key, value);
-  }
-  return name;
-}
-
 /// "1.62 +- 0.05 %": mean and sample standard deviation of fractions.
 std::string spread_text(const std::vector<double>& fractions) {
   const auto count = static_cast<double>(fractions.size());
@@ -146,25 +145,29 @@ std::string sweep_run_folder(const std::string& folder, const PlannedRun& run) {
 }
 
 RunState state_of(const std::string& folder, const PlannedRun& run) {
-  const std::optional<Outcome> outcome = outcome_of(folder, run);
-  if (!outcome) return RunState::missing;
-  if (outcome->run.provenance.status != io::RunStatus::finished) return RunState::unfinished;
-  const std::string file = run_file(sweep_run_folder(folder, run));
-  if (parse_config(outcome->run.config_toml, file + ", /config").text != run.config.text) {
-    throw InputError(
-        "{}: a finished run of another config than the sweep's; name another --output, or remove it", file);
+  const std::string file = file_of(folder, run);
+  if (!path_exists(file)) return RunState::missing;
+  check_in_child(file);
+  const io::RunSummary found = io::read_run(file);
+  const bool is_finished = found.provenance.status == io::RunStatus::finished;
+  if (parse_config(found.config_toml, file + ", /config").text != run.config.text) {
+    throw InputError("{}: {} run of another config than the sweep's; name another --output, or remove it",
+                     file, is_finished ? "a finished" : "an unfinished");
   }
-  return outcome->analysis ? RunState::analyzed : RunState::finished;
+  if (!is_finished) return RunState::unfinished;
+  return io::read_analysis(file) ? RunState::analyzed : RunState::finished;
 }
 
 std::vector<io::TableColumn> sweep_table(const std::string& folder, const SweepPlan& plan) {
   Columns columns;
   for (const PlannedRun& run : plan.runs) {
     columns.text("run", run.name);
+    columns.text("group", run.group);
     columns.text("config", run.config_path);
     for (const std::string& key : plan.keys) columns.text(key, setting_of(run, key));
-    const std::optional<Outcome> outcome = outcome_of(folder, run);
-    columns.text("status", outcome ? io::to_text(outcome->run.provenance.status) : "missing");
+    const std::string file = file_of(folder, run);
+    const std::optional<Outcome> outcome = outcome_of(file);
+    columns.text("status", status_text(outcome, file));
     if (outcome) {
       const io::NetworkRecord& network = outcome->run.network;
       columns.text("layers", network.layers);
@@ -184,12 +187,12 @@ std::string sweep_summary(const std::string& folder, const SweepPlan& plan) {
   std::vector<std::string> order;
   std::map<std::string, std::array<std::vector<double>, 2>> errors;  // test, train
   for (const PlannedRun& run : plan.runs) {
-    const std::optional<Outcome> outcome = outcome_of(folder, run);
+    const std::optional<Outcome> outcome = outcome_of(file_of(folder, run));
     if (!outcome || outcome->run.provenance.status != io::RunStatus::finished) continue;
-    const std::string group = group_of(run);
-    if (!errors.contains(group)) order.push_back(group);
-    errors[group][0].push_back(outcome->run.evaluations.back().test.error);
-    errors[group][1].push_back(outcome->run.evaluations.back().train.error);
+    if (outcome->run.evaluations.empty()) continue;
+    if (!errors.contains(run.group)) order.push_back(run.group);
+    errors[run.group][0].push_back(outcome->run.evaluations.back().test.error);
+    errors[run.group][1].push_back(outcome->run.evaluations.back().train.error);
   }
   std::size_t width = 0;
   for (const std::string& group : order) width = std::max(width, group.size());

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -13,15 +14,18 @@
 #include "app/console.hpp"
 #include "app/launch.hpp"
 #include "app/named_option.hpp"
-#include "app/output_folder.hpp"
 #include "app/part_kind.hpp"
 #include "app/progress.hpp"
+#include "app/resume.hpp"
+#include "app/run_folder.hpp"
 #include "app/run_parts.hpp"
 #include "app/stop_signals.hpp"
 #include "app/terminal.hpp"
 #include "app/wording.hpp"
+#include "comm/watchdog.hpp"
 #include "io/model_file.hpp"
 #include "io/run_file.hpp"
+#include "numerics/linear.hpp"
 #include "training/trainer.hpp"
 
 namespace dmoe::app {
@@ -36,12 +40,21 @@ struct TrainOptions {
   Existing existing = Existing::refuse;
   std::vector<std::string> overrides;
   ProgressStyle progress = ProgressStyle::automatic;
+  bool is_dry_run = false;
 };
 
 std::optional<int> console_width(ProgressStyle style) {
   const std::optional<int> width = terminal_width();
   if (style == ProgressStyle::automatic) return width;
   return style == ProgressStyle::line ? std::optional<int>(width.value_or(80)) : std::nullopt;
+}
+
+/// "training 4x100 - 4x100 on jittered_mnist (60,000 examples): 630,518 parameters, 12 epochs, 2 ranks".
+std::string introduction(const Config& config, const model::NetworkSpec& spec, Index train_examples,
+                         int ranks) {
+  return fmt::format("training {} on {} ({} examples): {} parameters, {}, {}", network_text(spec.layers),
+                     config.data.name, grouped(train_examples), grouped(spec.parameter_count()),
+                     counted(config.training.epochs(), "epoch"), counted(ranks, "rank"));
 }
 
 io::NetworkRecord network_record(const model::NetworkSpec& spec) {
@@ -53,12 +66,14 @@ io::NetworkRecord network_record(const model::NetworkSpec& spec) {
 class TrainingRun {
  public:
   TrainingRun(const Job& job, const TrainOptions& options, const Config& config, const data::Dataset& dataset,
-              distribution::Network& network)
+              distribution::Network& network, Resumption before)
       : world_(job.world()),
         options_(options),
         config_(config),
         network_(network),
-        examples_(dataset.example_count(data::Split::train)),
+        before_(std::move(before)),
+        data_{dataset.example_count(data::Split::train), dataset.example_count(data::Split::validation),
+              dataset.example_count(data::Split::test)},
         console_(std::cout, console_width(options.progress)),
         progress_(console_) {
     const io::Launch launch = launch_of(job, config);
@@ -66,36 +81,71 @@ class TrainingRun {
     if (says_progress()) introduce();
     if (world_.is_coordinator() && !warning.empty()) console_.line(warning);
     agreed(world_, [&] {
-      if (world_.is_coordinator())
-        file_.emplace(run_file(options_.output), config.text, config.training.seed,
-                      network_record(network.spec()), launch);
+      trainer_.emplace(config.training, network, dataset, observers_, [this] { return is_to_stop(); });
     });
-    std::vector<training::Observer*> observers;
-    if (file_) observers.push_back(&*file_);
-    if (says_progress()) observers.push_back(&progress_);
-    observers_.emplace(observers);
-    agreed(world_, [&] { trainer_.emplace(config.training, network, dataset, *observers_, stop_requested); });
+    if (!before_.checkpoint.empty()) {
+      agreed(world_, [&] { io::load_checkpoint(before_.checkpoint, network, trainer_->optimizer()); });
+      trainer_->restore(before_.state);
+    }
+    agreed(world_, [&] {  // last: what cannot go on leaves the run file as it was
+      if (world_.is_coordinator()) open_run_file(launch);
+    });
+    if (file_) observers_.add(*file_);
+    if (says_progress()) observers_.add(progress_);
   }
 
   Status run() {
-    const training::Outcome outcome = trainer_->run();
-    return outcome == training::Outcome::finished ? finish() : stop();
+    try {
+      const training::Outcome outcome = trainer_->run([this] { save_checkpoint(); });
+      return outcome == training::Outcome::finished ? finish() : stop();
+    } catch (const training::NumericalError& error) {
+      close_run_file(io::RunStatus::failed);
+      throw AgreedError(Status::failed, with_last_checkpoint(error.what()));
+    }
   }
 
  private:
   bool says_progress() const { return world_.is_coordinator() && options_.progress != ProgressStyle::none; }
 
+  bool is_to_stop() const {
+    return stop_requested() ||
+           (world_.is_coordinator() && config_.stop_after && seconds() >= *config_.stop_after);
+  }
+  double seconds() const { return std::chrono::duration<double>(Timing::Clock::now() - began_).count(); }
+
   void introduce() {
-    console_.line(fmt::format("training {} on {} ({} examples): {} parameters, {}, {}",
-                              network_text(network_.spec().layers), config_.data.name, grouped(examples_),
-                              grouped(network_.spec().parameter_count()),
-                              counted(config_.training.epochs(), "epoch"), counted(world_.size(), "rank")));
+    console_.line(introduction(config_, network_.spec(), data_.train_examples, world_.size()));
+    for (const std::string& remark : before_.remarks) console_.line(remark);
     if (config_.baseline == model::Baseline::none) return;
     model::NetworkSpec mixture = network_.spec();
     mixture.layers = config_.layers;
     console_.line(fmt::format("this is the baseline {} of {}, which has {} parameters",
                               model::to_text(config_.baseline), network_text(mixture.layers),
                               grouped(mixture.parameter_count())));
+  }
+
+  void open_run_file(const io::Launch& launch) {
+    io::RunSummary run = before_.run ? std::move(*before_.run)
+                                     : io::new_run(config_.text, config_.training.seed,
+                                                   network_record(network_.spec()), data_);
+    run.config_toml = config_.text;
+    io::LaunchRecord record;
+    record.launch = launch;
+    record.first_step = before_.state.step;
+    record.config_changes = before_.config_changes;
+    file_.emplace(run_file(options_.output), std::move(run), std::move(record));
+  }
+
+  void save_checkpoint() {
+    const TimedActivity saving(world_.timing(), Activity::io);
+    const std::string folder = checkpoint_folder(options_.output);
+    io::Checkpoint checkpoint{trainer_->state(), numerics::instruction_set(), {}};
+    if (file_) checkpoint.run = file_->summary();
+    agreed(world_, [&] {
+      io::save_checkpoint(io::checkpoint_path(folder, trainer_->steps_done()), network_,
+                          trainer_->optimizer(), checkpoint);
+    });
+    if (world_.is_coordinator()) io::prune_checkpoints(folder, config_.training.checkpoint.keep);
   }
 
   Status finish() {
@@ -105,25 +155,28 @@ class TrainingRun {
     return Status::done;
   }
 
-  /// mpirun leaves about a second after ctrl-C: what says that the run was interrupted goes first.
   Status stop() {
     close_run_file(io::RunStatus::interrupted);
-    save_model();
     if (world_.is_coordinator()) {
-      console_.line(
-          fmt::format("stopped on request after step {} of {}; {} holds the curves, {} the weights so far",
-                      grouped(trainer_->steps_done()), grouped(steps_planned()), run_file(options_.output),
-                      model_file(options_.output)));
+      console_.line(with_last_checkpoint(fmt::format("stopped on request after step {} of {}",
+                                                     grouped(trainer_->steps_done()),
+                                                     grouped(trainer_->steps_planned()))));
     }
-    return Status::failed;
+    return Status::stopped;
+  }
+
+  /// Says where to go on, if there is anything to go on from.
+  std::string with_last_checkpoint(const std::string& text) const {
+    const std::vector<std::string> saved = io::find_checkpoints(checkpoint_folder(options_.output));
+    return saved.empty() ? text : fmt::format("{}; dmoe train --resume goes on from {}", text, saved.front());
   }
 
   void save_model() {
     const TimedActivity saving(world_.timing(), Activity::io);
-    const Index steps = trainer_->steps_done();
+    const training::State state = trainer_->state();
     agreed(world_, [&] {
-      io::save_model(model_file(options_.output), network_, config_.text, steps,
-                     steps / trainer_->steps_per_epoch());
+      io::save_model(model_file(options_.output), network_, config_.text,
+                     {state.step, state.epoch, state.phase});
     });
   }
 
@@ -136,12 +189,13 @@ class TrainingRun {
 
   void summarize() {
     const training::EvaluationRow& last = file_->summary().evaluations.back();
-    const double seconds = std::chrono::duration<double>(Timing::Clock::now() - began_).count();
-    const Index presented = config_.training.epochs() * examples_;
+    const double took = seconds();
+    const Index steps = trainer_->steps_done() - before_.state.step;
+    const Index presented = steps / trainer_->steps_per_epoch() * data_.train_examples +
+                            steps % trainer_->steps_per_epoch() * config_.training.batch_size;
     std::string text = fmt::format("\n{} after {}\n", scores_text(last), counted(last.epoch, "epoch"));
-    text +=
-        fmt::format("{} steps in {}, {} examples/s with all evaluations\n", grouped(trainer_->steps_done()),
-                    duration(seconds), grouped(static_cast<Index>(static_cast<double>(presented) / seconds)));
+    text += fmt::format("{} steps in {}, {} examples/s with all evaluations\n", grouped(steps),
+                        duration(took), grouped(static_cast<Index>(static_cast<double>(presented) / took)));
     text += fmt::format("  {}  curves, assignment totals, timing\n", run_file(options_.output));
     text += fmt::format("  {}  weights\n", model_file(options_.output));
     text += fmt::format("next: dmoe evaluate {0}, dmoe analyze {0}, dmoe info {0}\n", options_.output);
@@ -149,37 +203,63 @@ class TrainingRun {
     std::cout << text << std::flush;
   }
 
-  Index steps_planned() const { return config_.training.epochs() * trainer_->steps_per_epoch(); }
-
   const comm::Communicator& world_;
   const TrainOptions& options_;
   const Config& config_;
   distribution::Network& network_;
-  Index examples_;  // of the training set
+  Resumption before_;
+  io::DataRecord data_;
   Timing::Clock::time_point began_ = Timing::Clock::now();
   Console console_;
   Progress progress_;
   std::optional<io::RunFile> file_;  // on the coordinator
-  std::optional<training::Observers> observers_;
+  training::Observers observers_;
   std::optional<training::Trainer> trainer_;
 };
+
+void print_dry_run(const Config& config, const distribution::Network& network, const data::Dataset& dataset,
+                   const std::vector<std::string>& remarks) {
+  const Index examples = dataset.example_count(data::Split::train);
+  fmt::print("{}\n", introduction(config, network.spec(), examples, network.ranks().size()));
+  for (const std::string& remark : remarks) fmt::print("{}\n", remark);
+  fmt::print("a dry run: nothing was written\n");
+}
 
 Status train(const Job& job, const TrainOptions& options) {
   const comm::Communicator& world = job.world();
   const Config config = load_config(world, options.config, options.overrides);
-  check_output(world, options.output, options.existing);
+  const comm::Watchdog watchdog(world, config.comm.timeout);
+  RunFolder folder(world, options.output, options.existing);
   const std::unique_ptr<data::Dataset> dataset = load_data(world, config);
+  Resumption before;
+  if (options.existing == Existing::resume)
+    before = find_resumption(world, options.output, config, dataset->example_count(data::Split::train));
+  if (before.is_finished) {
+    if (world.is_coordinator()) fmt::print("{}: is finished already; nothing to do\n", options.output);
+    return Status::done;
+  }
   const auto network = make_network(world, config, *dataset, training::Trainer::capacity(config.training));
-  make_output(world, options.output, options.existing);
+  if (world.is_coordinator() && options.existing == Existing::resume && !folder.is_there())
+    before.remarks.push_back(fmt::format("{} is not there yet: beginning at the first step", options.output));
+  if (options.is_dry_run) {
+    if (world.is_coordinator()) print_dry_run(config, *network, *dataset, before.remarks);
+    return Status::done;
+  }
+  folder.make();
+  if (!folder.warning().empty()) before.remarks.push_back(folder.warning());
   catch_stop_signals();
-  return TrainingRun(job, options, config, *dataset, *network).run();
+  return TrainingRun(job, options, config, *dataset, *network, std::move(before)).run();
 }
 
 std::string parts_help() {
   return "Data sets, keys of [data]:\n" + described(dataset_kind()) +
          "\nBalancing rules, balance = { rule = .. }:\n" + described(rule_kind()) +
-         "\nLearning-rate schedules, learning_rate = { schedule = .. }:\n" + described(schedule_kind()) +
-         "\nExit status: 0 done; 1 failed or stopped in mid-run; 2 bad usage, config or data.";
+         "\nRoutings, routing = { rule = .. } or one for each layer, [{ rule = .. }, ..]:\n" +
+         described(routing_kind()) + "\nLearning-rate schedules, learning_rate = { schedule = .. }:\n" +
+         described(schedule_kind()) +
+         "\nExit status: 0 done; 1 failed in mid-run; 2 bad usage, config or data; 75 stopped on request "
+         "(USR1, TERM,\n"
+         "ctrl-C, train.stop_after): the checkpoint is written, --resume goes on.";
 }
 
 }  // namespace
@@ -192,13 +272,20 @@ Action declare_train(CLI::App& parser) {
   parser.add_option("--output", options->output, "folder for the results, made by the run")
       ->required()
       ->option_text("RUN");
-  parser.add_flag_callback(
+  CLI::Option* const replace = parser.add_flag_callback(
       "--replace", [options] { options->existing = Existing::replace; }, "overwrite the run in that folder");
+  parser
+      .add_flag_callback(
+          "--resume", [options] { options->existing = Existing::resume; },
+          "go on from its newest checkpoint, on any number of ranks; begin where there is none")
+      ->excludes(replace);
   parser
       .add_option("--set", options->overrides,
                   "override a key: train.seed=3, layers.1.hidden=50 (may be repeated)")
       ->allow_extra_args(false)
       ->option_text("KEY=VALUE");
+  parser.add_flag("--dry-run", options->is_dry_run,
+                  "check config, data and folder, say what would be trained, and write nothing");
   add_named_option<ProgressStyle>(
       parser, "--progress", options->progress,
       {{"auto", ProgressStyle::automatic},

@@ -21,6 +21,13 @@ training::Pass pass_over(const data::Dataset& dataset, data::Split split, Index 
   return {split, {Purpose::evaluation_transform, 0}, batch_size};
 }
 
+/// Those that the model was last trained with.
+training::Routings routings_of(const SavedModel& saved, Index phase, const distribution::Network& network) {
+  const auto& phases = saved.config.training.phases;
+  const bool is_known = phase >= 0 && phase < static_cast<Index>(phases.size());
+  return {(is_known ? phases[size(phase)] : phases.back()).routings, network.spec().layer_count()};
+}
+
 }  // namespace
 
 void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, const std::string& run_help) {
@@ -41,8 +48,21 @@ TrainedModel load_trained_model(const comm::Communicator& world, const TrainedMo
   agreed(world,
          [&] { pass = pass_over(*dataset, options.split, saved.config.training.evaluation.batch_size); });
   auto network = make_network(world, saved.config, *dataset, pass.batch_size);
-  agreed(world, [&] { io::load_model(saved.path, *network); });
-  return {std::move(saved.path), std::move(dataset), pass, std::move(network)};
+  io::Trained trained;
+  agreed(world, [&] {
+    io::load_model(saved.path, *network);
+    trained = io::read_trained(saved.path);
+  });
+  training::Routings routings = routings_of(saved, trained.phase, *network);
+  routings.put_in_force(*network);
+  return {std::move(saved.path),
+          std::move(saved.config.text),
+          trained,
+          saved.config.comm,
+          std::move(dataset),
+          pass,
+          std::move(routings),
+          std::move(network)};
 }
 
 }  // namespace dmoe::app

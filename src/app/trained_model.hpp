@@ -7,10 +7,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/config.hpp"
 #include "comm/communicator.hpp"
 #include "data/dataset.hpp"
 #include "distribution/network.hpp"
+#include "io/model_file.hpp"
 #include "training/evaluation.hpp"
+#include "training/routings.hpp"
 
 namespace dmoe::app {
 
@@ -24,9 +27,13 @@ struct TrainedModelOptions {
 void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, const std::string& run_help);
 
 struct TrainedModel {
-  std::string path;  // of model.h5
+  std::string path;         // of model.h5 or a checkpoint
+  std::string config_text;  // the effective TOML it is looked at with
+  io::Trained trained;
+  CommSpec comm;
   std::unique_ptr<data::Dataset> dataset;
   training::Pass pass;  // over the whole split; of the training set as in the first evaluation of its run
+  training::Routings routings;  // in force in the network
   std::unique_ptr<distribution::Network> network;
 };
 

@@ -39,4 +39,30 @@ std::string counted(Index count, const std::string& noun) {
   return fmt::format("{} {}{}", grouped(count), noun, count == 1 ? "" : "s");
 }
 
+std::string one_line(std::string_view message) {
+  constexpr std::size_t most = 2000;
+  std::string line;
+  const auto add = [&line](std::string_view part) {
+    for (const char character : part) {
+      const auto code = static_cast<unsigned char>(character);
+      code < 0x20 || code == 0x7F ? line += fmt::format("\\x{:02x}", code) : line += character;
+    }
+  };
+  const auto inside_character = [&](std::size_t at) {
+    return (static_cast<unsigned char>(message[at]) & 0xC0U) == 0x80U;
+  };
+  if (message.size() <= most) {
+    add(message);
+    return line;
+  }
+  std::size_t head = most / 2;
+  std::size_t tail = message.size() - most / 2;
+  while (head > 0 && inside_character(head)) --head;
+  while (tail < message.size() && inside_character(tail)) ++tail;
+  add(message.substr(0, head));
+  line += " .. ";
+  add(message.substr(tail));
+  return line;
+}
+
 }  // namespace dmoe::app

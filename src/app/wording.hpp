@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/network_spec.hpp"
@@ -23,5 +24,9 @@ std::string network_text(const std::vector<model::LayerSpec>& layers);
 
 /// "1 rank", "2 ranks". Local.
 std::string counted(Index count, const std::string& noun);
+
+/// A message that quotes what a file holds, fit for a terminal: control characters as "\x1b", and of what is
+/// longer than 2,000 bytes the beginning and the end. Local.
+std::string one_line(std::string_view message);
 
 }  // namespace dmoe::app

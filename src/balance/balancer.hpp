@@ -16,10 +16,20 @@ namespace dmoe::balance {
 /// unless there is none (a layer without a gate has nothing to balance). The same on every rank.
 class Balancer {
  public:
+  /// What a later start needs; its rule comes with the phase.
+  struct State {
+    std::vector<Total> totals;        // (N) over all phases
+    std::vector<Total> rule_totals;   // (N) since the rule was switched on
+    std::vector<Index> masked_steps;  // (N) in how many steps each expert was masked, over all phases
+  };
+
   explicit Balancer(Index experts);
 
   /// Puts a rule in force for the coming steps; `rule` must outlive them. Local.
   void begin_phase(const Rule& rule);
+  /// Goes on from a state of as many experts, under the rule that was in force; `rule` must outlive the steps
+  /// to come. Local.
+  void restore(State state, const Rule& rule);
   /// Adds the examples (N, in units of a total) that one step assigned, and masks for the next. Throws
   /// InputError where the rule masks every expert. Local.
   void add(std::span<const Total> assigned);
@@ -27,19 +37,18 @@ class Balancer {
   /// (N): 1 where an expert is left out of the coming step.
   std::span<const std::uint8_t> masked() const { return masked_; }
   /// (N): totals over all phases.
-  std::span<const Total> totals() const { return totals_; }
+  std::span<const Total> totals() const { return state_.totals; }
   /// (N): totals since the rule was switched on.
-  std::span<const Total> rule_totals() const { return rule_totals_; }
+  std::span<const Total> rule_totals() const { return state_.rule_totals; }
   /// (N): in how many steps each expert was masked, over all phases.
-  std::span<const Index> masked_steps() const { return masked_steps_; }
+  std::span<const Index> masked_steps() const { return state_.masked_steps; }
+  const State& state() const { return state_; }
 
  private:
   void apply_rule();
   const Rule* rule_ = nullptr;
-  std::vector<Total> totals_;
-  std::vector<Total> rule_totals_;
+  State state_;
   std::vector<std::uint8_t> masked_;
-  std::vector<Index> masked_steps_;
 };
 
 }  // namespace dmoe::balance

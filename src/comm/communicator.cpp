@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "comm/check.hpp"
+#include "comm/watchdog.hpp"
 #include "core/error.hpp"
 
 namespace dmoe::comm {
@@ -31,7 +32,7 @@ void check(int code, const char* operation, std::source_location place) {
 
 void Request::wait() {
   if (!is_active()) return;
-  const TimedActivity waiting(*timing_, Activity::waiting);
+  const Blocking waiting(*timing_, operation_);
   check(MPI_Wait(&native_, MPI_STATUS_IGNORE), operation_);
 }
 
@@ -65,13 +66,13 @@ void Communicator::broadcast(std::span<float> values) const {
 
 void Communicator::broadcast(std::span<std::int64_t> values) const {
   if (is_local()) return;
-  const TimedActivity waiting(*timing_, Activity::waiting);
+  const Blocking waiting(*timing_, "MPI_Bcast");
   check(MPI_Bcast(values.data(), count(values.size()), MPI_INT64_T, 0, native()), "MPI_Bcast");
 }
 
 void Communicator::broadcast(std::string& text) const {
   if (is_local()) return;
-  const TimedActivity waiting(*timing_, Activity::waiting);
+  const Blocking waiting(*timing_, "MPI_Bcast");
   std::int64_t length = narrow<std::int64_t>(text.size());
   check(MPI_Bcast(&length, 1, MPI_INT64_T, 0, native()), "MPI_Bcast");
   text.resize(dmoe::size(length));
@@ -115,21 +116,21 @@ void Communicator::all_reduce(std::span<std::int64_t> values) const {
 
 void Communicator::reduce_any_order(std::span<float> values) const {
   if (is_local()) return;
-  const TimedActivity waiting(*timing_, Activity::waiting);
+  const Blocking waiting(*timing_, "MPI_Reduce");
   const void* send = is_coordinator() ? MPI_IN_PLACE : values.data();
   check(MPI_Reduce(send, values.data(), count(values.size()), MPI_FLOAT, MPI_SUM, 0, native()), "MPI_Reduce");
 }
 
 std::int64_t Communicator::all_reduce_max(std::int64_t value) const {
   if (is_local()) return value;
-  const TimedActivity waiting(*timing_, Activity::waiting);
+  const Blocking waiting(*timing_, "MPI_Allreduce");
   check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MAX, native()), "MPI_Allreduce");
   return value;
 }
 
 std::vector<double> Communicator::gather(std::span<const double> row) const {
   if (is_local()) return {row.begin(), row.end()};
-  const TimedActivity waiting(*timing_, Activity::waiting);
+  const Blocking waiting(*timing_, "MPI_Gather");
   std::vector<double> rows(is_coordinator() ? row.size() * dmoe::size(size_) : 0);
   check(MPI_Gather(row.data(), count(row.size()), MPI_DOUBLE, rows.data(), count(row.size()), MPI_DOUBLE, 0,
                    native()),
@@ -139,7 +140,7 @@ std::vector<double> Communicator::gather(std::span<const double> row) const {
 
 std::vector<std::string> Communicator::gather(const std::string& text) const {
   if (is_local()) return {text};
-  const TimedActivity waiting(*timing_, Activity::waiting);
+  const Blocking waiting(*timing_, "MPI_Gather");
   const auto ranks = dmoe::size(size_);
   const int length = count(text.size());
   std::vector<int> lengths(ranks);
@@ -159,7 +160,7 @@ std::vector<std::string> Communicator::gather(const std::string& text) const {
 
 void Communicator::barrier() const {
   if (is_local()) return;
-  const TimedActivity waiting(*timing_, Activity::waiting);
+  const Blocking waiting(*timing_, "MPI_Barrier");
   check(MPI_Barrier(native()), "MPI_Barrier");
 }
 

@@ -26,7 +26,9 @@ enum class Tag : int {
   gate_gradient = 2,
   input_gradient = 3,
   expert_outputs = 4,
-  expert_output_gradients = 5
+  expert_output_gradients = 5,
+  input_rows = 6,
+  output_gradient_rows = 7
 };
 
 /// Payload of this rank's float broadcasts, messages and all-reduces since the start; what only steers a run

@@ -1,4 +1,4 @@
-// Row-major float matrices: a view for functions, an owner for buffers.
+// Row-major float matrices: a view for functions, owners for buffers.
 #pragma once
 
 #include <algorithm>
@@ -70,6 +70,23 @@ class Matrix {
   std::unique_ptr<float[], Free> data_;
   Index rows_ = 0;
   Index columns_ = 0;
+};
+
+/// A matrix of one width whose rows are as many as were ever asked for. Views end where it grows.
+class GrowingMatrix {
+ public:
+  explicit GrowingMatrix(Index columns) : matrix_(0, columns) {}
+  /// The first `count` rows; what stands in them stays for as long as nobody asks for more.
+  MatrixView rows(Index count) {
+    if (count > matrix_.rows()) matrix_ = Matrix(count + count / 8, matrix_.columns());
+    return matrix_.first_rows(count);
+  }
+  /// Of those asked for before.
+  ConstMatrixView rows_from(Index first, Index count) const { return matrix_.view().rows_from(first, count); }
+  MatrixView rows_from(Index first, Index count) { return matrix_.view().rows_from(first, count); }
+
+ private:
+  Matrix matrix_;
 };
 
 }  // namespace dmoe

@@ -1,6 +1,8 @@
 #include "core/random.hpp"
 
 #include <cassert>
+#include <cmath>
+#include <numbers>
 #include <numeric>
 #include <utility>
 
@@ -31,6 +33,11 @@ Index RandomStream::below(Index bound) {
     while (static_cast<std::uint32_t>(product) < threshold) product = std::uint64_t{word()} * n;
   }
   return static_cast<Index>(product >> 32U);
+}
+
+float RandomStream::normal() {
+  const float radius = std::sqrt(-2 * std::log(1 - uniform()));  // 1 - uniform() is never 0
+  return radius * std::cos(2 * std::numbers::pi_v<float> * uniform());
 }
 
 void shuffled(Index count, RandomStream stream, std::vector<Index>& order) {

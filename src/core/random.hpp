@@ -22,7 +22,9 @@ enum class Purpose : std::uint32_t {
   synthetic = 8,             // index: chosen by the data set
   bench = 9,
   test = 10,
-  permutation = 11,  // index: factor x permutations + permutation
+  permutation = 11,        // index: factor x permutations + permutation
+  permutation_place = 12,  // the same: where the levels of each group begin
+  gate_noise = 13,         // index: presentation x 2^16 + layer
 };
 
 /// The stream of one (seed, purpose, index): 2^34 words long. Local.
@@ -39,6 +41,8 @@ class RandomStream {
   float uniform() { return static_cast<float>(word() >> 8U) * 0x1p-24F; }
   /// Uniform in [low, high).
   float uniform(float low, float high) { return low + (high - low) * uniform(); }
+  /// Normal with mean 0 and deviation 1 (Box and Muller 1958); two words a value.
+  float normal();
   /// Uniform in 0 .. bound - 1, without bias (Lemire 2019). Needs 1 <= bound < 2^32.
   Index below(Index bound);
 

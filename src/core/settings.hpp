@@ -23,6 +23,7 @@ struct SettingSpec {
   SettingValue initial;  // the default
   double minimum = -std::numeric_limits<double>::infinity();  // numbers only, inclusive
   double maximum = std::numeric_limits<double>::infinity();
+  std::vector<std::string> names{};  // texts only: those that are allowed, the default first; none: any
 };
 
 /// A value inside its declared range that cannot serve: the part found out when it was made. The message

@@ -23,8 +23,9 @@ inline std::string split_name(Split split) {
 /// A known property of a presented example, for example its class (10) or its translation (9, 9).
 struct Factor {
   std::string name;
-  std::vector<Index> levels;      // sizes of its axes
-  std::vector<std::string> axes;  // their names, for example {"row_translation", "column_translation"}
+  std::vector<Index> levels;            // sizes of its axes
+  std::vector<std::string> axes;        // their names, for example {"row_translation", "column_translation"}
+  std::vector<std::string> names = {};  // of the levels, where they have names
   Index level_count() const {
     Index count = 1;
     for (const Index level : levels) count *= level;
@@ -79,6 +80,9 @@ class Dataset {
   virtual Index example_count(Split split) const = 0;
   /// Factor 0 is the class.
   virtual const std::vector<Factor>& factors() const = 0;
+  /// Where examples are no independent draws but come in groups, such as the frames of an utterance: the
+  /// first example of each group, ascending from 0. Empty where each stands for itself. Local.
+  virtual std::vector<Index> groups(Split /*split*/) const { return {}; }
   /// Puts examples[r] of the split into row r of the batch, B = examples.size() <= capacity. Examples of the
   /// training set are transformed by the draw; those of the other splits always in the same way, whatever the
   /// seed and the draw. A pure function of its arguments. Local.

@@ -28,14 +28,19 @@ void stack(std::span<const float> features, Index begin, Index end, Index t, Ind
 FramesDataset::FramesDataset(FramesFile file, FramesOptions options)
     : file_(std::move(file)),
       options_(std::move(options)),
-      factors_{{"class", {static_cast<Index>(file_.classes().size())}, {"class"}}} {
+      factors_{{"class", {static_cast<Index>(file_.classes().size())}, {"class"}, file_.classes()}} {
   for (const FrameFactor& factor : file_.factors()) {
-    factors_.push_back({factor.name, {static_cast<Index>(factor.levels.size())}, {factor.name}});
+    factors_.push_back(
+        {factor.name, {static_cast<Index>(factor.levels.size())}, {factor.name}, factor.levels});
   }
   const std::vector<std::string>& splits = file_.splits();
   if (std::find(splits.begin(), splits.end(), options_.test) == splits.end()) {
     throw SettingError("test", "must be a split of {}, one of {}; got '{}'", file_.path(),
                        fmt::join(splits, ", "), options_.test);
+  }
+  if (options_.test == "train") {
+    throw SettingError("test", "must be a split of {} other than \"train\", which is trained on",
+                       file_.path());
   }
   part(Split::train).utterances = file_.utterances("train");
   part(Split::test).utterances = file_.utterances(options_.test);
@@ -67,6 +72,16 @@ void FramesDataset::hold_out_validation() {
 
 Index FramesDataset::example_count(Split split) const {
   return part(split).example_count;
+}
+
+std::vector<Index> FramesDataset::groups(Split split) const {
+  std::vector<Index> first;
+  Index frames = 0;
+  for (const Index utterance : part(split).utterances) {
+    first.push_back(frames);
+    frames += file_.length(utterance);
+  }
+  return first;
 }
 
 const Frames& FramesDataset::frames(Split split) const {

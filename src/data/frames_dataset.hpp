@@ -39,6 +39,8 @@ class FramesDataset final : public Dataset {
   Index class_count() const override { return static_cast<Index>(file_.classes().size()); }
   Index example_count(Split split) const override;
   const std::vector<Factor>& factors() const override { return factors_; }
+  /// Utterances.
+  std::vector<Index> groups(Split split) const override;
   /// InputError where a frame of the split is damaged.
   void present(Split split, std::span<const Index> examples, Draw draw, Batch& batch) const override;
 

@@ -62,7 +62,7 @@ std::vector<Index> read_first_frames(const hdf5::File& file, Index frame_count) 
 }  // namespace
 
 FramesFile::FramesFile(const std::filesystem::path& path) : file_(hdf5::File::open_read(path)) {
-  hdf5::check_format(file_, {"dmoe-frames"});
+  hdf5::check_format(file_, {frames_format});
   const hdf5::Shape shape = checked_shape(file_, features_path, 2);
   feature_count_ = shape[1];
   check_length(file_, labels_path, shape[0], "frame");

@@ -37,6 +37,8 @@
 
 namespace dmoe::data {
 
+inline constexpr std::string_view frames_format = "dmoe-frames";
+
 /// Something known of every frame, as a code with a name.
 struct FrameFactor {
   std::string name;

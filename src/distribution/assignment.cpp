@@ -4,6 +4,12 @@
 
 namespace dmoe::distribution {
 
+namespace {
+
+constexpr Index request_kinds = 3;
+
+}  // namespace
+
 AssignmentReduction::AssignmentReduction(Network& network) : network_(&network) {
   Index experts = 0;
   for (const model::LayerSpec& layer : network.spec().layers) {
@@ -11,22 +17,25 @@ AssignmentReduction::AssignmentReduction(Network& network) : network_(&network) 
     experts += layer.choices();
   }
   starts_.push_back(experts);
-  values_.resize(size(experts + 1));
+  values_.resize(size(experts + request_kinds));
 }
 
-void AssignmentReduction::start(Stop stop) {
+void AssignmentReduction::start(const StepRequests& mine) {
   std::fill(values_.begin(), values_.end(), balance::Total{0});
   for (Index l = 0; l < network_->spec().layer_count(); ++l) {
-    const ConstMatrixView gates = network_->gates(l);
-    const ExpertRange own = network_->range(l);
-    for (Index b = 0; b < gates.rows; ++b) {
-      for (Index i = own.first; i < own.end(); ++i) {
-        values_[size(starts_[size(l)] + i)] += balance::to_total(gates(b, i));
-      }
-    }
+    const Index first = starts_[size(l)];
+    network_->add_assigned(l, std::span(values_).subspan(size(first), size(starts_[size(l) + 1] - first)));
   }
-  values_.back() = stop == Stop::requested ? 1 : 0;
+  const auto asks = std::span(values_).last<request_kinds>();
+  asks[0] = mine.stop ? 1 : 0;
+  asks[1] = mine.checkpoint ? 1 : 0;
+  asks[2] = mine.help ? 1 : 0;
   request_ = network_->ranks().start_all_reduce(values_);
+}
+
+StepRequests AssignmentReduction::requests() const {
+  const auto asks = std::span(values_).last<request_kinds>();
+  return {asks[0] != 0, asks[1] != 0, asks[2] != 0};
 }
 
 std::span<const balance::Total> AssignmentReduction::assigned(Index layer) const {

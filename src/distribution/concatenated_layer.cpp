@@ -5,14 +5,14 @@ namespace dmoe::distribution {
 ConcatenatedLayer::ConcatenatedLayer(const model::NetworkSpec& spec, Index layer,
                                      const comm::Communicator& ranks, std::uint64_t seed, Index capacity)
     : Layer(ranks, capacity, spec.output_width(layer)),
+      total_(spec.layers[size(layer)].experts),
       own_(topology_of(spec, layer, ranks).range(ranks.rank())),
-      experts_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, own_.first, own_.count, seed,
-               capacity),
+      experts_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, own_.first, own_.count, seed),
       side_by_side_(ranks, topology_of(spec, layer, ranks), capacity, spec.layers[size(layer)].hidden),
       d_input_(ranks, topology_of(spec, layer, ranks), input_gradient_of(layer), capacity,
                spec.input_width(layer)) {}
 
-void ConcatenatedLayer::forward(ConstMatrixView x, std::span<const std::uint8_t> /*masked*/) {
+void ConcatenatedLayer::forward(ConstMatrixView x, const GateStep& /*step*/) {
   rows_ = x.rows;
   side_by_side_.begin_gather(rows_);
   experts_.forward(x);
@@ -31,8 +31,8 @@ void ConcatenatedLayer::backward_to_input(MatrixView d_x) {
   d_input_.combine(d_x);
 }
 
-void ConcatenatedLayer::backward_to_weights(ConstMatrixView x) {
-  experts_.backward_weights(x);
+void ConcatenatedLayer::backward_to_weights(ConstMatrixView /*x*/) {
+  experts_.backward_weights();
   side_by_side_.finish();
 }
 

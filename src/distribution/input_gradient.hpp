@@ -4,16 +4,11 @@
 #include "comm/communicator.hpp"
 #include "core/matrix.hpp"
 #include "distribution/exchange.hpp"
+#include "distribution/layer.hpp"
 #include "distribution/topology.hpp"
 #include "model/expert.hpp"
 
 namespace dmoe::distribution {
-
-/// Whether a backward pass needs dx: not in the first layer.
-enum class InputGradient { wanted, skipped };
-inline InputGradient input_gradient_of(Index layer) {
-  return layer == 0 ? InputGradient::skipped : InputGradient::wanted;
-}
 
 /// The sum over the experts, along the fixed tree. Where it is skipped, all of it does nothing.
 class ExpertInputGradient {

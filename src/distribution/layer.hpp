@@ -3,16 +3,31 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "balance/totals.hpp"
 #include "comm/communicator.hpp"
 #include "distribution/exchange.hpp"
 #include "distribution/topology.hpp"
 #include "model/network_spec.hpp"
 #include "model/parameters.hpp"
+#include "model/routing.hpp"
 
 namespace dmoe::distribution {
+
+/// Whether a backward pass needs dx: not in the first layer.
+enum class InputGradient { wanted, skipped };
+inline InputGradient input_gradient_of(Index layer) {
+  return layer == 0 ? InputGradient::skipped : InputGradient::wanted;
+}
+
+/// What a gate is told of a batch besides x.
+struct GateStep {
+  std::span<const std::uint8_t> masked;               // (N), nonzero: left out
+  std::optional<model::Presentation> presentation{};  // in training: where noise comes from
+};
 
 /// z from x, dx from dz. Both z and dz stand on the coordinator; whatever else a kind needs of them it sends
 /// itself. One backward pass belongs to one forward pass.
@@ -23,16 +38,22 @@ class Layer {
   Layer& operator=(const Layer&) = delete;
 
   /// Whether forward and backward read x (B, D) on every rank; else on the coordinator alone.
-  virtual bool reads_everywhere() const { return true; }
-  /// z (B, H) on the coordinator, from x (B, D) and the mask of this step (one value per expert to choose
-  /// among). Collective over the ranks.
-  virtual void forward(ConstMatrixView x, std::span<const std::uint8_t> masked) = 0;
+  virtual bool reads_everywhere() { return true; }
+  /// Chooses experts by this from now on; until then, and in layers without a gate, all take part. The
+  /// routing must outlive its use. The same on every rank. Local.
+  virtual void route(const model::Routing& /*routing*/) {}
+  /// z (B, H) on the coordinator, from x (B, D). Collective over the ranks.
+  virtual void forward(ConstMatrixView x, const GateStep& step) = 0;
   /// z on the coordinator, the message buffer for it elsewhere; shared by the layer above where that reads it
   /// everywhere.
   SharedMatrix& output() { return output_; }
-  /// (B, N): the masked and renormalised gates of the last forward pass, on every rank; no columns where no
-  /// gate chooses.
+  /// (B, N): the gate values in use in the last forward pass, 0 where masked or not chosen, on every rank; no
+  /// columns where no gate chooses.
   virtual ConstMatrixView gates() { return {nullptr, rows_, 0}; }
+  /// Adds those of the own experts to totals (N). Local.
+  virtual void add_assigned(std::span<balance::Total> /*totals*/) {}
+  /// Rows that all experts of all ranks together worked on in the last forward pass. Local.
+  virtual Index expert_rows() = 0;
   /// The experts to choose among that this rank owns.
   virtual ExpertRange range() const { return {}; }
 
@@ -40,9 +61,10 @@ class Layer {
   MatrixView d_output() { return d_output_.matrix(rows_); }
   /// Starts to send dz where it is needed. Collective over the ranks.
   virtual void ship_d_output() = 0;
-  /// All gradients of the layer from dz, and dx on the coordinator into d_x (B, D) where it is wanted (else,
-  /// and on other ranks, d_x is not touched). `ship` runs on every rank once dx stands, before the weight
-  /// gradients, so that the layer below need not wait for those. Collective over the ranks.
+  /// x is the memory of the forward pass, untouched since. All gradients of the layer from dz, and dx on the
+  /// coordinator into d_x (B, D) where it is wanted (else, and on other ranks, d_x is not touched). `ship`
+  /// runs on every rank once dx stands, before the weight gradients, so that the layer below need not wait
+  /// for those. Collective over the ranks.
   template <class Ship>
   void backward(ConstMatrixView x, MatrixView d_x, Ship ship) {
     backward_to_input(d_x);

@@ -9,9 +9,9 @@ LocalLayer::LocalLayer(const model::NetworkSpec& spec, Index layer, const comm::
     : Layer(ranks, capacity, spec.output_width(layer)),
       input_gradient_(input_gradient_of(layer)),
       expert_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, 0, ranks.is_coordinator() ? 1 : 0,
-              seed, capacity) {}
+              seed) {}
 
-void LocalLayer::forward(ConstMatrixView x, std::span<const std::uint8_t> /*masked*/) {
+void LocalLayer::forward(ConstMatrixView x, const GateStep& /*step*/) {
   rows_ = x.rows;
   if (!ranks().is_coordinator()) return;
   expert_.forward(x);
@@ -24,8 +24,8 @@ void LocalLayer::backward_to_input(MatrixView d_x) {
   if (input_gradient_ == InputGradient::wanted) expert_.backward_input(d_x);
 }
 
-void LocalLayer::backward_to_weights(ConstMatrixView x) {
-  if (ranks().is_coordinator()) expert_.backward_weights(x);
+void LocalLayer::backward_to_weights(ConstMatrixView /*x*/) {
+  if (ranks().is_coordinator()) expert_.backward_weights();
 }
 
 void LocalLayer::for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) {

@@ -13,8 +13,9 @@ class LocalLayer final : public Layer {
   LocalLayer(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks, std::uint64_t seed,
              Index capacity);
 
-  bool reads_everywhere() const override { return false; }
-  void forward(ConstMatrixView x, std::span<const std::uint8_t> masked) override;
+  bool reads_everywhere() override { return false; }
+  void forward(ConstMatrixView x, const GateStep& step) override;
+  Index expert_rows() override { return rows_; }
   void ship_d_output() override {}
   void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
 

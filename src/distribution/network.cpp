@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 
 #include "core/error.hpp"
 
@@ -47,12 +48,13 @@ ConstMatrixView Network::input(Index layer, ConstMatrixView x) {
   return layer == 0 ? x : layers_[size(layer - 1)]->output().arrived(rows_);
 }
 
-void Network::forward(ConstMatrixView x, const Masks& masks) {
+void Network::forward(ConstMatrixView x, const Masks& masks,
+                      const std::optional<model::Presentation>& presentation) {
   assert(masks.size() == layers_.size() && x.columns == spec_.inputs);
   rows_ = x.rows;
   for (Index l = 0; l < spec_.layer_count(); ++l) {
     if (l > 0 && layers_[size(l)]->reads_everywhere()) layers_[size(l - 1)]->output().share(rows_);
-    layers_[size(l)]->forward(input(l, x), masks[size(l)]);
+    layers_[size(l)]->forward(input(l, x), {masks[size(l)], presentation});
     if (l > 0) layers_[size(l - 1)]->output().finish();
   }
   if (ranks_->is_coordinator()) head_->forward(layers_.back()->output().matrix(rows_));
@@ -75,6 +77,14 @@ numerics::Loss Network::backward(ConstMatrixView x, std::span<const std::int32_t
 
 numerics::Loss Network::loss(std::span<const std::int32_t> labels) const {
   return ranks_->is_coordinator() ? head_->loss(labels) : numerics::Loss{};
+}
+
+Index Network::first_layer_not_finite() {
+  const auto is_finite = [&](const std::unique_ptr<Layer>& layer) {
+    const ConstMatrixView z = layer->output().matrix(rows_);
+    return std::all_of(z.data, z.data + z.count(), [](float value) { return std::isfinite(value); });
+  };
+  return std::find_if_not(layers_.begin(), layers_.end(), is_finite) - layers_.begin();
 }
 
 void Network::for_each_parameter(const model::ParameterVisitor& visit) {

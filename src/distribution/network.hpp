@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -27,17 +28,33 @@ class Network {
   Network(const model::NetworkSpec& spec, const comm::Communicator& ranks, std::uint64_t seed,
           Index capacity);
 
-  /// scores on the coordinator, gates on every rank, from x (B, D). Collective over the ranks.
-  void forward(ConstMatrixView x, const Masks& masks);
+  /// Puts a routing in force in layer = 0 .. L-1, which must outlive its use; all experts until then. The
+  /// same on every rank. Local.
+  void route(Index layer, const model::Routing& routing) { layers_[size(layer)]->route(routing); }
+  /// scores on the coordinator, gates on every rank, from x (B, D); in training also which presentations the
+  /// rows are, for the gates' noise. Collective over the ranks.
+  void forward(ConstMatrixView x, const Masks& masks,
+               const std::optional<model::Presentation>& presentation = {});
   /// Gradients of the mean cross-entropy against labels (B) into every parameter; returns the batch's loss on
-  /// the coordinator, zero elsewhere. x as in the forward pass. Collective over the ranks.
+  /// the coordinator, zero elsewhere. x is the memory of the forward pass, untouched since. Collective over
+  /// the ranks.
   numerics::Loss backward(ConstMatrixView x, std::span<const std::int32_t> labels);
   /// The loss of the last forward pass on the coordinator, zero elsewhere. Local.
   numerics::Loss loss(std::span<const std::int32_t> labels) const;
+  /// On the coordinator: the lowest layer = 0 .. L-1 whose z of the last forward pass is not all finite, else
+  /// L. Local.
+  Index first_layer_not_finite();
   /// (B, C), on the coordinator: the logits, or the probabilities of a mixture of classifiers.
   ConstMatrixView scores() const { return head_->scores(); }
   /// (B, N_l): the gates in use, layer = 0 .. L-1, on every rank; no columns in a layer without a gate.
   ConstMatrixView gates(Index layer) { return layers_[size(layer)]->gates(); }
+
+  /// Adds the gate values in use of this rank's experts to totals (N_l), layer = 0 .. L-1. Local.
+  void add_assigned(Index layer, std::span<balance::Total> totals) {
+    layers_[size(layer)]->add_assigned(totals);
+  }
+  /// Rows that the experts of a layer together worked on in the last forward pass: N_l B in a dense mixture.
+  Index expert_rows(Index layer) { return layers_[size(layer)]->expert_rows(); }
 
   /// Visits every parameter, the same list in the same order on every rank. Local.
   void for_each_parameter(const model::ParameterVisitor& visit);

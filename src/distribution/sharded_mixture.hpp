@@ -1,20 +1,10 @@
 // One mixture layer over E ranks: z = sum_i g_i(x) f_i(x), the gate on the coordinator, each expert on its
-// owner.
-//
-//               coordinator (rank 0)                    every other rank
-//     forward   g = gate(x), masked, renormalised
-//               g out to all               ->           f_i(x) of the own experts, meanwhile
-//               f_i(x) of the own experts               g_i f_i summed over the own blocks of the tree
-//               z = sum along the tree     <-           block sums
-//     backward  dz out to all              ->           dg_i = <dz, f_i>
-//               gate gradient              <-           dg_i
-//               dx = sum along the tree    <-           own experts' shares of dx
-//               dW, db of gate and own experts          dW_i, db_i of the own experts
+// owner. How they come together is dense_mixing.hpp or routed_mixing.hpp.
 #pragma once
 
-#include "distribution/input_gradient.hpp"
-#include "distribution/layer.hpp"
-#include "model/gate.hpp"
+#include <memory>
+
+#include "distribution/mixing.hpp"
 
 namespace dmoe::distribution {
 
@@ -24,24 +14,27 @@ class ShardedMixture final : public Layer {
   ShardedMixture(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks,
                  std::uint64_t seed, Index capacity);
 
-  void forward(ConstMatrixView x, std::span<const std::uint8_t> masked) override;
-  ConstMatrixView gates() override { return gates_.arrived(rows_); }
-  ExpertRange range() const override { return range_; }
-  void ship_d_output() override { shared_d_output().share(rows_); }
+  void route(const model::Routing& routing) override;
+  bool reads_everywhere() override { return mixing().reads_everywhere(); }
+  void forward(ConstMatrixView x, const GateStep& step) override;
+  ConstMatrixView gates() override { return mixing().gates(); }
+  void add_assigned(std::span<balance::Total> totals) override { mixing().add_assigned(totals); }
+  Index expert_rows() override { return mixing().expert_rows(); }
+  ExpertRange range() const override { return parts_.range(); }
+  void ship_d_output() override { mixing().send_d_output(shared_d_output()); }
   void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
 
  private:
-  void backward_to_input(MatrixView d_x) override;
-  void backward_to_weights(ConstMatrixView x) override;
+  void backward_to_input(MatrixView d_x) override { mixing().backward_to_input(shared_d_output(), d_x); }
+  void backward_to_weights(ConstMatrixView x) override { mixing().backward_to_weights(x, shared_d_output()); }
 
-  ExpertRange range_;  // own experts
-  std::unique_ptr<model::ExpertGroup> experts_;
+  Mixing& mixing();
+
+  std::unique_ptr<model::ExpertGroup> experts_;  // own experts
   model::Gate gate_;
-  SharedMatrix gates_;           // (B, N)
-  TreeReduction output_sum_;     // z
-  GateGradient d_gates_;         // (B, N)
-  ExpertInputGradient d_input_;  // dx without the gate's share
-  Matrix d_gate_input_;          // coordinator: (capacity, D), the gate's share of dx
+  MixtureParts parts_;
+  const model::Routing* routing_;   // in force
+  std::unique_ptr<Mixing> mixing_;  // made when it is first needed: the two kinds take memory of their own
 };
 
 }  // namespace dmoe::distribution

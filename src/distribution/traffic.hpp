@@ -9,16 +9,28 @@
 //     coordinator receives   sums of z  4 B sum_l K_l H_l
 //                            dg         4 B sum_l (N_l - n_l)
 //                            sums of dx 4 B sum_{l>1} K_l D_l
-//     every rank reduces     totals     8 (sum_l N_l + 1)             one all-reduce of int64
+//     every rank reduces     totals     8 (sum_l N_l + 3)             one all-reduce of int64
 //
 // For a mixture of classifiers H_l is C. A concatenated layer has no gates, dg and totals, and in place of dz
 // and the sums of z every owner's part of them, 4 B (N_l - n_l) H_l. A single or dense layer moves nothing,
 // nor does the z that it reads.
 //
+// A routed layer moves what its rows chose. Of B rows that choose up to k experts, R rows are needed by other
+// ranks (counted once for each rank), S rows have a sum in one of their blocks (once for each block), and A
+// choices fell on their experts:
+//
+//     coordinator sends      choices           4 (E-1) B 2 k
+//                            rows of z below   4 R D              (l > 1)
+//                            rows of dz        4 R H
+//     coordinator receives   sums of z         4 S H
+//                            dg                4 A
+//                            sums of dx        4 S D              (l > 1)
+//
 // K_l is E - 1 where the ranges of the ranks are subtrees themselves, and at most 2 (E-1) log2 N_l.
 #pragma once
 
 #include <cstdint>
+#include <map>
 
 #include "core/types.hpp"
 #include "model/network_spec.hpp"
@@ -42,7 +54,17 @@ struct StepTraffic {
   std::int64_t received() const { return output_sums + gate_gradients + input_sums; }
 };
 
-/// The closed form above for a batch of `rows` on `ranks` ranks. Local.
-StepTraffic bytes_per_step(const model::NetworkSpec& spec, Index ranks, Index rows);
+/// What a batch made of a routed layer, in the letters above.
+struct RoutedTraffic {
+  Index most = 0;        // k
+  Index rows = 0;        // R
+  Index block_rows = 0;  // S
+  Index choices = 0;     // A
+};
+
+/// The closed form above for a batch of `rows` on `ranks` ranks; `routed` of the layers l = 0 .. L-1 that
+/// are. Local.
+StepTraffic bytes_per_step(const model::NetworkSpec& spec, Index ranks, Index rows,
+                           const std::map<Index, RoutedTraffic>& routed = {});
 
 }  // namespace dmoe::distribution

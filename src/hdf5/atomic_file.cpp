@@ -20,16 +20,15 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : ".";
 }
 
-std::string temporary_prefix(const std::filesystem::path& path) {
-  return fmt::format(".{}.partial-", path.filename().string());
-}
+constexpr const char* temporary_mark = ".partial-";
 
 /// Unique among the processes of all hosts; the coordinator's on every rank. Local or collective.
 std::filesystem::path temporary_for(const std::filesystem::path& path,
                                     const comm::Communicator* communicator) {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
-  std::string name = fmt::format("{}{}-{}", temporary_prefix(path), host.data(), ::getpid());
+  std::string name =
+      fmt::format(".{}{}{}-{}", path.filename().string(), temporary_mark, host.data(), ::getpid());
   if (communicator != nullptr) communicator->broadcast(name);
   return folder_of(path) / name;
 }
@@ -90,9 +89,14 @@ AtomicFile::~AtomicFile() {
   std::filesystem::remove(temporary_path_, ignored);
 }
 
-void AtomicFile::commit() {
+void AtomicFile::commit(const std::function<void(File&)>& complete) {
   file_->close();
   const auto publish = [&] {
+    if (complete) {
+      File file = File::open_read_write(temporary_path_);
+      complete(file);
+      file.close();
+    }
     sync(temporary_path_, O_RDONLY);
     if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) fail_with_errno(path_);
     is_committed_ = true;
@@ -104,11 +108,12 @@ void AtomicFile::commit() {
   });
 }
 
-void remove_abandoned(const std::filesystem::path& path) {
+void remove_abandoned(const std::filesystem::path& folder) {
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_of(path), ignored)) {
-    if (!entry.path().filename().string().starts_with(temporary_prefix(path))) continue;
-    std::filesystem::remove(entry.path(), ignored);
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.') && name.find(temporary_mark) != std::string::npos)
+      std::filesystem::remove(entry.path(), ignored);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 #include "comm/communicator.hpp"
@@ -30,7 +31,9 @@ class AtomicFile {
 
   /// Closes the file and renames it once it is on the disk. Throws RunError on every rank where a step
   /// failed; up to the rename the old file stays. Local or collective, as it was made.
-  void commit();
+  void commit() { commit({}); }
+  /// The same, after `complete` has added what the coordinator alone knows; nobody else calls it.
+  void commit(const std::function<void(File&)>& complete);
 
  private:
   std::filesystem::path path_;
@@ -40,8 +43,8 @@ class AtomicFile {
   bool is_committed_ = false;
 };
 
-/// Removes the temporaries that killed writers of `path` left beside it. For the start of a run, when nobody
-/// else writes that file. Local.
-void remove_abandoned(const std::filesystem::path& path);
+/// Removes the temporaries that killed writers left in a folder, if there is one. For the start of a run,
+/// when nobody else writes there. Local.
+void remove_abandoned(const std::filesystem::path& folder);
 
 }  // namespace dmoe::hdf5

@@ -11,6 +11,7 @@
 #include <hdf5.h>
 
 #include "comm/session.hpp"
+#include "comm/watchdog.hpp"
 #include "core/error.hpp"
 
 namespace dmoe::hdf5 {
@@ -121,6 +122,7 @@ File File::open_read_write(const std::filesystem::path& path) {
 }
 
 void File::together(const std::function<void()>& body) const {
+  const comm::WatchedOperation operation("a collective HDF5 operation");
   comm::together(*communicator_, body);
 }
 

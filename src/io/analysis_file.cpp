@@ -38,7 +38,9 @@ void write_factor(hdf5::File& file, const std::string& layer, Index experts, con
   shape.insert(shape.end(), map.levels.begin(), map.levels.end());
   std::vector<std::string> dimensions{"expert"};
   dimensions.insert(dimensions.end(), map.axes.begin(), map.axes.end());
-  file.write(fmt::format("{}/by_{}", layer, map.factor), map.mean_gate, shape, {"1", dimensions});
+  const std::string by_factor = fmt::format("{}/by_{}", layer, map.factor);
+  file.write(by_factor, map.mean_gate, shape, {"1", dimensions});
+  if (!map.names.empty()) file.write_attribute(by_factor, "levels", map.names);
   const std::string path = fmt::format("{}/mutual_information/{}", layer, map.factor);
   write_information(file, path + "/soft", map.soft.observed);
   write_information(file, path + "/hard", map.hard.observed);
@@ -61,6 +63,8 @@ FactorMap read_factor(const hdf5::File& file, const std::string& layer, const st
   const auto dimensions = file.read_attribute<std::vector<std::string>>(by_factor, "dimensions");
   FactorMap map;
   map.factor = factor;
+  if (file.has_attribute(by_factor, "levels"))
+    map.names = file.read_attribute<std::vector<std::string>>(by_factor, "levels");
   map.levels.assign(shape.begin() + 1, shape.end());
   map.axes.assign(dimensions.begin() + 1, dimensions.end());
   map.mean_gate = file.read<double>(by_factor);
@@ -120,13 +124,14 @@ void write_pair(hdf5::File& file, const std::string& path, const Pair& pair) {
 
 }  // namespace
 
-void write_analysis(const std::string& run_path, const Analysis& result) {
+void write_analysis(const std::string& run_path, const Analysis& result, const std::string& config_toml) {
   check_format(hdf5::File::open_read(run_path), {run_format});
   hdf5::AtomicFile file(run_path, hdf5::AtomicFile::Start::copy);
-  if (file->exists("/analysis")) file->remove("/analysis");
-  file->create_group("/analysis");
+  replace_group(*file, "/analysis", run_path);
   file->write_attribute("/analysis", "split", result.split);
   file->write_attribute("/analysis", "examples", result.examples);
+  if (result.groups > 0) file->write_attribute("/analysis", "groups", result.groups);
+  file->write_text("/analysis/config", config_toml, "TOML");
   file->write_attribute("/analysis", "permutation_seed", static_cast<std::int64_t>(result.permutations.seed));
   for (std::size_t l = 0; l < result.layers.size(); ++l) {
     const LayerSpecialisation& layer = result.layers[l];
@@ -150,6 +155,8 @@ std::optional<Analysis> read_analysis(const std::string& run_path) {
   Analysis result;
   result.split = file.read_attribute<std::string>("/analysis", "split");
   result.examples = file.read_attribute<std::int64_t>("/analysis", "examples");
+  if (file.has_attribute("/analysis", "groups"))
+    result.groups = file.read_attribute<std::int64_t>("/analysis", "groups");
   if (!file.exists("/analysis/layers")) return result;
   for (std::size_t l = 0, found = 0; found < file.children("/analysis/layers").size(); ++l) {
     const bool is_there = file.exists(layer_path(l));  // a layer without a gate is not

@@ -1,11 +1,15 @@
 // The analysis of a run, in its run file.
 //
-//   /analysis                                   attributes: split, examples, permutation_seed
+//   /analysis                                   attributes: split, examples, permutation_seed; groups: how
+//   many
+//                                               were shuffled as wholes, where examples come in groups
+//   /analysis/config                            the effective TOML it was made with
 //   /analysis/layers/l/mean_gate                (N)
 //   /analysis/layers/l/dead                     (N): 1 for an expert with less than 1 % of an even share
 //   /analysis/layers/l/entropy/of_mean_gate     (2): nats, and divided by log N
 //   /analysis/layers/l/entropy/mean_of_gates    (2)
-//   /analysis/layers/l/by_FACTOR                (N, levels..), NaN where a level has no examples
+//   /analysis/layers/l/by_FACTOR                (N, levels..), NaN where a level has no examples; attribute
+//                                               levels: their names, where they have names
 //   /analysis/layers/l/mutual_information/FACTOR/{soft,hard}  (2)
 //   /analysis/layers/l/mutual_information/FACTOR/null         (2, R, 2): of soft and hard, factor shuffled
 //   /analysis/layers/l/mutual_information/FACTOR/p_value      (2): of soft and hard
@@ -27,7 +31,8 @@ namespace dmoe::io {
 /// Puts an analysis into a run file, in place of an older one; the file changes at once or not at all. Not
 /// while the run goes on: its next write would drop the analysis. Throws InputError where the file is no run
 /// file, RunError where it cannot be written. Local.
-void write_analysis(const std::string& run_path, const analysis::Analysis& result);
+void write_analysis(const std::string& run_path, const analysis::Analysis& result,
+                    const std::string& config_toml);
 
 /// The analysis in a run file, without its pairs and top examples; nothing where there is none. Throws
 /// InputError. Local.

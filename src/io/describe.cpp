@@ -254,10 +254,11 @@ std::string layer_text(const hdf5::File& file, const std::string& layer) {
   return text;
 }
 
-std::string describe_model(const std::string& path) {
+/// Of a model file or a checkpoint.
+std::string describe_model(const std::string& path, const std::string& format) {
   const hdf5::File file = hdf5::File::open_read(path);
   Page page;
-  page.line("{}: a model of dmoe {} ({}), format version {}\n", path,
+  page.line("{}: a {} of dmoe {} ({}), format version {}\n", path, format.substr(format.find('-') + 1),
             file.read_attribute<std::string>("/", "dmoe_version"),
             file.read_attribute<std::string>("/provenance", "git_commit"),
             file.read_attribute<std::int64_t>("/", "format_version"));
@@ -283,8 +284,9 @@ std::string describe(const std::string& path) {
   if (is_folder(path)) {
     throw InputError("{}: it is a folder; name a file in it, for example {}/run.h5", path, path);
   }
-  const std::string format = check_format(hdf5::File::open_read(path), {run_format, model_format});
-  return format == run_format ? describe_run(path) : describe_model(path);
+  const std::string format =
+      check_format(hdf5::File::open_read(path), {run_format, model_format, checkpoint_format});
+  return format == run_format ? describe_run(path) : describe_model(path, format);
 }
 
 }  // namespace dmoe::io

@@ -1,24 +1,42 @@
 // The model file (model.h5): every parameter at /model/<its name>, laid out by global expert index, so that
-// any number of ranks writes the same file and any other reads it.
+// any number of ranks writes the same file and any other reads it. A checkpoint holds a model in the same
+// place.
 #pragma once
 
 #include <string>
 
 #include "core/types.hpp"
 #include "distribution/network.hpp"
+#include "hdf5/file.hpp"
 #include "io/format.hpp"
 
 namespace dmoe::io {
 
+/// How far a model was trained.
+struct Trained {
+  Index step = 0;   // steps done
+  Index epoch = 0;  // epochs done
+  Index phase = 0;  // in force last, of the config's, from 0
+};
+
 /// Writes the weights: each rank its own experts, in chunks of one expert, all ranks together. The file
 /// appears complete or not at all. Throws RunError on all ranks. Collective over the network's ranks.
 void save_model(const std::string& path, distribution::Network& network, const std::string& config_toml,
-                Index step, Index epoch);
+                const Trained& trained);
 
 /// Reads the weights of a network of the same shape, saved by any number of ranks; each rank reads its own
-/// part. Throws InputError on all ranks where the file is missing, damaged, of another format or a newer
-/// version, or where a tensor is missing or of another shape; then no weight has changed unless the damage is
-/// in the values. Collective over the network's ranks.
+/// part, of a model or of a checkpoint. Throws InputError on all ranks where the file is missing, damaged, of
+/// another format or a newer version, or where a tensor is missing or of another shape; then no weight has
+/// changed unless the damage is in the values. Collective over the network's ranks.
 void load_model(const std::string& path, distribution::Network& network);
+
+/// How far the model in a model file or checkpoint was trained; of the first files, which do not say, the
+/// phase is -1. Throws InputError. Local.
+Trained read_trained(const std::string& path);
+
+/// The group /model on its own. Local or collective, as the file.
+void write_model(hdf5::File& file, distribution::Network& network, const Trained& trained);
+/// Throws InputError where the file holds another network, before any weight has changed. Local.
+void read_model(const hdf5::File& file, distribution::Network& network);
 
 }  // namespace dmoe::io

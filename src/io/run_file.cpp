@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "core/version.hpp"
-#include "hdf5/atomic_file.hpp"
 #include "io/format.hpp"
 
 namespace dmoe::io {
@@ -15,16 +14,27 @@ constexpr std::chrono::seconds longest_silence{10};
 
 }  // namespace
 
-RunFile::RunFile(std::string path, std::string config_toml, std::uint64_t seed, NetworkRecord network,
-                 Launch launch)
-    : path_(std::move(path)) {
-  const BuildInfo& build = build_info();
-  run_.config_toml = std::move(config_toml);
-  run_.provenance = {std::string(build.version), std::string(build.git_commit), seed, utc_now(), "",
-                     RunStatus::running};
-  run_.network = std::move(network);
-  run_.launches.push_back({std::move(launch), std::string(build.compiler), {}});
-  hdf5::remove_abandoned(path_);
+RunSummary new_run(std::string config_toml, std::uint64_t seed, NetworkRecord network, DataRecord data) {
+  RunSummary run;
+  run.config_toml = std::move(config_toml);
+  run.provenance = {std::string(build_info().version),
+                    std::string(build_info().git_commit),
+                    seed,
+                    utc_now(),
+                    "",
+                    RunStatus::running};
+  run.network = std::move(network);
+  run.data = data;
+  return run;
+}
+
+RunFile::RunFile(std::string path, RunSummary run, LaunchRecord launch)
+    : path_(std::move(path)), run_(std::move(run)) {
+  run_.provenance.status = RunStatus::running;
+  run_.provenance.end_time.clear();
+  launch.compiler = build_info().compiler;
+  launch.start_time = utc_now();
+  run_.launches.push_back(std::move(launch));
   write();
 }
 

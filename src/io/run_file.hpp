@@ -10,13 +10,16 @@
 
 namespace dmoe::io {
 
+/// A run that nothing has happened in yet.
+RunSummary new_run(std::string config_toml, std::uint64_t seed, NetworkRecord network, DataRecord data);
+
 /// Keeps everything in memory and writes the file whole: when made (status running), at each evaluation,
 /// otherwise at most every 10 s, and at the end. Whoever opens it finds a complete file, after kill -9 too.
 /// On the coordinator alone. Every function may throw RunError where the file cannot be written. Local.
 class RunFile : public training::Observer {
  public:
-  RunFile(std::string path, std::string config_toml, std::uint64_t seed, NetworkRecord network,
-          Launch launch);
+  /// Begins a launch of a run, which may have had others before; compiler and time are filled in here.
+  RunFile(std::string path, RunSummary run, LaunchRecord launch);
   /// A run that nobody finished has failed: tries once to write that.
   ~RunFile() override;
 

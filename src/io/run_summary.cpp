@@ -21,6 +21,7 @@ using training::EvaluationRow;
 using training::LogRow;
 
 constexpr std::array<std::string_view, 4> status_names{"running", "finished", "interrupted", "failed"};
+constexpr std::size_t most_layers = 10'000;  // far beyond use
 constexpr auto activities = static_cast<Index>(activity_names.size());
 
 /// One number of a row, under its name in the file.
@@ -135,6 +136,20 @@ NetworkRecord read_network(const hdf5::File& file) {
           number("parameters"), number("multiply_accumulates")};
 }
 
+void write_data(hdf5::File& file, const DataRecord& data) {
+  constexpr const char* path = "/data";
+  file.create_group(path);
+  file.write_attribute(path, "train_examples", data.train_examples);
+  file.write_attribute(path, "validation_examples", data.validation_examples);
+  file.write_attribute(path, "test_examples", data.test_examples);
+}
+
+DataRecord read_data(const hdf5::File& file) {
+  if (!file.exists("/data")) return {};  // not of the first runs
+  const auto number = [&](const char* name) { return file.read_attribute<std::int64_t>("/data", name); };
+  return {number("train_examples"), number("validation_examples"), number("test_examples")};
+}
+
 void write_launch(hdf5::File& file, const std::string& path, const LaunchRecord& record) {
   const Launch& launch = record.launch;
   file.create_group(path);
@@ -146,6 +161,9 @@ void write_launch(hdf5::File& file, const std::string& path, const LaunchRecord&
   file.write_attribute(path, "cpu", launch.cpu);
   file.write_attribute(path, "instruction_set", launch.instruction_set);
   file.write_attribute(path, "compiler", record.compiler);
+  file.write_attribute(path, "start_time", record.start_time);
+  file.write_attribute(path, "first_step", record.first_step);
+  if (!record.config_changes.empty()) file.write_attribute(path, "config_changes", record.config_changes);
   if (record.seconds.empty()) return;
   const std::vector<std::string> names(activity_names.begin(), activity_names.end());
   file.write(path + "/timing/phases", names, {"text", {"phase"}});
@@ -166,6 +184,12 @@ LaunchRecord read_launch(const hdf5::File& file, const std::string& path) {
   result.launch.cpu = text("cpu");
   result.launch.instruction_set = text("instruction_set");
   result.compiler = text("compiler");
+  if (file.has_attribute(path, "first_step")) {  // not of the first runs
+    result.start_time = text("start_time");
+    result.first_step = file.read_attribute<std::int64_t>(path, "first_step");
+  }
+  if (file.has_attribute(path, "config_changes"))
+    result.config_changes = file.read_attribute<std::vector<std::string>>(path, "config_changes");
   if (!file.exists(path + "/timing")) return result;
   const std::vector<double> seconds =
       file.read<double>(path + "/timing/seconds", {result.launch.ranks, activities});
@@ -199,8 +223,12 @@ void write_assignment(hdf5::File& file, const std::vector<LogRow>& rows) {
 void read_assignment(const hdf5::File& file, std::vector<LogRow>& rows) {
   if (!file.exists("/layers")) return;
   const auto row_count = static_cast<Index>(rows.size());
-  for (std::size_t l = 0, found = 0; found < file.children("/layers").size(); ++l) {
+  const std::size_t layers = file.children("/layers").size();
+  for (std::size_t l = 0, found = 0; found < layers; ++l) {
     const std::string group = assignment_path(l);
+    if (l == most_layers || (!file.exists(group) && file.exists(fmt::format("/layers/{}", l + 1))))
+      throw InputError("{}: /layers does not hold the assignment of {} layers: the file is damaged",
+                       file.path(), layers);
     if (!file.exists(group)) {  // a layer without a gate
       for (LogRow& row : rows) row.layers.emplace_back();
       continue;
@@ -223,31 +251,28 @@ std::string to_text(RunStatus status) {
   return std::string(status_names[static_cast<std::size_t>(status)]);
 }
 
-void write_run(const std::string& path, const RunSummary& run) {
-  hdf5::AtomicFile file(path);
-  write_format(*file, run_format, run.config_toml);
-  write_provenance(*file, run.provenance);
-  write_network(*file, run.network);
-  for (std::size_t s = 0; s < run.launches.size(); ++s) write_launch(*file, launch_path(s), run.launches[s]);
-  write_columns(*file, "/train", run.rows, train_counts, "interval");
-  write_columns(*file, "/train", run.rows, train_numbers, "interval");
-  file->write_attribute("/train/phase", "names", run.phases);
-  write_columns(*file, "/evaluation", run.evaluations, evaluation_counts, "evaluation");
-  write_columns(*file, "/evaluation", run.evaluations, evaluation_numbers, "evaluation");
+void write_contents(hdf5::File& file, const RunSummary& run) {
+  write_provenance(file, run.provenance);
+  write_network(file, run.network);
+  write_data(file, run.data);
+  for (std::size_t s = 0; s < run.launches.size(); ++s) write_launch(file, launch_path(s), run.launches[s]);
+  write_columns(file, "/train", run.rows, train_counts, "interval");
+  write_columns(file, "/train", run.rows, train_numbers, "interval");
+  file.write_attribute("/train/phase", "names", run.phases);
+  write_columns(file, "/evaluation", run.evaluations, evaluation_counts, "evaluation");
+  write_columns(file, "/evaluation", run.evaluations, evaluation_numbers, "evaluation");
   if (!run.evaluations.empty() && run.evaluations.front().has_validation) {
-    write_columns(*file, "/evaluation", run.evaluations, validation_numbers, "evaluation");
+    write_columns(file, "/evaluation", run.evaluations, validation_numbers, "evaluation");
   }
-  write_assignment(*file, run.rows);
-  file.commit();
+  write_assignment(file, run.rows);
 }
 
-RunSummary read_run(const std::string& path) {
-  const hdf5::File file = hdf5::File::open_read(path);
-  check_format(file, {run_format});
+RunSummary read_contents(const hdf5::File& file) {
   RunSummary run;
-  run.config_toml = file.read_text("/config");
+  run.config_toml = read_config(file);
   run.provenance = read_provenance(file);
   run.network = read_network(file);
+  run.data = read_data(file);
   for (std::size_t s = 0; file.exists(launch_path(s)); ++s)
     run.launches.push_back(read_launch(file, launch_path(s)));
   run.rows.resize(size(hdf5::element_count(file.shape("/train/step"))));
@@ -263,6 +288,19 @@ RunSummary read_run(const std::string& path) {
   }
   read_assignment(file, run.rows);
   return run;
+}
+
+void write_run(const std::string& path, const RunSummary& run) {
+  hdf5::AtomicFile file(path);
+  write_format(*file, run_format, run.config_toml);
+  write_contents(*file, run);
+  file.commit();
+}
+
+RunSummary read_run(const std::string& path) {
+  const hdf5::File file = hdf5::File::open_read(path);
+  check_format(file, {run_format});
+  return read_contents(file);
 }
 
 }  // namespace dmoe::io

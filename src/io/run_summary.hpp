@@ -5,7 +5,8 @@
 //                                               status
 //   /network                                    attributes: layers, inputs, classes, parameters,
 //                                               multiply_accumulates
-//   /launches/s                                 attributes of start s = 1, 2, ..
+//   /data                                       attributes: train_examples, validation_examples,
+//   test_examples /launches/s                                 attributes of start s = 1, 2, ..
 //   /launches/s/timing/{phases,seconds}         (Q), (P, Q): where each rank's time went
 //   /train/{step,epoch,phase,loss,..}           (T), one row a logging interval
 //   /evaluation/{epoch,test_loss,test_error,..} (K)
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "core/types.hpp"
+#include "hdf5/file.hpp"
 #include "training/observer.hpp"
 
 namespace dmoe::io {
@@ -41,7 +43,10 @@ struct Launch {
 struct LaunchRecord {
   Launch launch;
   std::string compiler;
-  training::RankSeconds seconds;  // empty before the first evaluation
+  training::RankSeconds seconds;            // empty before the first evaluation
+  std::string start_time;                   // ISO 8601, UTC
+  Index first_step = 0;                     // steps done before it
+  std::vector<std::string> config_changes;  // "train.log_every_steps: 100 -> 10", since the start before
 };
 
 struct Provenance {
@@ -63,15 +68,29 @@ struct NetworkRecord {
   bool operator==(const NetworkRecord&) const = default;
 };
 
+/// How many examples its splits have.
+struct DataRecord {
+  Index train_examples = 0;
+  Index validation_examples = 0;
+  Index test_examples = 0;
+  bool operator==(const DataRecord&) const = default;
+};
+
 struct RunSummary {
   std::string config_toml;
   NetworkRecord network;
+  DataRecord data;
   Provenance provenance;
   std::vector<LaunchRecord> launches;
   std::vector<std::string> phases;  // names; rows count phases from 0
   std::vector<training::LogRow> rows;
   std::vector<training::EvaluationRow> evaluations;
 };
+
+/// Writes all of it but the root attributes and /config into a file. Local.
+void write_contents(hdf5::File& file, const RunSummary& run);
+/// Reads what write_contents() wrote, and /config. Throws InputError. Local.
+RunSummary read_contents(const hdf5::File& file);
 
 /// Writes a run file whole: complete or not at all. Throws RunError. Local.
 void write_run(const std::string& path, const RunSummary& run);

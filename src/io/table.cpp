@@ -1,9 +1,11 @@
 #include "io/table.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -34,6 +36,13 @@ std::string field(const TableColumn& column, std::size_t row) {
   return std::isnan(number) ? "" : fmt::format("{}", number);
 }
 
+/// The dataset of a column: a slash would make groups. Marked further where another column has that name.
+std::string dataset_path(std::string name, std::set<std::string>& taken) {
+  std::ranges::replace(name, '/', '_');
+  while (!taken.insert(name).second) name += '_';
+  return "/table/" + name;
+}
+
 }  // namespace
 
 void write_table_csv(const std::string& path, const std::vector<TableColumn>& columns) {
@@ -58,14 +67,16 @@ void write_table_hdf5(const std::string& path, const std::vector<TableColumn>& c
   hdf5::write_format(*file, table_format);
   file->create_group("/table");
   std::vector<std::string> names;
+  std::set<std::string> taken;
   for (const TableColumn& column : columns) {
     names.push_back(column.name);
+    const std::string dataset = dataset_path(column.name, taken);
     const hdf5::Annotation annotation{column.units, {"run"}};
     if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values)) {
-      file->write("/table/" + column.name, *texts, annotation);
+      file->write(dataset, *texts, annotation);
     } else {
       const auto& numbers = std::get<std::vector<double>>(column.values);
-      file->write("/table/" + column.name, numbers, {static_cast<Index>(numbers.size())}, annotation);
+      file->write(dataset, numbers, {static_cast<Index>(numbers.size())}, annotation);
     }
   }
   file->write_attribute("/table", "columns", names);

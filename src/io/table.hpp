@@ -2,7 +2,7 @@
 // programs.
 //
 //   /table/COLUMN   (R): text, or float64 with NaN where a run has no such number; attributes units,
-//   dimensions /table          attribute columns: their names, in order
+//   dimensions /table          attribute columns: their names, in order; in COLUMN a / of a name is a _
 #pragma once
 
 #include <string>

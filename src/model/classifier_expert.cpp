@@ -1,6 +1,6 @@
 #include "model/classifier_expert.hpp"
 
-#include <cassert>
+#include <algorithm>
 
 #include "numerics/kernels.hpp"
 #include "numerics/linear.hpp"
@@ -8,78 +8,78 @@
 namespace dmoe::model {
 
 ClassifierExperts::ClassifierExperts(const LayerSpec& spec, Index inputs, Index classes, Index layer,
-                                     Index first, Index count, std::uint64_t seed, Index capacity)
-    : experts_(spec.experts),
+                                     Index first, Index count, std::uint64_t seed)
+    : ExpertGroup(first, count),
+      experts_(spec.experts),
       hidden_(spec.hidden),
       classes_(classes),
-      first_(first),
-      count_(count),
       hidden_weight_(count * spec.hidden, inputs),
       hidden_bias_(count, spec.hidden),
       output_weight_(count * classes, spec.hidden),
       output_bias_(count, classes),
-      hidden_values_(count * capacity, spec.hidden),
-      outputs_(count * capacity, classes),
-      d_hidden_(count * capacity, spec.hidden),
-      d_logits_(count * capacity, classes),
+      hidden_values_(spec.hidden),
+      outputs_(classes),
+      d_hidden_(spec.hidden),
+      d_logits_(classes),
       no_class_masked_(size(classes)) {
-  for (Index i = 0; i < count_; ++i) {
-    initialise(seed, layer, TensorRole::expert_weight, first_ + i,
-               hidden_weight_.value.view().rows_from(i * hidden_, hidden_));
-    initialise(seed, layer, TensorRole::expert_output_weight, first_ + i,
-               output_weight_.value.view().rows_from(i * classes_, classes_));
+  for (Index i = 0; i < count; ++i) {
+    initialise(seed, layer, TensorRole::expert_weight, first + i, of(hidden_weight_.value, i, hidden_));
+    initialise(seed, layer, TensorRole::expert_output_weight, first + i,
+               of(output_weight_.value, i, classes_));
   }
 }
 
-void ClassifierExperts::forward(ConstMatrixView x) {
-  rows_ = x.rows;
-  for (Index i = 0; i < count_; ++i) {
+void ClassifierExperts::compute() {
+  hidden_values_.rows(buffer_rows());
+  outputs_.rows(buffer_rows());
+  for (Index i = 0; i < count(); ++i) {
     const MatrixView hidden = part(hidden_values_, i);
     const MatrixView output = part(outputs_, i);
-    numerics::linear(x, hidden_weight_.value.view().rows_from(i * hidden_, hidden_),
-                     hidden_bias_.value.view().row(i), numerics::Activation::relu, hidden);
-    numerics::linear(hidden, output_weight_.value.view().rows_from(i * classes_, classes_),
-                     output_bias_.value.view().row(i), numerics::Activation::identity, output);
+    numerics::linear(batch(i).x, of(hidden_weight_.value, i, hidden_), hidden_bias_.value.view().row(i),
+                     numerics::Activation::relu, hidden);
+    numerics::linear(hidden, of(output_weight_.value, i, classes_), output_bias_.value.view().row(i),
+                     numerics::Activation::identity, output);
     numerics::masked_softmax(output, no_class_masked_, output);
   }
 }
 
-void ClassifierExperts::backward_output(ConstMatrixView gates, ConstMatrixView d_z, MatrixView d_gates) {
-  assert(gates.columns == experts_ && d_z.rows == rows_ && d_gates.columns == count_);
-  for (Index i = 0; i < count_; ++i) {
+void ClassifierExperts::backward_output(std::span<const ExpertUse> uses, ConstMatrixView d_z) {
+  d_logits_.rows(buffer_rows());
+  d_hidden_.rows(buffer_rows());
+  for (Index i = 0; i < count(); ++i) {
     const ConstMatrixView output = part(outputs_, i);
     const MatrixView d_logits = part(d_logits_, i);
     const MatrixView d_hidden = part(d_hidden_, i);
-    for (Index b = 0; b < rows_; ++b) {
-      const auto d = d_z.row(b);
-      const auto d_output = d_logits.row(b);
-      d_gates(b, i) = numerics::dot(d, output.row(b));
-      const float gate = gates(b, first_ + i);
+    const ExpertUse& use = uses[size(i)];
+    const Index rows = batch(i).rows;
+    for (Index r = 0; r < rows; ++r) {
+      const auto d = d_z.row(use.z_row(r));
+      const auto d_output = d_logits.row(r);
+      use.d_gates[r] = numerics::dot(d, output.row(r));
+      const float gate = use.gates[r];
       for (std::size_t c = 0; c < d.size(); ++c) d_output[c] = gate * d[c];
     }
+    std::ranges::fill(d_logits.rows_from(rows, d_logits.rows - rows).values(), 0.0F);
     numerics::softmax_gradient(output, d_logits, d_logits);
-    numerics::linear_input_gradient(d_logits, output_weight_.value.view().rows_from(i * classes_, classes_),
-                                    d_hidden);
+    numerics::linear_input_gradient(d_logits, of(output_weight_.value, i, classes_), d_hidden);
     numerics::relu_gradient(part(hidden_values_, i), d_hidden);
   }
 }
 
 void ClassifierExperts::backward_input(MatrixView d_inputs) const {
-  for (Index i = 0; i < count_; ++i) {
-    numerics::linear_input_gradient(part(d_hidden_, i),
-                                    hidden_weight_.value.view().rows_from(i * hidden_, hidden_),
-                                    d_inputs.rows_from(i * rows_, rows_));
+  for (Index i = 0; i < count(); ++i) {
+    numerics::linear_input_gradient(part(d_hidden_, i), of(hidden_weight_.value, i, hidden_),
+                                    part(d_inputs, i));
   }
 }
 
-void ClassifierExperts::backward_weights(ConstMatrixView x) {
-  assert(x.rows == rows_);
-  for (Index i = 0; i < count_; ++i) {
+void ClassifierExperts::backward_weights() {
+  for (Index i = 0; i < count(); ++i) {
+    if (!has_gradient(i)) continue;
     numerics::linear_weight_gradient(part(d_logits_, i), part(hidden_values_, i),
-                                     output_weight_.gradient.view().rows_from(i * classes_, classes_));
+                                     of(output_weight_.gradient, i, classes_));
     numerics::column_sums(part(d_logits_, i), output_bias_.gradient.view().row(i));
-    numerics::linear_weight_gradient(part(d_hidden_, i), x,
-                                     hidden_weight_.gradient.view().rows_from(i * hidden_, hidden_));
+    numerics::linear_weight_gradient(part(d_hidden_, i), batch(i).x, of(hidden_weight_.gradient, i, hidden_));
     numerics::column_sums(part(d_hidden_, i), hidden_bias_.gradient.view().row(i));
   }
 }
@@ -87,8 +87,8 @@ void ClassifierExperts::backward_weights(ConstMatrixView x) {
 void ClassifierExperts::for_each_parameter(const std::string& prefix, const ParameterVisitor& visit) {
   const auto list = [&](const char* name, std::vector<Index> shape, std::vector<std::string> dimensions,
                         Weights& weights) {
-    visit({prefix + name, std::move(shape), std::move(dimensions), first_, count_, weights.value.values(),
-           weights.gradient.values()});
+    visit({prefix + name, std::move(shape), std::move(dimensions), first(), count(), weights.value.values(),
+           weights.gradient.values(), have_gradients()});
   };
   list("/hidden_weight", {experts_, hidden_, hidden_weight_.value.columns()}, {"expert", "hidden", "input"},
        hidden_weight_);

@@ -12,38 +12,38 @@ namespace dmoe::model {
 
 class ClassifierExperts final : public ExpertGroup {
  public:
-  /// Weights from the seed; buffers for batches of up to `capacity` rows.
+  /// Weights from the seed.
   ClassifierExperts(const LayerSpec& spec, Index inputs, Index classes, Index layer, Index first, Index count,
-                    std::uint64_t seed, Index capacity);
+                    std::uint64_t seed);
 
-  void forward(ConstMatrixView x) override;
-  /// (count B, C): class probabilities.
-  ConstMatrixView outputs() const override { return outputs_.first_rows(count_ * rows_); }
-  void backward_output(ConstMatrixView gates, ConstMatrixView d_z, MatrixView d_gates) override;
+  using ExpertGroup::backward_output;
+  /// (rows, C): class probabilities.
+  ConstMatrixView outputs() const override { return outputs_.rows_from(0, buffer_rows()); }
+  void backward_output(std::span<const ExpertUse> uses, ConstMatrixView d_z) override;
   void backward_input(MatrixView d_inputs) const override;
-  void backward_weights(ConstMatrixView x) override;
+  void backward_weights() override;
   /// hidden_weight (N, H, D), hidden_bias (N, H), output_weight (N, C, H), output_bias (N, C).
   void for_each_parameter(const std::string& prefix, const ParameterVisitor& visit) override;
 
  private:
-  /// (B, ..) of own expert i in a buffer of all.
-  MatrixView part(Matrix& all, Index i) const { return all.view().rows_from(i * rows_, rows_); }
-  ConstMatrixView part(const Matrix& all, Index i) const { return all.view().rows_from(i * rows_, rows_); }
+  void compute() override;
+  /// The part of own expert i of a tensor with as many rows of each.
+  static MatrixView of(Matrix& all, Index i, Index rows) { return all.view().rows_from(i * rows, rows); }
+  static ConstMatrixView of(const Matrix& all, Index i, Index rows) {
+    return all.view().rows_from(i * rows, rows);
+  }
 
-  Index experts_;  // N
-  Index hidden_;   // H
-  Index classes_;  // C
-  Index first_;
-  Index count_;
-  Index rows_ = 0;                             // B of the last forward pass
+  Index experts_;                              // N
+  Index hidden_;                               // H
+  Index classes_;                              // C
   Weights hidden_weight_;                      // W (count H, D)
   Weights hidden_bias_;                        // b (count, H)
   Weights output_weight_;                      // V (count C, H)
   Weights output_bias_;                        // c (count, C)
-  Matrix hidden_values_;                       // (count capacity, H)
-  Matrix outputs_;                             // (count capacity, C)
-  Matrix d_hidden_;                            // (count capacity, H): gradient before max(0, .)
-  Matrix d_logits_;                            // (count capacity, C): gradient before the softmax
+  GrowingMatrix hidden_values_;                // (rows, H)
+  GrowingMatrix outputs_;                      // (rows, C)
+  GrowingMatrix d_hidden_;                     // (rows, H): gradient before max(0, .)
+  GrowingMatrix d_logits_;                     // (rows, C): gradient before the softmax
   std::vector<std::uint8_t> no_class_masked_;  // (C)
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "core/matrix.hpp"
 #include "model/network_spec.hpp"
@@ -11,66 +12,119 @@
 
 namespace dmoe::model {
 
-/// Experts [first, first + count) of a layer of N, each from x (B, D) to f_i(x) (B, H). Forward, then
-/// backward in the order backward_output, backward_input (where wanted), backward_weights.
+/// What one expert works on in a batch: n rows of inputs, and as many rows of its group's buffers.
+struct ExpertBatch {
+  ConstMatrixView x;  // (n and what pads the products, D); what pads is 0
+  Index first = 0;    // of the buffers
+  Index rows = 0;     // n
+};
+
+/// Every `stride`-th value.
+template <class T>
+struct Strided {
+  T* data = nullptr;
+  Index stride = 1;
+  T& operator[](Index i) const { return data[i * stride]; }
+};
+
+/// Where the outputs (n, H) of one expert went: row r into row z_rows[r] of z, times gates[r].
+struct ExpertUse {
+  const Index* z_rows = nullptr;  // (n); null where they are 0 .. n-1
+  Strided<const float> gates;     // (n)
+  Strided<float> d_gates;         // (n), to be filled: dLoss/dgate
+  Index z_row(Index r) const { return z_rows == nullptr ? r : z_rows[r]; }
+};
+
+/// Experts [first, first + count) of a layer of N, each from x (n, D) to f_i(x) (n, H). Forward, then
+/// backward in the order backward_output, backward_input (where wanted), backward_weights. An expert without
+/// rows takes no time, and its gradient is 0.
 class ExpertGroup {
  public:
-  ExpertGroup() = default;
+  ExpertGroup(Index first, Index count)
+      : first_(first), count_(count), batches_(size(count)), has_gradient_(size(count), 1) {}
   virtual ~ExpertGroup() = default;
   ExpertGroup(const ExpertGroup&) = delete;
   ExpertGroup& operator=(const ExpertGroup&) = delete;
 
-  /// outputs: f_i(x) (B, H) of each own expert, x (B, D). Local.
-  virtual void forward(ConstMatrixView x) = 0;
-  /// (count B, H): f_i of the own experts, one below the other.
+  Index first() const { return first_; }
+  Index count() const { return count_; }
+
+  /// outputs: f_i of what each own expert has to do (one batch each, in the order of their rows). The inputs
+  /// must stay as they are until backward_weights. Local.
+  void forward(std::span<const ExpertBatch> batches);
+  /// Of x (B, D) for every own expert. Local.
+  void forward(ConstMatrixView x);
+  /// f_i of the own experts, one below the other: of the second kind of forward (count B, H).
   virtual ConstMatrixView outputs() const = 0;
-  /// d_gates (B, count): dLoss/dg_i = <dz, f_i> of the own experts; and keeps the gradient g_i dz through
-  /// each expert's output. gates (B, N) as used in the forward pass, d_z (B, H). Local.
-  virtual void backward_output(ConstMatrixView gates, ConstMatrixView d_z, MatrixView d_gates) = 0;
-  /// d_inputs (count B, D): each own expert's share of dx, one below the other. Local.
+
+  /// dLoss/dgate = <dz, f_i> of every row; and keeps the gradient g_i dz through each expert's output. d_z
+  /// (rows, H); one use each. Local.
+  virtual void backward_output(std::span<const ExpertUse> uses, ConstMatrixView d_z) = 0;
+  /// After the second kind of forward: gates (B, N) as used, d_z (B, H), and d_gates (B, count) of the own
+  /// experts. Local.
+  void backward_output(ConstMatrixView gates, ConstMatrixView d_z, MatrixView d_gates);
+  /// d_inputs: each own expert's share of dx, where its rows of the buffers are (after the second kind of
+  /// forward (count B, D)). Local.
   virtual void backward_input(MatrixView d_inputs) const = 0;
-  /// The gradients of the own experts' parameters; x (B, D) as in the forward pass. Local.
-  virtual void backward_weights(ConstMatrixView x) = 0;
+  /// The gradients of the own experts' parameters. Local.
+  virtual void backward_weights() = 0;
   /// Visits the parameters, first axis (N), below `prefix`. Local.
   virtual void for_each_parameter(const std::string& prefix, const ParameterVisitor& visit) = 0;
+
+ protected:
+  virtual void compute() = 0;
+  /// What own expert i works on in this batch.
+  const ExpertBatch& batch(Index i) const { return batches_[size(i)]; }
+  /// Its rows of a buffer of all, with what pads them.
+  template <class Buffer>
+  auto part(Buffer& all, Index i) const {
+    return all.rows_from(batch(i).first, batch(i).x.rows);
+  }
+  /// Rows of the buffers, padding included.
+  Index buffer_rows() const;
+  /// Whether the gradient of own expert i has to be computed: not where it was 0 and stays so. Once in each
+  /// backward_weights.
+  bool has_gradient(Index i);
+  /// (count): 0 where the gradient is 0 since no row was there in the last backward pass.
+  std::span<const std::uint8_t> have_gradients() const { return has_gradient_; }
+
+ private:
+  Index first_;
+  Index count_;
+  std::vector<ExpertBatch> batches_;
+  std::vector<ExpertUse> uses_;
+  std::vector<std::uint8_t> has_gradient_;  // (count)
 };
 
 /// The paper's experts, rectified linear units.
 class Experts final : public ExpertGroup {
  public:
-  /// Weights from the seed; buffers for batches of up to `capacity` rows.
-  Experts(const LayerSpec& spec, Index inputs, Index layer, Index first, Index count, std::uint64_t seed,
-          Index capacity);
+  /// Weights from the seed.
+  Experts(const LayerSpec& spec, Index inputs, Index layer, Index first, Index count, std::uint64_t seed);
 
-  Index first() const { return first_; }
-  Index count() const { return count_; }
-  void forward(ConstMatrixView x) override;
-  ConstMatrixView outputs() const override { return outputs_.first_rows(count_ * rows_); }
-  void backward_output(ConstMatrixView gates, ConstMatrixView d_z, MatrixView d_gates) override;
+  using ExpertGroup::backward_output;
+  using ExpertGroup::forward;
+  ConstMatrixView outputs() const override { return outputs_.rows_from(0, buffer_rows()); }
+  void backward_output(std::span<const ExpertUse> uses, ConstMatrixView d_z) override;
   /// In place of it where no gate weighs the experts: d_outputs (count B, H), the gradient of each own
   /// expert's output. Local.
   void backward_output(ConstMatrixView d_outputs);
   void backward_input(MatrixView d_inputs) const override;
-  void backward_weights(ConstMatrixView x) override;
+  void backward_weights() override;
   /// weight (N, H, D) and bias (N, H).
   void for_each_parameter(const std::string& prefix, const ParameterVisitor& visit) override;
 
  private:
+  void compute() override;
   MatrixView weight(Index i) { return weight_.value.view().rows_from(i * hidden_, hidden_); }
   ConstMatrixView weight(Index i) const { return weight_.value.view().rows_from(i * hidden_, hidden_); }
-  /// (B, H) of own expert i in a buffer of all.
-  MatrixView part(Matrix& all, Index i) const { return all.view().rows_from(i * rows_, rows_); }
-  ConstMatrixView part(const Matrix& all, Index i) const { return all.view().rows_from(i * rows_, rows_); }
 
-  Index experts_;  // N
-  Index hidden_;   // H
-  Index first_;
-  Index count_;
-  Index rows_ = 0;       // B of the last forward pass
-  Weights weight_;       // (count H, D)
-  Weights bias_;         // (count, H)
-  Matrix outputs_;       // (count capacity, H)
-  Matrix d_activation_;  // (count capacity, H): gradient before max(0, .)
+  Index experts_;               // N
+  Index hidden_;                // H
+  Weights weight_;              // (count H, D)
+  Weights bias_;                // (count, H)
+  GrowingMatrix outputs_;       // (rows, H)
+  GrowingMatrix d_activation_;  // (rows, H): gradient before max(0, .)
 };
 
 }  // namespace dmoe::model

@@ -1,7 +1,12 @@
 #include "model/gate.hpp"
 
+#include <algorithm>
 #include <cassert>
+#include <cmath>
+#include <limits>
 
+#include "core/error.hpp"
+#include "core/random.hpp"
 #include "numerics/kernels.hpp"
 #include "numerics/linear.hpp"
 
@@ -11,7 +16,7 @@ using numerics::Activation;
 
 Gate::Gate(const LayerSpec& spec, Index inputs, Index layer, Presence presence, std::uint64_t seed,
            Index capacity)
-    : spec_(spec), inputs_(inputs) {
+    : spec_(spec), inputs_(inputs), layer_(layer), p_(spec.experts) {
   if (presence == Presence::elsewhere) return;
   hidden_weight_ = Weights(spec.gate_hidden, inputs);
   hidden_bias_ = Weights(1, spec.gate_hidden);
@@ -25,24 +30,90 @@ Gate::Gate(const LayerSpec& spec, Index inputs, Index layer, Presence presence, 
   initialise(seed, layer, TensorRole::gate_output_weight, 0, output_weight_.value.view());
 }
 
-void Gate::forward(ConstMatrixView x, std::span<const std::uint8_t> masked, MatrixView gates) {
+MatrixView Gate::logits_of(ConstMatrixView x) {
   rows_ = x.rows;
   const MatrixView hidden = hidden_.first_rows(rows_);
   const MatrixView logits = logits_.first_rows(rows_);
   numerics::linear(x, hidden_weight_.value.view(), hidden_bias_.value.values(), Activation::relu, hidden);
   numerics::linear(hidden, output_weight_.value.view(), output_bias_.value.values(), Activation::identity,
                    logits);
-  numerics::masked_softmax(logits, masked, gates);
+  return logits;
+}
+
+void Gate::forward(ConstMatrixView x, std::span<const std::uint8_t> masked, MatrixView gates) {
+  numerics::masked_softmax(logits_of(x), masked, gates);
+}
+
+void Gate::add_noise(MatrixView logits, float deviation, const Presentation& presentation) const {
+  constexpr std::uint64_t most_layers = 1 << 16;
+  for (Index b = 0; b < logits.rows; ++b) {
+    const std::uint64_t row = presentation.first + static_cast<std::uint64_t>(b);
+    RandomStream stream(presentation.seed, Purpose::gate_noise,
+                        row * most_layers + static_cast<std::uint64_t>(layer_));
+    for (float& logit : logits.row(b)) logit += deviation * stream.normal();
+  }
+}
+
+void Gate::forward(ConstMatrixView x, std::span<const std::uint8_t> masked, const Routing& routing,
+                   const std::optional<Presentation>& presentation, const Choices& choices) {
+  const MatrixView logits = logits_of(x);
+  const MatrixView p = p_.rows(rows_);
+  if (presentation && routing.noise() > 0) add_noise(logits, routing.noise(), *presentation);
+  numerics::masked_softmax(logits, masked, p);
+  for (Index b = 0; b < rows_; ++b) {
+    routing.choose(p.row(b), masked, chosen_);
+    const auto chosen = static_cast<Index>(chosen_.size());
+    if (chosen < 1 || chosen > choices.most())
+      throw InputError("the routing chooses {} experts for a row; allowed are 1 to {}", chosen,
+                       choices.most());
+    for (Index j = 0; j < choices.most(); ++j) {
+      if (j < chosen)
+        choices.set(b, j, chosen_[size(j)], p(b, chosen_[size(j)]));
+      else
+        choices.set(b, j, -1, 0);
+    }
+    if (routing.value() == GateValue::probability || std::isnan(p(b, chosen_.front()))) continue;
+    float largest = -std::numeric_limits<float>::infinity();
+    for (const Index i : chosen_) largest = std::max(largest, logits(b, i));
+    float sum = 0;
+    for (Index j = 0; j < chosen; ++j)
+      sum += choices.value(b, j) = std::exp(logits(b, chosen_[size(j)]) - largest);
+    for (Index j = 0; j < chosen; ++j) choices.value(b, j) /= sum;
+  }
+}
+
+void Gate::backward_from_logits(MatrixView d_x) {
+  const MatrixView d_hidden = d_hidden_.first_rows(rows_);
+  numerics::linear_input_gradient(d_logits_.first_rows(rows_), output_weight_.value.view(), d_hidden);
+  numerics::relu_gradient(hidden_.first_rows(rows_), d_hidden);
+  if (d_x.rows > 0) numerics::linear_input_gradient(d_hidden, hidden_weight_.value.view(), d_x);
 }
 
 void Gate::backward_input(ConstMatrixView gates, ConstMatrixView d_gates, MatrixView d_x) {
   assert(gates.rows == rows_ && d_gates.rows == rows_);
+  numerics::softmax_gradient(gates, d_gates, d_logits_.first_rows(rows_));
+  backward_from_logits(d_x);
+}
+
+void Gate::backward_input(const ConstChoices& choices, const Routing& routing, ConstMatrixView d_values,
+                          MatrixView d_x) {
+  assert(choices.rows() == rows_ && d_values.rows == rows_);
   const MatrixView d_logits = d_logits_.first_rows(rows_);
-  const MatrixView d_hidden = d_hidden_.first_rows(rows_);
-  numerics::softmax_gradient(gates, d_gates, d_logits);
-  numerics::linear_input_gradient(d_logits, output_weight_.value.view(), d_hidden);
-  numerics::relu_gradient(hidden_.first_rows(rows_), d_hidden);
-  if (d_x.rows > 0) numerics::linear_input_gradient(d_hidden, hidden_weight_.value.view(), d_x);
+  const bool is_renormalised = routing.value() == GateValue::renormalised;
+  const ConstMatrixView p = p_.rows_from(0, rows_);
+  for (Index b = 0; b < rows_; ++b) {
+    // Through the softmax over all of which only the chosen reach the loss, or over the chosen alone.
+    const Index chosen = choices.count(b);
+    const auto weight = [&](Index j) {
+      return is_renormalised ? choices.value(b, j) : p(b, choices.expert(b, j));
+    };
+    float mean = 0;
+    for (Index j = 0; j < chosen; ++j) mean += weight(j) * d_values(b, j);
+    const auto out = d_logits.row(b);
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = is_renormalised ? 0.0F : -p.row(b)[i] * mean;
+    for (Index j = 0; j < chosen; ++j) out[size(choices.expert(b, j))] = weight(j) * (d_values(b, j) - mean);
+  }
+  backward_from_logits(d_x);
 }
 
 void Gate::backward_weights(ConstMatrixView x) {

@@ -1,17 +1,21 @@
-// The gate of one layer: g(x) = softmax(Q max(0, P x + p) + q), paper section 2.
+// The gate of one layer: g(x) = softmax(Q max(0, P x + p) + q), paper section 2; mixed as a whole or routed.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "core/matrix.hpp"
+#include "model/choices.hpp"
 #include "model/network_spec.hpp"
 #include "model/parameters.hpp"
+#include "model/routing.hpp"
 
 namespace dmoe::model {
 
 /// Lives on the coordinator; on other ranks an empty one lists the parameters. Forward, then backward_input
-/// (d_x may be empty where not wanted), then backward_weights.
+/// (d_x may be empty where not wanted), then backward_weights: the dense mixture's or a routing's.
 class Gate {
  public:
   Gate(const LayerSpec& spec, Index inputs, Index layer, Presence presence, std::uint64_t seed,
@@ -20,8 +24,15 @@ class Gate {
   /// gates (B, N): the softmax over the experts that are not masked, 0 for the others; x (B, D), masked (N).
   /// Local.
   void forward(ConstMatrixView x, std::span<const std::uint8_t> masked, MatrixView gates);
+  /// choices (B, K): what the routing makes of that softmax, with its noise where rows are presented in
+  /// training. Local.
+  void forward(ConstMatrixView x, std::span<const std::uint8_t> masked, const Routing& routing,
+               const std::optional<Presentation>& presentation, const Choices& choices);
   /// d_x (B, D) from d_gates (B, N) through the renormalised softmax; skipped where d_x has no rows. Local.
   void backward_input(ConstMatrixView gates, ConstMatrixView d_gates, MatrixView d_x);
+  /// The same from d_values (B, K), the gradients of the values in use. Local.
+  void backward_input(const ConstChoices& choices, const Routing& routing, ConstMatrixView d_values,
+                      MatrixView d_x);
   /// The gradients of P, p, Q and q; x (B, D) as in the forward pass. Local.
   void backward_weights(ConstMatrixView x);
 
@@ -30,8 +41,15 @@ class Gate {
   void for_each_parameter(const std::string& prefix, const ParameterVisitor& visit);
 
  private:
+  /// The logits (B, N).
+  MatrixView logits_of(ConstMatrixView x);
+  void add_noise(MatrixView logits, float deviation, const Presentation& presentation) const;
+  /// d_x from d_logits_.
+  void backward_from_logits(MatrixView d_x);
+
   LayerSpec spec_;
   Index inputs_;
+  Index layer_;
   Weights hidden_weight_;  // P
   Weights hidden_bias_;    // p (1, G)
   Weights output_weight_;  // Q
@@ -39,8 +57,10 @@ class Gate {
   Index rows_ = 0;         // B of the last forward pass
   Matrix hidden_;          // (capacity, G)
   Matrix logits_;          // (capacity, N)
+  GrowingMatrix p_;        // (B, N): the softmax that the last routing chose from
   Matrix d_hidden_;        // (capacity, G)
   Matrix d_logits_;        // (capacity, N)
+  std::vector<Index> chosen_;
 };
 
 }  // namespace dmoe::model

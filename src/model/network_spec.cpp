@@ -47,13 +47,22 @@ Index NetworkSpec::parameter_count() const {
 }
 
 Index NetworkSpec::multiply_accumulates() const {
-  Index count = has_head() ? classes * input_width(layer_count()) : 0;
+  std::vector<Index> everybody;
+  for (const LayerSpec& layer : layers) everybody.push_back(layer.experts);
+  return multiply_accumulates(1, everybody);
+}
+
+Index NetworkSpec::multiply_accumulates(Index examples, const std::vector<Index>& expert_rows) const {
+  Index count = has_head() ? examples * classes * input_width(layer_count()) : 0;
   for (Index l = 0; l < layer_count(); ++l) {
     const auto& [experts, hidden, gate_hidden, kind] = layers[size(l)];
-    count += input_width(l) * experts * hidden;
-    if (kind == LayerKind::classifier_mixture) count += experts * hidden * classes;
-    if (layers[size(l)].is_gated())
-      count += input_width(l) * gate_hidden + gate_hidden * experts + experts * output_width(l);
+    Index of_a_row = input_width(l) * hidden;
+    if (kind == LayerKind::classifier_mixture) of_a_row += hidden * classes;
+    if (layers[size(l)].is_gated()) {
+      of_a_row += output_width(l);
+      count += examples * gate_hidden * (input_width(l) + experts);
+    }
+    count += expert_rows[size(l)] * of_a_row;
   }
   return count;
 }

@@ -57,8 +57,11 @@ struct NetworkSpec {
   bool has_head() const { return layers.back().kind != LayerKind::classifier_mixture; }
   /// Trainable values: experts, gates and head.
   Index parameter_count() const;
-  /// Multiply-accumulates of one forward pass of one example (biases and activations not counted).
+  /// Multiply-accumulates of one forward pass of one example that all experts work on (biases and activations
+  /// not counted).
   Index multiply_accumulates() const;
+  /// Of `examples` examples, where the experts of layer l = 0 .. L-1 together worked on expert_rows[l] rows.
+  Index multiply_accumulates(Index examples, const std::vector<Index>& expert_rows) const;
   /// N of the sharded layer with the most experts, the most ranks that can have work; 0 where no layer is
   /// sharded.
   Index most_experts() const;

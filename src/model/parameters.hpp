@@ -22,6 +22,12 @@ struct Parameter {
   Index count = 0;
   std::span<float> values;
   std::span<float> gradient;
+  /// (count), of a tensor sharded by expert: 0 where the gradient of that entry of axis 0 is all 0, since no
+  /// row came to the expert; none where nobody keeps count.
+  std::span<const std::uint8_t> has_gradient{};
+
+  /// Split over the ranks by expert; else one rank holds all of it.
+  bool is_sharded() const { return name.find("/experts/") != std::string::npos; }
 };
 
 using ParameterVisitor = std::function<void(const Parameter&)>;

@@ -41,6 +41,29 @@ void add_rows(const TreeBlock& block, Index experts, MatrixView sum, const Leaf&
   }
 }
 
+/// The sum of the terms below the smallest subtree that holds them all, in scratch or at a term's values.
+const float* add_terms(std::span<const TreeTerm> terms, Index columns, float* scratch) {
+  if (terms.size() == 1) {
+    const TreeTerm& term = terms.front();
+    if (term.weight == nullptr) return term.values;
+    for (Index h = 0; h < columns; ++h) scratch[h] = *term.weight * term.values[h];
+    return scratch;
+  }
+  // The subtree's halves part at the highest bit in which its first and last term differ.
+  const auto first = static_cast<std::uint64_t>(terms.front().first);
+  const auto last = static_cast<std::uint64_t>(terms.back().first);
+  const std::uint64_t half = std::bit_floor(first ^ last);
+  const auto middle = static_cast<Index>(last / half * half);
+  const auto split =
+      std::ranges::partition_point(terms, [&](const TreeTerm& term) { return term.first < middle; });
+  const auto left_count = static_cast<std::size_t>(split - terms.begin());
+  const float* const left = add_terms(terms.first(left_count), columns, scratch);
+  const float* const right = add_terms(terms.subspan(left_count), columns, scratch + columns);
+#pragma GCC ivdep  // scratch may be left itself, at the same h only
+  for (Index h = 0; h < columns; ++h) scratch[h] = left[h] + right[h];
+  return scratch;
+}
+
 }  // namespace
 
 std::vector<TreeBlock> maximal_blocks(Index first, Index end, Index experts) {
@@ -81,6 +104,13 @@ void tree_sum(const TreeBlock& block, Index experts, ConstMatrixView leaves, Ind
       return leaves.data + ((node.first - first_leaf) * rows + b) * columns;
     };
   });
+}
+
+void sum_terms(std::span<const TreeTerm> terms, std::span<float> sum) {
+  const auto columns = static_cast<Index>(sum.size());
+  const auto levels = static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(terms.back().first)));
+  const float* const total = add_terms(terms, columns, scratch_of(columns * (levels + 1)));
+  std::copy_n(total, columns, sum.data());
 }
 
 void combine_blocks(std::span<const BlockSum> blocks, Index experts, MatrixView sum) {

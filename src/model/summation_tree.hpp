@@ -44,6 +44,17 @@ void weighted_tree_sum(const TreeBlock& block, ConstMatrixView gates, ConstMatri
 void tree_sum(const TreeBlock& block, Index experts, ConstMatrixView leaves, Index first_leaf,
               MatrixView sum);
 
+/// A term of one row's sum: values (H) of an expert, or the sum of a block that begins with it.
+struct TreeTerm {
+  Index first;
+  const float* values;
+  const float* weight = nullptr;  // the term is weight times values, rounded; null: the values
+};
+
+/// sum (H) of the terms that there are, sorted by `first`, at least one, along the tree: whatever is absent
+/// is skipped. Local.
+void sum_terms(std::span<const TreeTerm> terms, std::span<float> sum);
+
 /// One block's sum, wherever it was computed.
 struct BlockSum {
   TreeBlock block;

@@ -8,19 +8,33 @@
 
 namespace dmoe::numerics {
 
-float dot(std::span<const float> a, std::span<const float> b) {
+namespace {
+
+/// The dot product, multiplied and summed as T.
+template <class T>
+T dot_as(std::span<const float> a, std::span<const float> b) {
   assert(a.size() == b.size());
   constexpr std::size_t lanes = 16;
-  std::array<float, lanes> sums{};
+  std::array<T, lanes> sums{};
   std::size_t i = 0;
   for (; i + lanes <= a.size(); i += lanes) {
-    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
+    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += T{a[i + lane]} * T{b[i + lane]};
   }
-  for (std::size_t lane = 0; i < a.size(); ++i, ++lane) sums[lane] += a[i] * b[i];
+  for (std::size_t lane = 0; i < a.size(); ++i, ++lane) sums[lane] += T{a[i]} * T{b[i]};
   for (std::size_t width = lanes / 2; width > 0; width /= 2) {
     for (std::size_t lane = 0; lane < width; ++lane) sums[lane] += sums[lane + width];
   }
   return sums[0];
+}
+
+}  // namespace
+
+float dot(std::span<const float> a, std::span<const float> b) {
+  return dot_as<float>(a, b);
+}
+
+double squared_norm(std::span<const float> a) {
+  return dot_as<double>(a, a);
 }
 
 void column_sums(ConstMatrixView matrix, std::span<float> sums) {

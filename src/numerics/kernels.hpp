@@ -12,6 +12,9 @@ namespace dmoe::numerics {
 /// <a, b>, summed in 16 interleaved lanes which are then added in one fixed tree. Local.
 float dot(std::span<const float> a, std::span<const float> b);
 
+/// <a, a>, squared and summed in double precision in the same order. Local.
+double squared_norm(std::span<const float> a);
+
 /// sums (H) = sum over the rows of matrix (B, H), first row first. Local.
 void column_sums(ConstMatrixView matrix, std::span<float> sums);
 

@@ -1,7 +1,10 @@
 #include "numerics/linear.hpp"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
+#include <cstdint>
 #include <map>
 #include <omp.h>
 #include <tuple>
@@ -120,8 +123,19 @@ void linear_input_gradient(ConstMatrixView d_y, ConstMatrixView weight, MatrixVi
 void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight) {
   assert(d_y.rows == x.rows && d_weight.rows == d_y.columns && d_weight.columns == x.columns);
   if (d_weight.count() == 0) return;
+  if (x.rows == 0) {
+    std::ranges::fill(d_weight.values(), 0.0F);
+    return;
+  }
   product({d_weight.rows, d_weight.columns, x.rows, Order::transposed, Order::row_major, Epilogue::none})
       .run(d_y.data, x.data, nullptr, d_weight.data);
+}
+
+Index padded_rows(Index rows) {
+  constexpr Index steps = 8;  // between two powers of two
+  if (rows <= steps) return rows;
+  const auto step = static_cast<Index>(std::bit_floor(static_cast<std::uint64_t>(rows))) / steps;
+  return (rows + step - 1) / step * step;
 }
 
 void use_threads(int count) {

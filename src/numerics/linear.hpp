@@ -23,6 +23,12 @@ void linear_input_gradient(ConstMatrixView d_y, ConstMatrixView weight, MatrixVi
 /// Local.
 void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight);
 
+/// Rows to make room for where a count changes from batch to batch: a product is compiled for each, so they
+/// are few, one in eight more than asked for at most. Rows beyond those asked for are to be 0. With AVX-512
+/// they change no bit of the others, nor of a gradient (a test looks); with less they may, so that bits
+/// depend on the count, which is the same on any number of ranks. Local.
+Index padded_rows(Index rows);
+
 /// Threads that a product may use from now on, on this rank; 1 until then. Part of what fixes the bits.
 /// Local.
 void use_threads(int count);

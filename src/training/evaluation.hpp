@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "data/dataset.hpp"
 #include "distribution/network.hpp"
@@ -27,9 +28,15 @@ bool for_each_batch(distribution::Network& network, const data::Dataset& dataset
                     const StopRequested& stop_requested,
                     const std::function<void(const data::Batch&)>& visit);
 
+/// What a pass took.
+struct Work {
+  std::vector<Index> expert_rows;  // of each layer: rows that its experts together worked on
+  double seconds = 0;              // of forward passes, on this rank, waiting included
+};
+
 /// The score over a split, on the coordinator (zeros elsewhere); nothing where it was stopped half way, on
-/// all ranks alike. Collective over the network's ranks.
+/// all ranks alike. What it took goes to `work` where that is asked for. Collective over the network's ranks.
 std::optional<Score> evaluate(distribution::Network& network, const data::Dataset& dataset, const Pass& pass,
-                              const StopRequested& stop_requested);
+                              const StopRequested& stop_requested, Work* work = nullptr);
 
 }  // namespace dmoe::training

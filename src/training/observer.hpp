@@ -11,7 +11,8 @@ namespace dmoe::training {
 
 /// What is known before the first step.
 struct Plan {
-  Index steps = 0;
+  Index first_step = 0;  // steps done by earlier starts
+  Index steps = 0;       // of the whole training
   Index steps_per_epoch = 0;
   Index epochs = 0;
   std::vector<std::string> phases;
@@ -71,7 +72,7 @@ class Observer {
 /// Passes everything on to several observers, in order; they must outlive it.
 class Observers : public Observer {
  public:
-  explicit Observers(std::vector<Observer*> observers) : observers_(std::move(observers)) {}
+  void add(Observer& observer) { observers_.push_back(&observer); }
   void began(const Plan& plan) override {
     for (Observer* observer : observers_) observer->began(plan);
   }

@@ -17,12 +17,13 @@ struct PartSpec {
   bool operator==(const PartSpec&) const = default;
 };
 
-/// A stretch of training with one balancing rule and one learning-rate schedule.
+/// A stretch of training with one balancing rule, one routing a layer and one learning-rate schedule.
 struct PhaseSpec {
   std::string name;
   Index epochs = 0;
   PartSpec rule;
   PartSpec schedule;
+  std::vector<PartSpec> routings{};  // of every layer; or one, of all layers; none: all experts
 };
 
 struct EvaluationSpec {
@@ -30,13 +31,23 @@ struct EvaluationSpec {
   Index batch_size = 500;
 };
 
+/// When to save all that a later start needs, besides when a run is stopped. 0 or false: not for that reason.
+struct CheckpointSpec {
+  Index every_steps = 0;
+  double every_minutes = 10;
+  bool at_phase_ends = true;
+  Index keep = 2;  // the newest
+};
+
 struct TrainingSpec {
   std::uint64_t seed = 0;
   Index batch_size = 100;
   double momentum = 0;
   double weight_decay = 0;
+  double max_gradient_norm = 0;  // the gradient is shortened to it; 0: never
   Index log_every_steps = 100;
   EvaluationSpec evaluation;
+  CheckpointSpec checkpoint;
   std::vector<PhaseSpec> phases;
 
   /// Epochs of all phases.

@@ -2,11 +2,23 @@
 
 #include <chrono>
 #include <cmath>
+#include <ratio>
 #include <utility>
 
-#include "core/error.hpp"
+#include <fmt/format.h>
+
+#include "comm/archive.hpp"
 
 namespace dmoe::training {
+
+namespace {
+
+/// What shortens a gradient to the longest allowed.
+float clip_scale(double norm, double longest) {
+  return norm > longest ? static_cast<float>(longest / norm) : 1.0F;
+}
+
+}  // namespace
 
 Trainer::Trainer(const TrainingSpec& spec, distribution::Network& network, const data::Dataset& dataset,
                  Observer& observer, StopRequested stop_requested)
@@ -24,80 +36,174 @@ Trainer::Trainer(const TrainingSpec& spec, distribution::Network& network, const
   for (const PhaseSpec& phase : spec.phases) {
     rules_.push_back(balance::rules().find(phase.rule.name).make(phase.rule.settings));
     schedules_.push_back(schedules().find(phase.schedule.name).make(phase.schedule.settings));
+    routings_.emplace_back(phase.routings, network.spec().layer_count());
   }
+  if (spec.max_gradient_norm > 0) gradient_norm_.emplace(network);
+  open_window();
 }
 
-Outcome Trainer::run() {
-  Plan plan{spec_.epochs() * steps_per_epoch(), steps_per_epoch(), spec_.epochs(), {}, {}};
+Plan Trainer::plan() const {
+  Plan plan{step_, steps_planned(), steps_per_epoch(), spec_.epochs(), {}, {}};
   for (const PhaseSpec& phase : spec_.phases) {
     plan.phases.push_back(phase.name);
     plan.phase_steps.push_back(phase.epochs * steps_per_epoch());
   }
-  const bool reports = network_.ranks().is_coordinator();
-  if (reports) observer_.began(plan);
-  open_window();
-  for (Index p = 0; p < static_cast<Index>(spec_.phases.size()); ++p) {
-    begin_phase(p);
-    const Index epochs = spec_.phases[size(p)].epochs;
-    for (Index e = 0; e < epochs; ++e) {
-      if (run_epoch(epochs, e) == Outcome::stopped) return stopped();
-      ++epoch_;
-      const Index every = spec_.evaluation.every_epochs;
-      if (every > 0 && epoch_ % every == 0 && !evaluate_all()) return stopped();
-    }
-  }
-  if (evaluated_epoch_ != epoch_ && !evaluate_all()) return stopped();
-  return Outcome::finished;
+  return plan;
 }
 
-Outcome Trainer::run_epoch(Index epochs_of_phase, Index epoch_of_phase) {
-  const double rate = schedules_[size(phase_)]->rate(epoch_of_phase, epochs_of_phase);
-  for (Index i = 0; i < steps_per_epoch(); ++i) {
-    const numerics::Loss loss = step(rate);
-    report_step(loss, rate);
-    if (assignment_.stop_requested()) return Outcome::stopped;
-  }
-  return Outcome::finished;
+Outcome Trainer::run(const SaveCheckpoint& save_checkpoint) {
+  if (network_.ranks().is_coordinator()) observer_.began(plan());
+  saved_step_ = step_;
+  const Outcome outcome = run_steps(save_checkpoint);
+  if (outcome == Outcome::stopped) save(save_checkpoint);
+  if (window_.steps > 0) log_row();  // the end of the curves; a start from the last checkpoint makes it whole
+  return outcome;
 }
 
-Outcome Trainer::stopped() {
-  if (window_.steps > 0) log_row();
-  return Outcome::stopped;
+Outcome Trainer::run_steps(const SaveCheckpoint& save_checkpoint) {
+  while (true) {
+    if (evaluation_is_due() && !evaluate_all()) return Outcome::stopped;
+    if (checkpoint_is_due()) save(save_checkpoint);
+    if (step_ == steps_planned()) return Outcome::finished;
+    while (phase_ < phase_of_next_step()) begin_phase(phase_ + 1);
+    const double rate = learning_rate();
+    report_step(step(rate), rate);
+    const distribution::StepRequests requests = assignment_.requests();
+    if (requests.help) check_numbers();
+    if (requests.stop) return Outcome::stopped;
+    if (requests.checkpoint) save(save_checkpoint);
+  }
+}
+
+Index Trainer::first_epoch(Index phase) const {
+  Index epochs = 0;
+  for (Index p = 0; p < phase; ++p) epochs += spec_.phases[size(p)].epochs;
+  return epochs;
+}
+
+Index Trainer::phase_of_next_step() const {
+  Index phase = 0;
+  const auto last = static_cast<Index>(spec_.phases.size()) - 1;
+  while (phase < last && epochs_done() >= first_epoch(phase + 1)) ++phase;
+  return phase;
+}
+
+double Trainer::learning_rate() const {
+  return schedules_[size(phase_)]->rate(epochs_done() - first_epoch(phase_),
+                                        spec_.phases[size(phase_)].epochs);
+}
+
+bool Trainer::is_phase_end() const {
+  if (step_ == 0 || step_ % steps_per_epoch() != 0) return false;
+  for (Index p = 1; p <= static_cast<Index>(spec_.phases.size()); ++p) {
+    if (epochs_done() == first_epoch(p)) return true;
+  }
+  return false;
+}
+
+bool Trainer::evaluation_is_due() const {
+  if (step_ % steps_per_epoch() != 0 || evaluated_epoch_ == epochs_done()) return false;
+  const Index every = spec_.evaluation.every_epochs;
+  return step_ == steps_planned() || (step_ > 0 && every > 0 && epochs_done() % every == 0);
+}
+
+bool Trainer::checkpoint_is_due() const {
+  if (saved_step_ == step_) return false;
+  const Index every = spec_.checkpoint.every_steps;
+  return (every > 0 && step_ % every == 0) || (spec_.checkpoint.at_phase_ends && is_phase_end());
+}
+
+void Trainer::save(const SaveCheckpoint& save_checkpoint) {
+  check_numbers();
+  save_checkpoint();
+  saved_step_ = step_;
+  saved_at_ = Timing::Clock::now();
+}
+
+State Trainer::state() const {
+  State state{step_, epochs_done(), phase_, evaluations_, evaluated_epoch_, {}, window_};
+  for (const balance::Balancer& balancer : balancers_) state.layers.push_back(balancer.state());
+  state.window.seconds = window_seconds();
+  return state;
+}
+
+void Trainer::restore(State state) {
+  step_ = state.step;
+  phase_ = state.phase;
+  evaluations_ = state.evaluations;
+  evaluated_epoch_ = state.evaluated_epoch;
+  for (std::size_t l = 0; l < balancers_.size() && phase_ >= 0; ++l)
+    balancers_[l].restore(std::move(state.layers[l]), *rules_[size(phase_)]);
+  if (phase_ >= 0) routings_[size(phase_)].put_in_force(network_);
+  window_ = std::move(state.window);
+  window_began_ = Timing::Clock::now();
 }
 
 void Trainer::begin_phase(Index phase) {
   phase_ = phase;
   for (balance::Balancer& balancer : balancers_) balancer.begin_phase(*rules_[size(phase)]);
+  routings_[size(phase)].put_in_force(network_);
 }
 
 numerics::Loss Trainer::step(double learning_rate) {
-  using Stop = distribution::AssignmentReduction::Stop;
+  const auto first = static_cast<std::uint64_t>(sampler_.first_presentation(step_));
   {
     const TimedActivity presenting(network_.ranks().timing(), Activity::data);
-    const data::Draw draw{Purpose::train_transform,
-                          static_cast<std::uint64_t>(sampler_.first_presentation(step_))};
-    dataset_.present(data::Split::train, sampler_.examples(step_), draw, batch_);
+    dataset_.present(data::Split::train, sampler_.examples(step_), {Purpose::train_transform, first}, batch_);
   }
-  network_.forward(batch_.inputs(), masks_);
-  assignment_.start(stop_requested_() ? Stop::requested : Stop::no);
+  network_.forward(batch_.inputs(), masks_, model::Presentation{spec_.seed, first});
+  assignment_.start(requests());
   const numerics::Loss loss = network_.backward(batch_.inputs(), batch_.labels());
-  if (!std::isfinite(loss.sum)) {  // known to the coordinator alone, which ends the job
-    throw RunError("the loss of step {} is not finite; a learning rate below {} may help", step_ + 1,
-                   learning_rate);
-  }
-  optimizer_.step(learning_rate);
+  const auto scale = gradient_norm_ ? clip_scale((*gradient_norm_)(), spec_.max_gradient_norm) : 1.0F;
+  const std::optional<std::string> damaged = optimizer_.step(learning_rate, scale);
   assignment_.finish();
   for (std::size_t l = 0; l < balancers_.size(); ++l) {
     balancers_[l].add(assignment_.assigned(static_cast<Index>(l)));
   }
   ++step_;
+  note_trouble(loss, damaged, learning_rate);
   return loss;
 }
 
+distribution::StepRequests Trainer::requests() const {
+  const double minutes = spec_.checkpoint.every_minutes;
+  const auto since_checkpoint = Timing::Clock::now() - saved_at_;
+  return {.stop = stop_requested_(),
+          .checkpoint = network_.ranks().is_coordinator() && minutes > 0 &&
+                        since_checkpoint >= std::chrono::duration<double, std::ratio<60>>(minutes),
+          .help = trouble_.step > 0};
+}
+
+void Trainer::note_trouble(const numerics::Loss& loss, const std::optional<std::string>& tensor,
+                           double rate) {
+  if (trouble_.step > 0 || (std::isfinite(loss.sum) && !tensor)) return;
+  const Index layers = network_.spec().layer_count();
+  std::string place = fmt::format("the gradient of {}", tensor.value_or(""));
+  if (!std::isfinite(loss.sum)) {
+    const Index layer = network_.first_layer_not_finite();
+    place = layer < layers ? fmt::format("the loss, from the output of layer {} on,", layer + 1) : "the loss";
+  }
+  trouble_ = {step_, fmt::format("step {}, rank {}: {} is not finite; a learning rate below {}, or "
+                                 "train.max_gradient_norm, may help",
+                                 step_, network_.ranks().rank(), place, rate)};
+}
+
+void Trainer::check_numbers() const {
+  const comm::Communicator& ranks = network_.ranks();
+  if (ranks.all_reduce_max(trouble_.step) == 0) return;
+  Trouble first;  // on the lowest rank of those that met it at the earliest step
+  for (const Trouble& trouble : comm::gather_objects(ranks, trouble_)) {
+    if (trouble.step > 0 && (first.step == 0 || trouble.step < first.step)) first = trouble;
+  }
+  comm::broadcast_object(ranks, first);
+  throw NumericalError(first.message);
+}
+
 bool Trainer::evaluate_all() {
+  check_numbers();
   const comm::Communicator& ranks = network_.ranks();
   EvaluationRow row;
-  row.epoch = epoch_;
+  row.epoch = epochs_done();
   row.has_validation = dataset_.example_count(data::Split::validation) > 0;
   const auto training_examples = static_cast<std::uint64_t>(dataset_.example_count(data::Split::train));
   const data::Draw fresh{Purpose::evaluation_transform,
@@ -113,12 +219,12 @@ bool Trainer::evaluate_all() {
   if (row.has_validation && !score(data::Split::validation, row.validation)) return false;
   if (!score(data::Split::train, row.train)) return false;
   ++evaluations_;
-  evaluated_epoch_ = epoch_;
+  evaluated_epoch_ = epochs_done();
   const RankSeconds seconds = rank_seconds();
   if (!ranks.is_coordinator()) return true;
   const TimedActivity reporting(ranks.timing(), Activity::io);
   observer_.evaluated(row, seconds);
-  window_.began += Timing::Clock::now() - began;  // examples per second are those of training
+  window_began_ += Timing::Clock::now() - began;  // examples per second are those of training
   return true;
 }
 
@@ -133,9 +239,14 @@ RankSeconds Trainer::rank_seconds() const {
 
 void Trainer::open_window() {
   window_ = {};
+  window_began_ = Timing::Clock::now();
   for (const balance::Balancer& balancer : balancers_) {
     window_.masked_steps.emplace_back(balancer.masked_steps().begin(), balancer.masked_steps().end());
   }
+}
+
+double Trainer::window_seconds() const {
+  return window_.seconds + std::chrono::duration<double>(Timing::Clock::now() - window_began_).count();
 }
 
 void Trainer::report_step(const numerics::Loss& loss, double rate) {
@@ -144,26 +255,23 @@ void Trainer::report_step(const numerics::Loss& loss, double rate) {
   window_.examples += batch_.rows;
   window_.steps += 1;
   window_.learning_rate = rate;
-  const bool is_last = step_ == spec_.epochs() * steps_per_epoch();
-  const bool is_row = step_ % spec_.log_every_steps == 0 || is_last;
   if (network_.ranks().is_coordinator()) {
     const TimedActivity reporting(network_.ranks().timing(), Activity::io);
     observer_.stepped(row_so_far());
   }
-  if (is_row) log_row();
+  if (step_ % spec_.log_every_steps == 0) log_row();
 }
 
 LogRow Trainer::row_so_far() const {
-  const double seconds = std::chrono::duration<double>(Timing::Clock::now() - window_.began).count();
   const auto examples = static_cast<double>(window_.examples);
   LogRow row;
   row.step = step_;
-  row.epoch = epoch_;
+  row.epoch = (step_ - 1) / steps_per_epoch();
   row.phase = phase_;
   row.loss = window_.loss / examples;
   row.error = static_cast<double>(window_.errors) / examples;
   row.learning_rate = window_.learning_rate;
-  row.examples_per_second = examples / std::max(seconds, 1e-9);
+  row.examples_per_second = examples / std::max(window_seconds(), 1e-9);
   return row;
 }
 

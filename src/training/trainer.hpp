@@ -1,49 +1,73 @@
-// The training loop: phases of epochs of steps, evaluation between them, reports to an observer.
+// The training loop: phases of epochs of steps, evaluations and checkpoints between them, reports to an
+// observer.
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "balance/balancer.hpp"
+#include "core/error.hpp"
 #include "data/dataset.hpp"
 #include "data/sampler.hpp"
 #include "distribution/assignment.hpp"
 #include "distribution/network.hpp"
 #include "training/evaluation.hpp"
+#include "training/gradient_norm.hpp"
 #include "training/observer.hpp"
 #include "training/optimizer.hpp"
+#include "training/routings.hpp"
 #include "training/schedule.hpp"
 #include "training/spec.hpp"
+#include "training/state.hpp"
 
 namespace dmoe::training {
 
 enum class Outcome { finished, stopped };
 
+/// Numbers have gone wrong on some rank. Thrown on all ranks alike.
+class NumericalError : public RunError {
+ public:
+  using RunError::RunError;
+};
+
 /// Trains a network on a data set. Epochs, steps and random streams run on across phases. All ranks construct
 /// one with the same arguments; the observer is told on the coordinator alone.
 class Trainer {
  public:
+  /// Saves the trainer's state, its network and its optimiser. Collective.
+  using SaveCheckpoint = std::function<void()>;
+
   /// Everything given must outlive the trainer. Throws InputError for a spec that cannot be trained. Local.
   Trainer(const TrainingSpec& spec, distribution::Network& network, const data::Dataset& dataset,
           Observer& observer, StopRequested stop_requested);
 
-  /// Trains to the end, or to the step at which any rank was told to stop. Collective over the network's
-  /// ranks.
-  Outcome run();
+  /// Trains to the end, or to the step at which any rank was told to stop, and saves whenever it is time and
+  /// when it stops. Throws NumericalError. Collective over the network's ranks.
+  Outcome run(const SaveCheckpoint& save = [] {});
 
   /// One step on its own, for benchmarks and tests: step t of the first phase. Collective.
   numerics::Loss step(double learning_rate);
 
   /// Steps done.
   Index steps_done() const { return step_; }
+  Index steps_planned() const { return spec_.epochs() * steps_per_epoch(); }
   Index steps_per_epoch() const { return sampler_.steps_per_epoch(); }
   /// The balancing state of layer = 0 .. L-1, the same on every rank.
   const balance::Balancer& balancer(Index layer) const { return balancers_[size(layer)]; }
+  Sgd& optimizer() { return optimizer_; }
+
+  /// What a trainer of the same spec, network and data set needs to go on from here. Local.
+  State state() const;
+  /// Goes on from there; before run(). Weights and velocities are the caller's to restore. Local.
+  void restore(State state);
+
   /// What every rank spent its time on up to now, on the coordinator; empty elsewhere. Collective.
   RankSeconds rank_seconds() const;
-  /// Puts the rule and the schedule of a phase in force. Local.
+  /// Puts the rule, the routings and the schedule of a phase in force. Local.
   void begin_phase(Index phase);
 
   /// Rows that the network's buffers must hold.
@@ -52,14 +76,28 @@ class Trainer {
   }
 
  private:
-  Outcome run_epoch(Index epochs_of_phase, Index epoch_of_phase);
+  Outcome run_steps(const SaveCheckpoint& save);
+  Plan plan() const;
+  Index epochs_done() const { return step_ / steps_per_epoch(); }
+  /// The phase of the coming step; behind the last step, the last phase.
+  Index phase_of_next_step() const;
+  Index first_epoch(Index phase) const;
+  double learning_rate() const;
+  bool is_phase_end() const;
+  bool evaluation_is_due() const;
+  bool checkpoint_is_due() const;
   /// Scores all splits; false where it was stopped half way, on all ranks alike.
   bool evaluate_all();
-  /// Logs what was not logged yet.
-  Outcome stopped();
+  void save(const SaveCheckpoint& save);
+  distribution::StepRequests requests() const;
+  void note_trouble(const numerics::Loss& loss, const std::optional<std::string>& tensor, double rate);
+  /// Throws NumericalError on all ranks where any is in trouble. Collective.
+  void check_numbers() const;
   void report_step(const numerics::Loss& loss, double rate);
   LogRow row_so_far() const;
   void log_row();
+  void open_window();
+  double window_seconds() const;
 
   const TrainingSpec& spec_;
   distribution::Network& network_;
@@ -70,30 +108,32 @@ class Trainer {
   data::EpochSampler sampler_;
   data::Batch batch_;
   Sgd optimizer_;
+  std::optional<GradientNorm> gradient_norm_;  // where the gradient is clipped
   distribution::AssignmentReduction assignment_;
   std::vector<balance::Balancer> balancers_;
   std::vector<std::unique_ptr<balance::Rule>> rules_;  // one a phase
   std::vector<std::unique_ptr<Schedule>> schedules_;   // one a phase
+  std::vector<Routings> routings_;                     // one a phase
   distribution::Masks masks_;                          // views of the balancers' masks
 
-  Index step_ = 0;   // steps done
-  Index epoch_ = 0;  // epochs done
-  Index phase_ = 0;  // the phase in force
+  Index step_ = 0;    // steps done
+  Index phase_ = -1;  // the phase in force
   Index evaluations_ = 0;
   Index evaluated_epoch_ = -1;
-
-  /// Sums since the last logged row.
-  struct Window {
-    double loss = 0;
-    Index errors = 0;
-    Index examples = 0;
-    Index steps = 0;
-    double learning_rate = 0;
-    std::vector<std::vector<Index>> masked_steps;  // of each layer, when the window began
-    Timing::Clock::time_point began = Timing::Clock::now();
-  };
-  void open_window();
   Window window_;
+  Timing::Clock::time_point window_began_ = Timing::Clock::now();  // less what window_.seconds holds already
+  Index saved_step_ = -1;                                          // steps done at the last checkpoint
+  Timing::Clock::time_point saved_at_ = Timing::Clock::now();
+  /// What went wrong with the numbers of this rank first.
+  struct Trouble {
+    Index step = 0;  // 0: nothing
+    std::string message;
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      archive& step& message;
+    }
+  };
+  Trouble trouble_;
 };
 
 }  // namespace dmoe::training

@@ -1,6 +1,9 @@
 #include "analysis/specialisation.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <set>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -166,8 +169,78 @@ TEST(Specialisation, expert_without_a_hundredth_of_its_share_is_dead) {
   EXPECT_FALSE(layer.is_dead(2));
 }
 
+TEST(ShuffledGroups, of_one_example_each_are_a_permutation) {
+  std::vector<Index> first(40);
+  std::iota(first.begin(), first.end(), Index{0});
+  std::vector<Index> expected;
+  shuffled(40, {5, Purpose::permutation, 3}, expected);
+  EXPECT_EQ(shuffled_groups(first, 40, 5, 3), expected);
+}
+
+TEST(ShuffledGroups, get_the_levels_of_one_other_group_each_in_their_order) {
+  const std::vector<Index> first{0, 3, 4, 9};
+  const std::vector<Index> lengths{3, 1, 5, 2};
+  std::set<Index> places;
+  for (std::uint64_t index = 0; index < 200; ++index) {
+    const std::vector<Index> order = shuffled_groups(first, 11, 1, index);
+    ASSERT_EQ(order.size(), 11U);
+    std::set<std::ptrdiff_t> others;
+    for (std::size_t g = 0; g < first.size(); ++g) {
+      const auto group_of = [&](Index x) {
+        return std::upper_bound(first.begin(), first.end(), x) - first.begin() - 1;
+      };
+      const std::ptrdiff_t other = group_of(order[size(first[g])]);
+      const Index begin = first[size(other)];
+      const Index length = lengths[size(other)];
+      others.insert(other);
+      for (Index i = 0; i + 1 < lengths[g]; ++i) {
+        const Index here = order[size(first[g] + i)];
+        EXPECT_EQ(order[size(first[g] + i + 1)], begin + (here - begin + 1) % length);
+      }
+      if (other == 2) places.insert(order[size(first[g])] - begin);
+    }
+    EXPECT_EQ(others.size(), 4U);
+  }
+  EXPECT_EQ(places.size(), 5U);
+}
+
+/// Frames of 30 utterances whose gates drift slowly and jump at each utterance, and coins thrown per
+/// utterance.
+Assignments spoken_coins(std::uint64_t seed) {
+  constexpr Index utterances = 30;
+  constexpr Index length = 50;
+  Assignments found{{}, {{"coin", {2}, {"coin"}}}, {{}}, {}};
+  Matrix& gates = found.gates.emplace_back(utterances * length, 2);
+  RandomStream stream(seed, Purpose::test, 0);
+  for (Index u = 0; u < utterances; ++u) {
+    found.groups.push_back(u * length);
+    const float gate = stream.uniform();
+    const auto coin = static_cast<std::int32_t>(stream.below(2));
+    for (Index t = 0; t < length; ++t) {
+      gates.view().row(u * length + t)[0] = 0.9F * gate + 0.1F * stream.uniform();
+      gates.view().row(u * length + t)[1] = 1 - gates.view().row(u * length + t)[0];
+      found.levels[0].push_back(coin);
+    }
+  }
+  return found;
+}
+
+TEST(Specialisation, of_a_coin_thrown_per_utterance_is_chance) {
+  int surprises = 0;        // p <= .05
+  int naive_surprises = 0;  // where every frame counts for itself
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Assignments coins = spoken_coins(seed);
+    const auto p_value = [&] { return specialisation(coins, {99, seed})[0].factors[0].soft.p_value(); };
+    surprises += p_value() <= 0.05 ? 1 : 0;
+    coins.groups.clear();
+    naive_surprises += p_value() <= 0.05 ? 1 : 0;
+  }
+  EXPECT_LE(surprises, 6);  // of 40; 2 expected
+  EXPECT_GE(naive_surprises, 25);
+}
+
 TEST(Specialisation, counts_ties_for_the_first_expert) {
-  Assignments equal{{}, {{"class", {3}, {"class"}}}, {{0, 1, 2, 0, 1, 1}}};
+  Assignments equal{{}, {{"class", {3}, {"class"}}}, {{0, 1, 2, 0, 1, 1}}, {}};
   for (float& gate : equal.gates.emplace_back(6, 4).values()) gate = 0.25F;
   const LayerSpecialisation layer = specialisation(equal, {}).front();
   EXPECT_EQ(layer.factors[0].hard.observed.nats, 0);  // always the same expert: its choice tells nothing

@@ -111,9 +111,13 @@ TEST_F(ChildProcessTest, takes_arguments_as_they_are) {
   EXPECT_EQ(said(), "a b||$HOME|x=\"1\"|");
 }
 
-TEST_F(ChildProcessTest, that_cannot_start_ends_as_in_a_shell) {
+TEST_F(ChildProcessTest, that_cannot_start_ends_as_in_a_shell_and_says_why) {
   ChildProcess child({"dmoe-no-such-program"}, log_);
   EXPECT_EQ(status_of(child), 127);
+  EXPECT_EQ(said(), "dmoe: cannot start dmoe-no-such-program: No such file or directory\n");
+  ChildProcess folder({folder_.path().string()}, log_);
+  EXPECT_EQ(status_of(folder), 127);
+  EXPECT_TRUE(says("dmoe: cannot start " + folder_.path().string() + ": Permission denied\n"));
 }
 
 TEST_F(ChildProcessTest, needs_a_log) {
@@ -154,6 +158,17 @@ TEST_F(ChildProcessTest, ends_with_its_owner_and_leaves_no_zombie) {
   EXPECT_FALSE(is_alive(id));
   EXPECT_EQ(errno, ESRCH);
   EXPECT_NE(said().find("told"), std::string::npos);
+}
+
+TEST_F(ChildProcessTest, that_does_not_stop_is_killed_with_what_it_started) {
+  // The second shell ignores the signal as the first does.
+  const std::vector<std::string> deaf{
+      "sh", "-c", "trap '' TERM; sh -c 'echo $$; while :; do sleep 0.02; done' & wait; sleep 600"};
+  auto child = std::make_unique<ChildProcess>(deaf, log_, std::chrono::milliseconds(100));
+  const pid_t second = process();
+  EXPECT_TRUE(is_alive(second));
+  child.reset();
+  EXPECT_TRUE(becomes([&] { return !is_alive(second); }));  // whoever adopted it waits for it
 }
 
 TEST_F(ChildProcessTest, is_told_to_stop_when_its_parent_is_killed) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "config_texts.hpp"
@@ -94,7 +95,9 @@ seed = 0
 batch_size = 100
 momentum = 0.1
 weight_decay = 0.0
+max_gradient_norm = 0.0
 log_every_steps = 100
+stop_after = "never"
 
 [evaluation]
 every_epochs = 1
@@ -104,7 +107,17 @@ batch_size = 500
 name = "only \"one\""
 epochs = 3
 balance = { rule = "margin", margin = 100.0 }
+routing = { rule = "all" }
 learning_rate = { schedule = "constant", start = 1e-07 }
+
+[checkpoint]
+every_steps = 0
+every_minutes = 10.0
+at_phase_ends = true
+keep = 2
+
+[comm]
+timeout = "10m"
 
 [numerics]
 threads = 1
@@ -187,13 +200,13 @@ TEST(Config, refuses_unknown_keys_with_the_nearest_and_all_allowed) {
       refusal_with("hidden = 8", "hiden = 8"),
       "config.toml:13: unknown key layers[2].hiden (did you mean hidden?); allowed: kind, experts, hidden, "
       "gate_hidden");
-  EXPECT_EQ(refusal_with("[train]", "[checkpoint]"),
-            "config.toml:15: unknown key checkpoint; allowed: data, layers, network, train, evaluation, "
-            "phases, numerics");
+  EXPECT_EQ(refusal_with("[train]", "[savings]"),
+            "config.toml:15: unknown key savings; allowed: data, layers, network, train, evaluation, "
+            "phases, checkpoint, comm, numerics");
   EXPECT_EQ(refusal_with("[data]", "[date]"),
             "config.toml:1: unknown key date (did you mean data?); allowed: data, layers, network, train, "
             "evaluation, "
-            "phases, "
+            "phases, checkpoint, comm, "
             "numerics");
   EXPECT_EQ(
       refusal_with("margin = 50", "margn = 50"),
@@ -294,6 +307,46 @@ TEST(Config, says_what_is_missing) {
             "config.toml:23: phases[2].balance is missing; it must be a table such as { rule = \"margin\" }");
 }
 
+TEST(Config, reads_a_routing_for_all_layers_or_one_for_each) {
+  const Config plain = parse_config(small_config, "config.toml");
+  ASSERT_EQ(plain.training.phases.front().routings.size(), 1U);
+  EXPECT_EQ(plain.training.phases.front().routings.front().name, "all");
+  EXPECT_THAT(plain.text, testing::HasSubstr("\nrouting = { rule = \"all\" }\n"));
+
+  const std::string phase = plain.training.phases.front().name;
+  const Config one = parse_config(small_config, "config.toml", {"phases." + phase + ".routing.rule=top_k"});
+  EXPECT_EQ(one.training.phases.front().routings.front().settings.integer("k"), 2);
+  const std::string two_text =
+      R"([{ rule = "top_k", k = 1, value = "probability", noise = 0.5 }, { rule = "all" }])";
+  const Config two = parse_config(small_config, "config.toml", {"phases." + phase + ".routing=" + two_text});
+  ASSERT_EQ(two.layers.size(), 2U);
+  ASSERT_EQ(two.training.phases.front().routings.size(), 2U);
+  EXPECT_EQ(two.training.phases.front().routings[0].settings.text("value"), "probability");
+  EXPECT_EQ(two.training.phases.front().routings[1].name, "all");
+  EXPECT_THAT(two.text, testing::HasSubstr("\nrouting = " + two_text + "\n"));
+  EXPECT_EQ(parse_config(two.text, "again").text, two.text);
+}
+
+TEST(Config, refuses_routings_that_cannot_serve) {
+  const auto message = [](const std::string& routing) {
+    return refusal(small_config, {"phases.1.routing=" + routing});
+  };
+  EXPECT_THAT(message(R"({ rule = "top_2" })"), testing::HasSubstr("unknown routing \"top_2\""));
+  EXPECT_THAT(message(R"({ rule = "top_k", k = 0 })"), testing::HasSubstr("k must be at least 1, got 0"));
+  EXPECT_THAT(message(R"({ rule = "top_k", value = "best" })"),
+              testing::HasSubstr("phases[1].routing.value names an unknown value \"best\""));
+  EXPECT_THAT(
+      message(R"([{ rule = "all" }, { rule = "all" }, { rule = "all" }])"),
+      testing::HasSubstr("routing has 3 entries; one table is for all layers, an array has one for each "
+                         "of the 2 layers"));
+  EXPECT_THAT(
+      refusal(with(small_config, "[[layers]]", "[[layers]]\nkind = \"dense\"\nhidden = 7\n[[layers]]"),
+              {"phases.1.routing=[{ rule = \"top_k\" }, { rule = \"all\" }, { rule = \"all\" }]"}),
+      testing::HasSubstr("routing has \"top_k\" for layer 1, whose kind dense has no gate"));
+  EXPECT_THAT(message("7"), testing::HasSubstr("must be a table such as { rule = \"all\" }"));
+  EXPECT_THAT(message("[]"), testing::HasSubstr("routing must not be empty"));
+}
+
 TEST(Config, refuses_phases_without_a_name_of_their_own) {
   EXPECT_EQ(refusal_with("\"fine_tune\"", "\"constrained\""),
             "config.toml:24: phases[2].name \"constrained\" is the name of an earlier phase");
@@ -307,6 +360,14 @@ TEST(Config, gives_line_and_column_of_what_is_not_toml) {
   const std::string message = refusal_with("seed = 7", "seed = ");
   EXPECT_EQ(message.substr(0, message.find(": ")), "config.toml:16:8") << message;
   EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+}
+
+TEST(Config, refuses_keys_of_very_many_parts) {
+  std::string key = "x";
+  for (int i = 0; i < 100'000; ++i) key += ".a";
+  EXPECT_EQ(refusal("\n" + key + " = 1"), "config.toml:2: a key of 100001 parts, allowed are 256");
+  EXPECT_EQ(refusal("[" + key + "]"), "config.toml:1: a key of 100001 parts, allowed are 256");
+  EXPECT_EQ(refusal("# " + key + "\n" + std::string(small_config)), "accepted");
 }
 
 TEST(ConfigOverride, sets_keys_of_tables_arrays_and_parts) {
@@ -371,10 +432,10 @@ TEST(ConfigOverride, is_named_in_every_refusal) {
   EXPECT_EQ(
       refusal(small_config, {"train.sed=1"}),
       "--set train.sed=1: unknown key train.sed (did you mean seed?); allowed: seed, batch_size, momentum, "
-      "weight_decay, log_every_steps");
+      "weight_decay, max_gradient_norm, log_every_steps, stop_after");
   EXPECT_EQ(refusal(small_config, {"bogus.key=1"}),
             "--set bogus.key=1: unknown key bogus; allowed: data, layers, network, train, evaluation, "
-            "phases, numerics");
+            "phases, checkpoint, comm, numerics");
   EXPECT_EQ(refusal(small_config, {"phases.1.balance={rule=\"margin\",margin=-1}"}),
             "--set phases.1.balance={rule=\"margin\",margin=-1}: phases[1].balance.margin must be at least "
             "0.0, got "

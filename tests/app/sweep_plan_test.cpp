@@ -86,6 +86,7 @@ TEST_F(SweepPlanTest, has_defaults) {
   const SweepPlan sweep = plan("[[grids]]\nconfig = \"small.toml\"\n");
   EXPECT_EQ(sweep.ranks, 1);
   EXPECT_TRUE(sweep.analyzes);
+  EXPECT_FALSE(sweep.top);
   EXPECT_NE(sweep.launcher.find("mpirun"), std::string::npos);
   EXPECT_EQ(names(sweep), (std::vector<std::string>{"small"}));
   EXPECT_EQ(sweep.runs[0].config.text, parse_config(small_config, "small.toml").text);
@@ -99,6 +100,38 @@ TEST_F(SweepPlanTest, holds_what_stands_above_the_grids) {
   EXPECT_EQ(sweep.ranks, 2);
   EXPECT_FALSE(sweep.analyzes);
   EXPECT_EQ(sweep.launcher, "srun -n {ranks}");
+}
+
+TEST_F(SweepPlanTest, says_how_runs_are_analysed) {
+  const std::string grids = "[[grids]]\nconfig = 'small.toml'\n";
+  EXPECT_TRUE(plan("analyze = true\n" + grids).analyzes);
+  EXPECT_FALSE(plan("analyze = true\n" + grids).top);
+  EXPECT_TRUE(plan("analyze = { top = 16 }\n" + grids).analyzes);
+  EXPECT_EQ(plan("analyze = { top = 16 }\n" + grids).top, 16);
+  EXPECT_EQ(plan("[analyze]\ntop = 3\n" + grids).top, 3);
+}
+
+TEST_F(SweepPlanTest, puts_runs_into_a_group_that_differ_in_the_seed_alone) {
+  const SweepPlan sweep = plan(R"(
+[[grids]]
+config = "small.toml"
+train.momentum = [0.25, 0.5]
+train.seed = [0, 1]
+[[grids]]
+config = ["small.toml", "large.toml"]
+)");
+  std::vector<std::string> groups;
+  for (const PlannedRun& run : sweep.runs) groups.push_back(run.group);
+  EXPECT_EQ(groups, (std::vector<std::string>{"small,train.momentum=0.25", "small,train.momentum=0.25",
+                                              "small,train.momentum=0.5", "small,train.momentum=0.5", "small",
+                                              "large"}));
+}
+
+TEST(LauncherWords, have_the_number_of_ranks_wherever_it_is_wanted) {
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(launcher_words("mpirun -n {ranks}", 2), (Words{"mpirun", "-n", "2"}));
+  EXPECT_EQ(launcher_words("  srun  -n {ranks} --nodes={ranks}:{ranks}", 16),
+            (Words{"srun", "-n", "16", "--nodes=16:16"}));
 }
 
 TEST_F(SweepPlanTest, makes_a_run_once_that_stands_in_several_grids) {
@@ -230,7 +263,7 @@ TEST_F(SweepPlanTest, checks_every_config_with_its_settings) {
   EXPECT_EQ(
       refusal("[[grids]]\nconfig = 'small.toml'\n[[grids]]\nconfig = 'small.toml'\ntrain.sed = [0, 1]\n"),
       "sweep.toml:3: grids[2]: --set train.sed=0: unknown key train.sed (did you mean seed?); allowed: seed, "
-      "batch_size, momentum, weight_decay, log_every_steps");
+      "batch_size, momentum, weight_decay, max_gradient_norm, log_every_steps, stop_after");
   EXPECT_EQ(refusal("[[grids]]\nconfig = 'small.toml'\ntrain.momentum = [0.5, 1]\n"),
             "sweep.toml:1: grids[1]: --set train.momentum=1: train.momentum must be below 1.0, got 1.0");
   EXPECT_EQ(refusal("[[grids]]\nconfig = ['small.toml', 'none.toml']\n"),
@@ -242,16 +275,34 @@ TEST_F(SweepPlanTest, checks_every_config_with_its_settings) {
 
 TEST_F(SweepPlanTest, refuses_two_runs_of_one_name) {
   write("inner/small.toml", small_config);
-  EXPECT_EQ(
-      refusal("[[grids]]\nconfig = 'small.toml'\n[[grids]]\nconfig = 'inner/small.toml'\n"),
-      "sweep.toml:3: small.toml and inner/small.toml would both be the run small; give one of the files "
-      "another name");
+  EXPECT_EQ(refusal("[[grids]]\nconfig = 'small.toml'\n[[grids]]\nconfig = 'inner/small.toml'\n"),
+            "sweep.toml:3: small.toml and inner/small.toml would both be called small; give one of the files "
+            "another name");
+  EXPECT_EQ(refusal("[[grids]]\nconfig = 'small.toml'\ntrain.seed = 0\n"
+                    "[[grids]]\nconfig = 'inner/small.toml'\ntrain.seed = 1\n"),
+            "sweep.toml:4: small.toml and inner/small.toml would both be called small; give one of the files "
+            "another name");
   EXPECT_EQ(
       refusal("[[grids]]\nconfig = 'small.toml'\ndata.name = 'mnist'\ndata.path = ['a/b', 'a_b']\n"),
       "sweep.toml:1: small.toml with data.name=mnist, data.path=a/b and small.toml with data.name=mnist, "
-      "data.path=a_b would both be the run small,data.name=mnist,data.path=a_b; give one of the files "
-      "another "
-      "name");
+      "data.path=a_b would both be the run small,data.name=mnist,data.path=a_b; move the settings "
+      "of one to its own config");
+}
+
+TEST_F(SweepPlanTest, refuses_two_runs_of_one_effective_config) {
+  const auto refusal_of = [&](const std::string& grids) { return refusal("[[grids]]\n" + grids); };
+  const std::string rest = " are one run, as their effective configs are equal; leave one out";
+  EXPECT_EQ(
+      refusal_of("config = 'small.toml'\n[[grids]]\nconfig = 'small.toml'\nnetwork.baseline = 'none'\n"),
+      "sweep.toml:3: small.toml and small.toml with network.baseline=none" + rest);
+  EXPECT_EQ(
+      refusal_of("config = 'small.toml'\ntrain.momentum = ['0.50', 0.5]\n"),
+      "sweep.toml:1: small.toml with train.momentum=0.50 and small.toml with train.momentum=0.5" + rest);
+  EXPECT_EQ(refusal_of("config = 'small.toml'\ntrain.seed = [6, 7]\n[[grids]]\nconfig = 'small.toml'\n"),
+            "sweep.toml:4: small.toml with train.seed=7 and small.toml" + rest);
+  write("copy.toml", small_config);
+  EXPECT_EQ(refusal_of("config = ['small.toml', 'copy.toml']\n"),
+            "sweep.toml:1: small.toml and copy.toml" + rest);
 }
 
 TEST_F(SweepPlanTest, refuses_what_no_file_system_takes) {
@@ -274,7 +325,13 @@ TEST_F(SweepPlanTest, refuses_unknown_keys_and_values_out_of_range_above_the_gri
   EXPECT_EQ(refusal("rank = 2\n" + grids),
             "sweep.toml:1: unknown key rank (did you mean ranks?); allowed: ranks, analyze, launcher, grids");
   EXPECT_EQ(refusal("ranks = 0\n" + grids), "sweep.toml:1: ranks must be at least 1, got 0");
-  EXPECT_EQ(refusal("analyze = 1\n" + grids), "sweep.toml:1: analyze must be true or false, got 1");
+  EXPECT_EQ(refusal("\nanalyze = 1\n" + grids),
+            "sweep.toml:2: analyze must be true, false or a table such as { top = 16 }");
+  EXPECT_EQ(refusal("analyze = { top = 0 }\n" + grids),
+            "sweep.toml:1: analyze.top must be at least 1, got 0");
+  EXPECT_EQ(refusal("analyze = { tip = 1 }\n" + grids),
+            "sweep.toml:1: unknown key analyze.tip (did you mean top?); allowed: top");
+  EXPECT_EQ(refusal("analyze = {}\n" + grids), "sweep.toml:1: analyze.top is missing; it must be an integer");
   EXPECT_EQ(refusal("\nlauncher = 'mpirun -n 2'\n" + grids),
             "sweep.toml:2: launcher must say where the number of ranks goes, as {ranks}");
 }

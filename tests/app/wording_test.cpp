@@ -29,5 +29,20 @@ TEST(Wording, says_scores_networks_and_counts) {
   EXPECT_EQ(counted(1200, "epoch"), "1,200 epochs");
 }
 
+TEST(OneLine, shows_control_characters_and_leaves_the_rest) {
+  EXPECT_EQ(one_line("run.h5: 'Gr\u00fc\u00dfe'"), "run.h5: 'Gr\u00fc\u00dfe'");
+  EXPECT_EQ(one_line(std::string("a\nb\x1b[2J\x7f\0", 9)), "a\\x0ab\\x1b[2J\\x7f\\x00");
+}
+
+TEST(OneLine, keeps_beginning_and_end_of_what_is_too_long) {
+  const std::string longest(2000, 'x');
+  EXPECT_EQ(one_line(longest), longest);
+  EXPECT_EQ(one_line("a" + longest + "z"),
+            "a" + std::string(999, 'x') + " .. " + std::string(999, 'x') + "z");
+  std::string umlauts;
+  for (int i = 0; i < 2000; ++i) umlauts += "\u00fc";
+  EXPECT_EQ(one_line("a" + umlauts), "a" + umlauts.substr(0, 998) + " .. " + umlauts.substr(0, 1000));
+}
+
 }  // namespace
 }  // namespace dmoe::app

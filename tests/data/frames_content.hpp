@@ -42,7 +42,9 @@ struct FramesContent {
     hdf5::File file = hdf5::File::create_serial(path);
     file.write_attribute("/", "format", format);
     file.write_attribute("/", "format_version", version);
-    file.write("/frames/features", features, shape, {"1", {"frame", "feature"}});
+    Texts axes{"frame", "feature"};
+    axes.resize(shape.size(), "more");
+    file.write("/frames/features", features, shape, {"1", axes});
     const auto put = [&](const std::string& name, const Integers& values, const Texts& levels) {
       file.write(name, values, {static_cast<Index>(values.size())}, {"level", {"row"}});
       file.write_attribute(name, "levels", levels);

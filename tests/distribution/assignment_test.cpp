@@ -12,7 +12,6 @@
 namespace dmoe::distribution {
 namespace {
 
-using Stop = AssignmentReduction::Stop;
 using test::random_matrix;
 using test::world;
 
@@ -24,9 +23,9 @@ TEST(AssignmentReduction, adds_the_gates_of_all_experts_as_integers) {
   for (const Index rows : {16, 5}) {
     const Matrix x = random_matrix(rows, 6, 1);
     network.forward(x.view(), network.no_masks());
-    reduction.start(Stop::no);
+    reduction.start({});
     reduction.finish();
-    EXPECT_FALSE(reduction.stop_requested());
+    EXPECT_EQ(reduction.requests(), StepRequests{});
     for (Index l = 0; l < spec.layer_count(); ++l) {
       const Index experts = spec.layers[size(l)].experts;
       const ConstMatrixView gates = network.gates(l);
@@ -45,15 +44,18 @@ TEST(AssignmentReduction, adds_the_gates_of_all_experts_as_integers) {
   }
 }
 
-TEST(AssignmentReduction, carries_a_request_to_stop_from_any_rank_to_all) {
+TEST(AssignmentReduction, carries_every_kind_of_request_from_any_rank_to_all) {
   Network network(spec, world(), 1, 4);
   AssignmentReduction reduction(network);
   const Matrix x = random_matrix(4, 6, 1);
-  for (int asked = -1; asked < world().size(); ++asked) {  // -1: nobody
-    network.forward(x.view(), network.no_masks());
-    reduction.start(world().rank() == asked ? Stop::requested : Stop::no);
-    reduction.finish();
-    EXPECT_EQ(reduction.stop_requested(), asked >= 0);
+  for (const StepRequests& asked : {StepRequests{.stop = true}, StepRequests{.checkpoint = true},
+                                    StepRequests{.help = true}, StepRequests{true, true, true}}) {
+    for (int asking = -1; asking < world().size(); ++asking) {  // -1: nobody
+      network.forward(x.view(), network.no_masks());
+      reduction.start(world().rank() == asking ? asked : StepRequests{});
+      reduction.finish();
+      EXPECT_EQ(reduction.requests(), asking >= 0 ? asked : StepRequests{});
+    }
   }
 }
 

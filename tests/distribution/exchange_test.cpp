@@ -2,26 +2,23 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include <gtest/gtest.h>
 
 #include "support/random_matrix.hpp"
+#include "support/same_bits.hpp"
 #include "support/world.hpp"
 
 namespace dmoe::distribution {
 namespace {
 
 using test::random_matrix;
+using test::same_bits;
 using test::world;
 
 constexpr Index capacity = 6;
 constexpr std::array<Index, 3> batches{6, 1, 4};  // the largest, then smaller ones in the same buffers
 constexpr std::array<Index, 5> expert_counts{1, 2, 5, 7, 16};  // of 1 and 2 some ranks own none
-
-bool same_bits(ConstMatrixView a, ConstMatrixView b) {
-  return a.count() == b.count() && std::memcmp(a.data, b.data, a.values().size_bytes()) == 0;
-}
 
 TEST(SharedMatrix, gives_the_coordinators_values_to_all) {
   SharedMatrix shared(world(), capacity, 7);

@@ -2,26 +2,23 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "support/random_matrix.hpp"
+#include "support/same_bits.hpp"
 #include "support/world.hpp"
 
 namespace dmoe::distribution {
 namespace {
 
 using test::random_matrix;
+using test::same_bits;
 using test::world;
 
 constexpr Index inputs = 11;
 constexpr Index capacity = 8;
-
-bool same_bits(ConstMatrixView a, ConstMatrixView b) {
-  return a.count() == b.count() && std::memcmp(a.data, b.data, a.values().size_bytes()) == 0;
-}
 
 /// What a forward and backward pass of one layer gives.
 struct Pass {
@@ -33,7 +30,7 @@ struct Pass {
     const Matrix d_z = random_matrix(rows, spec.output_width(number), 2);
     std::vector<std::uint8_t> masked(size(of.choices()));
     if (of.choices() > 1) masked.back() = 1;
-    layer.forward(x.view(), masked);
+    layer.forward(x.view(), {masked});
     const ConstMatrixView gates = layer.gates();
     gate_values.assign(gates.values().begin(), gates.values().end());
     const MatrixView z = layer.output().matrix(rows);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,7 @@
 #include "distribution/reference_network.hpp"
 #include "distribution/sample_network.hpp"
 #include "support/random_matrix.hpp"
+#include "support/same_bits.hpp"
 #include "support/world.hpp"
 
 namespace dmoe::distribution {
@@ -24,6 +27,7 @@ namespace {
 using test::random_matrix;
 using test::ReferenceNetwork;
 using test::round_robin_labels;
+using test::same_bits;
 using test::world;
 
 using Mask = std::vector<std::uint8_t>;
@@ -32,7 +36,15 @@ struct Case {
   std::string name;
   model::NetworkSpec spec;
   std::vector<Mask> masks;
+  std::map<std::size_t, test::ReferenceRouting> routings{};  // of some layers
 };
+
+/// The same in dmoe's terms.
+std::unique_ptr<model::Routing> routing_of(const test::ReferenceRouting& routing) {
+  const auto value = routing.renormalises ? model::GateValue::renormalised : model::GateValue::probability;
+  if (routing.k > 0) return std::make_unique<model::TopK>(routing.k, value);
+  return std::make_unique<model::Threshold>(routing.threshold, value);
+}
 
 const model::LayerSpec seven{7, 4, 3};
 const model::LayerSpec five{5, 3, 4};
@@ -60,6 +72,25 @@ const std::vector<Case> cases{
     {"concatenated below", {6, 3, {beside, dense, seven}}, {Mask{}, Mask{}, Mask(7, 0)}},
     {"classifiers", {6, 3, {classifiers}}, {Mask{0, 0, 1, 0, 0, 0, 0}}},
     {"classifiers on top", {6, 3, {dense, five, classifiers}}, {Mask{}, Mask(5, 0), Mask(7, 0)}},
+    {"top 2 of 7", {6, 3, {seven}}, {Mask(7, 0)}, {{0, {.k = 2}}}},
+    {"top 2, not renormalised", {6, 3, {seven}}, {Mask(7, 0)}, {{0, {.k = 2, .renormalises = false}}}},
+    {"top 1, not renormalised",
+     {6, 3, {seven, five}},
+     {Mask(7, 0), Mask(5, 0)},
+     {{0, {.k = 1, .renormalises = false}}, {1, {.k = 1, .renormalises = false}}}},
+    {"top 2, 1 and 3, some masked",
+     {6, 3, {seven, five, three}},
+     {Mask{1, 0, 0, 1, 0, 0, 1}, Mask{0, 1, 1, 0, 0}, Mask{0, 0, 1}},
+     {{0, {.k = 2}}, {1, {.k = 1}}, {2, {.k = 3}}}},
+    {"fewer left than k", {6, 3, {seven, five}}, {Mask{1, 1, 1, 1, 0, 1, 1}, Mask(5, 0)}, {{0, {.k = 3}}}},
+    {"routed above dense", {6, 3, {seven, five}}, {Mask(7, 0), Mask(5, 0)}, {{1, {.k = 2}}}},
+    {"routed below dense", {6, 3, {seven, five}}, {Mask(7, 0), Mask(5, 0)}, {{0, {.k = 2}}}},
+    {"a threshold",
+     {6, 3, {seven, five}},
+     {Mask(7, 0), Mask{0, 1, 0, 0, 0}},
+     {{0, {.threshold = 0.2}}, {1, {.threshold = 0.3, .renormalises = false}}}},
+    {"nobody reaches the threshold", {6, 3, {seven}}, {Mask(7, 0)}, {{0, {.threshold = 0.99}}}},
+    {"classifiers, top 2", {6, 3, {dense, classifiers}}, {Mask{}, Mask(7, 0)}, {{1, {.k = 2}}}},
     {"a layer of one expert", {6, 3, {five, lone, seven}}, {Mask(5, 0), Mask{0}, Mask{0, 1, 0, 0, 0, 0, 0}}},
 };
 
@@ -78,18 +109,24 @@ struct Sample {
         sharded(of.spec, world(), 0, capacity),
         whole(of.spec, alone, 0, capacity),
         reference(of.spec, whole) {
+    for (const auto& [l, routing] : of.routings) {
+      routings.push_back(routing_of(routing));
+      sharded.route(static_cast<Index>(l), *routings.back());
+    }
     std::uint64_t seed = 0;
     do {
       ++seed;
       test::set_random_weights(whole, seed, 0.7F);
       x = random_matrix(batch, of.spec.inputs, seed);
       reference = ReferenceNetwork(of.spec, whole);
+      for (const auto& [l, routing] : of.routings) reference.route(l, routing);
       reference_loss = reference.loss(x.view(), labels, masks);
     } while (reference.nearest_kink() < 3e-4);
     test::set_random_weights(sharded, seed, 0.7F);
   }
   Masks masks;
   std::vector<std::int32_t> labels;
+  std::vector<std::unique_ptr<model::Routing>> routings;
   comm::Communicator alone = comm::Communicator::local();
   Network sharded;
   Network whole;
@@ -184,22 +221,21 @@ TEST(Network, starts_with_the_weights_of_one_rank) {
   EXPECT_EQ(tensor, expected.size());
 }
 
-bool same_bits(std::span<const float> a, std::span<const float> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
-}
-
 /// A network with its balancing, as the trainer runs it.
 struct BalancedRun {
-  BalancedRun(const model::NetworkSpec& spec, const comm::Communicator& ranks)
-      : network(spec, ranks, 3, 20), reduction(network) {
+  BalancedRun(const model::NetworkSpec& spec, const comm::Communicator& ranks,
+              const model::Routing* routing = nullptr)
+      : network(spec, ranks, 3, 33), reduction(network) {
+    for (Index l = 0; l < spec.layer_count() && routing != nullptr; ++l) network.route(l, *routing);
     for (const model::LayerSpec& layer : spec.layers)
       balancers.emplace_back(layer.choices()).begin_phase(margin);
   }
   numerics::Loss step(ConstMatrixView x, std::span<const std::int32_t> labels) {
     Masks masks;
     for (const balance::Balancer& balancer : balancers) masks.push_back(balancer.masked());
-    network.forward(x, masks);
-    reduction.start(AssignmentReduction::Stop::no);
+    network.forward(x, masks, model::Presentation{7, presented});
+    presented += static_cast<std::uint64_t>(x.rows);
+    reduction.start({});
     const numerics::Loss loss = network.backward(x, labels);
     test::descend(network, 0.5F);
     reduction.finish();
@@ -208,6 +244,7 @@ struct BalancedRun {
     return loss;
   }
   balance::Margin margin{0.5};
+  std::uint64_t presented = 0;
   Network network;
   AssignmentReduction reduction;
   std::vector<balance::Balancer> balancers;
@@ -234,14 +271,15 @@ void expect_same_bits(BalancedRun& sharded, BalancedRun& whole) {
   });
 }
 
-/// Eight steps on the ranks and on one. Returns how often an expert was masked.
-Index train_and_compare(const model::NetworkSpec& spec) {
+/// Eight steps on the ranks and on one, by default routed alike. Returns how often an expert was masked.
+Index train_and_compare(const model::NetworkSpec& spec, const model::Routing* routing = nullptr,
+                        const std::optional<const model::Routing*> routing_of_one = {}) {
   const comm::Communicator alone = comm::Communicator::local();
-  BalancedRun sharded(spec, world());
-  BalancedRun whole(spec, alone);
-  const Matrix inputs = random_matrix(20, 30, 1);
-  const std::vector<std::int32_t> labels = round_robin_labels(20, 4);
-  for (const Index rows : {20, 20, 7, 20, 1, 20, 20, 20}) {
+  BalancedRun sharded(spec, world(), routing);
+  BalancedRun whole(spec, alone, routing_of_one.value_or(routing));
+  const Matrix inputs = random_matrix(33, 30, 1);
+  const std::vector<std::int32_t> labels = round_robin_labels(33, 4);
+  for (const Index rows : {33, 20, 7, 33, 1, 33, 25, 33}) {
     const std::span<const std::int32_t> some = std::span(labels).first(size(rows));
     const numerics::Loss loss = sharded.step(inputs.first_rows(rows), some);
     const numerics::Loss expected = whole.step(inputs.first_rows(rows), some);
@@ -269,6 +307,98 @@ TEST(Network, of_all_kinds_trains_with_the_bits_of_one_rank) {
   train_and_compare({30, 4, {{7, 13, 5}, {5, 9, 0, concatenated}}});
   train_and_compare({30, 4, {{3, 6, 0, concatenated}, {1, 8, 0, single}, {7, 11, 6}}});
   train_and_compare({30, 4, {{1, 8, 0, dense}, {7, 11, 6, classifier_mixture}}});
+}
+
+const model::NetworkSpec deep{30, 4, {{7, 13, 5}, {5, 9, 3}, {3, 11, 6}}};
+
+TEST(Network, routed_trains_with_the_bits_of_one_rank) {
+  using enum model::GateValue;
+  for (const Index k : {1, 2, 6}) {
+    for (const model::GateValue value : {renormalised, probability, straight_through}) {
+      SCOPED_TRACE(fmt::format("k = {}, {}", k, model::to_text(value)));
+      const model::TopK routing(k, value, k == 2 ? 0.8 : 0.0);
+      EXPECT_GT(train_and_compare(deep, &routing), 0);
+    }
+  }
+  const model::Threshold threshold(0.3);
+  train_and_compare(deep, &threshold);
+  const model::TopK two(2);
+  using enum model::LayerKind;
+  train_and_compare({30, 4, {{3, 6, 0, concatenated}, {1, 8, 0, single}, {7, 11, 6}}}, &two);
+  train_and_compare({30, 4, {{5, 8, 3}, {7, 11, 6, classifier_mixture}}}, &two);
+}
+
+/// Chooses by what no gate has to do with.
+template <class Choose>
+class Adversary : public model::Routing {
+ public:
+  Adversary(Index most, Choose choose) : most_(most), choose_(choose) {}
+  Index most_chosen(Index experts) const override { return std::min(most_, experts); }
+  void choose(std::span<const float> p, std::span<const std::uint8_t> masked,
+              std::vector<Index>& chosen) const override {
+    chosen.clear();
+    for (Index i = 0; i < static_cast<Index>(p.size()); ++i) {
+      if (masked[size(i)] == 0 && choose_(i, p)) chosen.push_back(i);
+    }
+    if (chosen.empty()) chosen.push_back(std::ranges::find(masked, 0) - masked.begin());
+    if (static_cast<Index>(chosen.size()) > most_chosen(static_cast<Index>(p.size())))
+      chosen.resize(size(most_chosen(static_cast<Index>(p.size()))));
+  }
+
+ private:
+  Index most_;
+  Choose choose_;
+};
+
+TEST(Network, of_adversarial_routings_trains_with_the_bits_of_one_rank) {
+  using P = std::span<const float>;
+  const Adversary to_one(1, [](Index i, P) { return i == 2; });
+  const Adversary to_the_last(1, [](Index i, P p) { return i + 1 == static_cast<Index>(p.size()); });
+  const Adversary to_two(2, [](Index i, P) { return i == 1 || i == 2; });
+  const Adversary at_random(7, [](Index i, P p) {
+    return static_cast<int>(p[0] * 1e6F + static_cast<float>(i) * p[size(i)] * 1e5F) % 3 == 0;
+  });
+  for (const model::Routing* routing :
+       {static_cast<const model::Routing*>(&to_one), static_cast<const model::Routing*>(&to_the_last),
+        static_cast<const model::Routing*>(&to_two), static_cast<const model::Routing*>(&at_random)})
+    train_and_compare(deep, routing);
+}
+
+TEST(Network, with_all_experts_chosen_has_the_bits_of_the_dense_mixture) {
+  /// All of them, the way of those that choose.
+  const Adversary everybody(7, [](Index, std::span<const float>) { return true; });
+  EXPECT_GT(train_and_compare(deep, &everybody, nullptr), 0);
+  EXPECT_TRUE(model::TopK(7).is_dense(7));
+  EXPECT_FALSE(model::TopK(6).is_dense(7));
+}
+
+TEST(Network, changes_its_routing_between_steps) {
+  const comm::Communicator alone = comm::Communicator::local();
+  BalancedRun sharded(deep, world());
+  BalancedRun whole(deep, alone);
+  const Matrix inputs = random_matrix(20, 30, 1);
+  const std::vector<std::int32_t> labels = round_robin_labels(20, 4);
+  const model::AllExperts all;
+  const model::TopK two(2);
+  const model::TopK one(1, model::GateValue::probability);
+  for (const model::Routing* routing :
+       {static_cast<const model::Routing*>(&all), static_cast<const model::Routing*>(&two),
+        static_cast<const model::Routing*>(&one), static_cast<const model::Routing*>(&all)}) {
+    for (Index l = 0; l < deep.layer_count(); ++l) {
+      sharded.network.route(l, *routing);
+      whole.network.route(l, *routing);
+    }
+    sharded.step(inputs.view(), labels);
+    whole.step(inputs.view(), labels);
+    expect_same_bits(sharded, whole);
+    for (Index l = 0; l < deep.layer_count(); ++l) {
+      const Index experts = deep.layers[size(l)].experts;
+      const Index most = routing->most_chosen(experts);
+      EXPECT_EQ(sharded.network.expert_rows(l), whole.network.expert_rows(l));
+      EXPECT_LE(sharded.network.expert_rows(l), 20 * most);
+      EXPECT_GE(sharded.network.expert_rows(l), 20);
+    }
+  }
 }
 
 TEST(Network, refuses_more_ranks_than_experts) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <span>
@@ -19,9 +20,19 @@
 
 namespace dmoe::test {
 
+/// What a routing does, as its definition reads.
+struct ReferenceRouting {
+  Index k = 0;           // experts a row chooses; 0: any number
+  double threshold = 0;  // least p of a chosen expert, but for the first
+  bool renormalises = true;
+};
+
 class ReferenceNetwork {
  public:
   using Vector = std::vector<double>;
+
+  /// Of layer l from now on; all experts until then.
+  void route(std::size_t l, const ReferenceRouting& routing) { routings_[l] = routing; }
 
   /// The weights of a network that one rank holds whole.
   ReferenceNetwork(const model::NetworkSpec& spec, distribution::Network& whole) : spec_(spec) {
@@ -50,7 +61,8 @@ class ReferenceNetwork {
   }
   /// (B, N) of layer = 0 .. L-1 in the last call of loss, row by row.
   const Vector& gates(Index layer) const { return gates_[size(layer)]; }
-  /// The smallest |input| of any max(0, .) in the last call of loss.
+  /// The smallest |input| of any max(0, .) in the last call of loss, and the smallest step of p that would
+  /// make a row choose other experts.
   double nearest_kink() const { return nearest_kink_; }
 
   /// dLoss/dvalue of `count` values of a tensor from `first` on, by central differences; needs kinks much
@@ -124,8 +136,28 @@ class ReferenceNetwork {
     return z;
   }
 
+  /// Sets to 0 what is not chosen of p, the softmax over the experts that are not masked.
+  void choose(const ReferenceRouting& routing, Vector& p) {
+    Vector sorted = p;
+    std::ranges::sort(sorted, std::greater<>());
+    const double largest = sorted.front();
+    double least = std::min(routing.threshold, largest);
+    if (routing.threshold > 0) {
+      for (const double value : p)
+        nearest_kink_ = std::min(nearest_kink_, std::abs(value - routing.threshold));
+    }
+    if (const auto k = size(routing.k); k > 0 && k < p.size()) {
+      least = sorted[k - 1];
+      if (least > 0) nearest_kink_ = std::min(nearest_kink_, sorted[k - 1] - sorted[k]);
+    }
+    double sum = 0;
+    for (double& value : p) sum += value = value >= least ? value : 0.0;
+    if (!routing.renormalises) return;
+    for (double& value : p) value /= sum;
+  }
+
   /// z = sum_i g_i f_i(x): the softmax of all gate logits, masked ones set to 0, the rest divided by their
-  /// sum.
+  /// sum; of these the chosen.
   Vector mixture(std::size_t l, const Vector& x, std::span<const std::uint8_t> masked) {
     const std::string layer = fmt::format("layers/{}", l + 1);
     const Vector hidden = rectified(affine(layer + "/gate/hidden_weight", layer + "/gate/hidden_bias", 0, x));
@@ -135,9 +167,10 @@ class ReferenceNetwork {
       if (masked[i] != 0) gate[i] = 0;
       kept += gate[i];
     }
+    for (double& value : gate) value /= kept;
+    if (routings_.contains(l)) choose(routings_[l], gate);
     Vector z(size(spec_.output_width(static_cast<Index>(l))));
     for (std::size_t i = 0; i < gate.size(); ++i) {
-      gate[i] /= kept;
       gates_[l].push_back(gate[i]);
       const Vector f = expert(l, i, x);
       for (std::size_t h = 0; h < z.size(); ++h) z[h] += gate[i] * f[h];
@@ -147,6 +180,7 @@ class ReferenceNetwork {
 
   model::NetworkSpec spec_;
   std::map<std::string, Vector> tensors_;
+  std::map<std::size_t, ReferenceRouting> routings_;
   std::vector<Vector> gates_;
   double nearest_kink_ = 0;
 };

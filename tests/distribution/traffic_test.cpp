@@ -1,6 +1,8 @@
 #include "distribution/traffic.hpp"
 
+#include <algorithm>
 #include <array>
+#include <map>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -24,9 +26,65 @@ TEST(StepTraffic, follows_the_closed_form_of_the_papers_network_on_two_ranks) {
   EXPECT_EQ(bytes.output_sums, 2 * 4 * 100 * 100);
   EXPECT_EQ(bytes.gate_gradients, 2 * 4 * 100 * 2);
   EXPECT_EQ(bytes.input_sums, 4 * 100 * 100);
-  EXPECT_EQ(bytes.totals, 9 * 8);
+  EXPECT_EQ(bytes.totals, (8 + 3) * 8);
   EXPECT_EQ(bytes_per_step(a, 1, 100).sent(), 0);
   EXPECT_EQ(bytes_per_step(a, 1, 100).received(), 0);
+}
+
+/// What the gates of the last forward pass made of a layer, counted row by row.
+RoutedTraffic routed_traffic(Network& network, Index layer, Index most) {
+  const ConstMatrixView gates = network.gates(layer);
+  const Topology topology(gates.columns, world().size());
+  RoutedTraffic traffic{most, 0, 0, 0};
+  for (Index b = 0; b < gates.rows; ++b) {
+    for (Index rank = 1; rank < topology.ranks(); ++rank) {
+      const auto chosen = [&](Index first, Index end) {
+        Index count = 0;
+        for (Index i = first; i < std::min(end, gates.columns); ++i) count += gates(b, i) > 0 ? 1 : 0;
+        return count;
+      };
+      const ExpertRange own = topology.range(rank);
+      traffic.choices += chosen(own.first, own.end());
+      traffic.rows += chosen(own.first, own.end()) > 0 ? 1 : 0;
+      for (const model::TreeBlock& block : topology.blocks(rank))
+        traffic.block_rows += chosen(block.first, block.first + block.width) > 0 ? 1 : 0;
+    }
+  }
+  return traffic;
+}
+
+/// Bytes of one step against the closed form, at every rank.
+void expect_traffic(Network& network, AssignmentReduction& reduction, const Matrix& x, Index most) {
+  const model::NetworkSpec& spec = network.spec();
+  const std::vector<std::int32_t> labels = test::round_robin_labels(x.rows(), spec.classes);
+  const comm::Traffic before = world().traffic();
+  network.forward(x.view(), network.no_masks());
+  reduction.start({});
+  network.backward(x.view(), labels);
+  reduction.finish();
+  const comm::Traffic after = world().traffic();
+
+  std::map<Index, RoutedTraffic> routed;
+  for (Index l = 0; l < spec.layer_count() && most > 0; ++l) {
+    if (spec.layers[size(l)].is_gated() && most < spec.layers[size(l)].experts)
+      routed[l] = routed_traffic(network, l, most);
+  }
+  const StepTraffic expected = bytes_per_step(spec, world().size(), x.rows(), routed);
+  const std::int64_t sent = after.bytes_sent - before.bytes_sent;
+  const std::int64_t received = after.bytes_received - before.bytes_received;
+  EXPECT_EQ(after.bytes_reduced - before.bytes_reduced, world().is_local() ? 0 : expected.totals);
+  if (world().is_coordinator()) {
+    EXPECT_EQ(sent, expected.sent());
+    EXPECT_EQ(received, expected.received());
+  } else {
+    EXPECT_LE(received, expected.sent());
+  }
+  std::array<std::int64_t, 1> received_elsewhere{world().is_coordinator() ? 0 : received};
+  world().all_reduce(received_elsewhere);
+  EXPECT_EQ(received_elsewhere[0], expected.sent());
+  std::array<std::int64_t, 1> sent_to_coordinator{world().is_coordinator() ? 0 : sent};
+  world().all_reduce(sent_to_coordinator);
+  EXPECT_EQ(sent_to_coordinator[0], expected.received());
 }
 
 TEST(StepTraffic, is_what_a_step_is_counted_to_move) {
@@ -41,32 +99,19 @@ TEST(StepTraffic, is_what_a_step_is_counted_to_move) {
   for (const model::NetworkSpec& spec : specs) {
     Network network(spec, world(), 1, 12);
     AssignmentReduction reduction(network);
-    for (const Index rows : {12, 5}) {  // the last batch of an epoch is smaller
-      const Matrix x = random_matrix(rows, spec.inputs, 1);
-      const std::vector<std::int32_t> labels = test::round_robin_labels(rows, spec.classes);
-      const comm::Traffic before = world().traffic();
-      network.forward(x.view(), network.no_masks());
-      reduction.start(AssignmentReduction::Stop::no);
-      network.backward(x.view(), labels);
-      reduction.finish();
-      const comm::Traffic after = world().traffic();
-
-      const StepTraffic expected = bytes_per_step(spec, world().size(), rows);
-      const std::int64_t sent = after.bytes_sent - before.bytes_sent;
-      const std::int64_t received = after.bytes_received - before.bytes_received;
-      EXPECT_EQ(after.bytes_reduced - before.bytes_reduced, world().is_local() ? 0 : expected.totals);
-      if (world().is_coordinator()) {
-        EXPECT_EQ(sent, expected.sent());
-        EXPECT_EQ(received, expected.received());
-      } else {
-        EXPECT_LE(received, expected.sent());
+    for (const Index most : {0, 2, 1}) {  // 0: dense
+      const model::AllExperts all;
+      const model::TopK some(most);
+      for (Index l = 0; l < spec.layer_count(); ++l) {
+        if (most == 0)
+          network.route(l, all);
+        else
+          network.route(l, some);
       }
-      std::array<std::int64_t, 1> received_elsewhere{world().is_coordinator() ? 0 : received};
-      world().all_reduce(received_elsewhere);
-      EXPECT_EQ(received_elsewhere[0], expected.sent());
-      std::array<std::int64_t, 1> sent_to_coordinator{world().is_coordinator() ? 0 : sent};
-      world().all_reduce(sent_to_coordinator);
-      EXPECT_EQ(sent_to_coordinator[0], expected.received());
+      for (const Index rows : {12, 5}) {  // the last batch of an epoch is smaller
+        SCOPED_TRACE(fmt::format("{} rows, k = {}", rows, most));
+        expect_traffic(network, reduction, random_matrix(rows, spec.inputs, 1), most);
+      }
     }
   }
 }

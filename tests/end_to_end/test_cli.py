@@ -51,7 +51,9 @@ def messages(process):
 
 
 def snapshot(folder):
-    return {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(folder.iterdir())}
+    """Of every file in a folder but the lock, when and how large."""
+    paths = [path for path in sorted(folder.iterdir()) if path.name != ".lock"]
+    return {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in paths}
 
 
 def status_of(folder):
@@ -148,12 +150,13 @@ class CommandLine(unittest.TestCase):
         before = snapshot(self.output)
         self.assert_refused(
             ["train", self.config, "--output", self.output],
-            f"--output {self.output}: exists already; name another folder, or overwrite the run in it with --replace",
+            f"--output {self.output}: exists already; name another folder, go on with the run in it (--resume), "
+            "or overwrite it (--replace)",
         )
         self.assertEqual(self.train("--replace", "--set", "data.noise=-1").returncode, 2)
         self.assertEqual(snapshot(self.output), before)
         self.assertEqual(self.train("--replace", "--set", "train.seed=8", ranks=2).returncode, 0)
-        self.assertEqual(sorted(snapshot(self.output)), ["model.h5", "notes.txt", "run.h5"])
+        self.assertEqual(sorted(snapshot(self.output)), ["checkpoints", "model.h5", "notes.txt", "run.h5"])
         with h5py.File(self.output / "run.h5") as file:
             self.assertEqual(file["provenance"].attrs["seed"], 8)
 
@@ -191,22 +194,31 @@ class CommandLine(unittest.TestCase):
                     text += chunk
             except OSError:
                 pass  # how Linux says that the other end is closed
-            self.assertEqual(process.wait(PROMPT_SECONDS), 1)
+            self.assertEqual(process.wait(PROMPT_SECONDS), 1 if launcher else 75)
             os.close(leader)
             self.assertIn(b"\r\x1b[Kepoch ", text)
 
     def test_stop_signals_keep_what_was_reached(self):
-        cases = [(None, signal.SIGINT), (None, signal.SIGTERM), (None, signal.SIGUSR1), (2, signal.SIGINT), (3, signal.SIGTERM)]
+        cases = [(None, signal.SIGINT), (None, signal.SIGTERM), (None, signal.SIGUSR1), (2, signal.SIGINT)]
+        cases += [(3, signal.SIGTERM), (2, signal.SIGUSR1), (3, signal.SIGUSR1)]
         for ranks, number in cases:
             with self.subTest(ranks=ranks, signal=number.name):
-                process, log = self.start_endless(ranks)
-                process.send_signal(number)
-                self.assertEqual(process.wait(PROMPT_SECONDS), 1)
+                # mpirun makes 1 of its ranks' 75 where it was itself told to end, and leaves them a second: that is not
+                # always enough where others want the cores too.
+                is_ended_by_mpirun = ranks is not None and number != signal.SIGUSR1
+                for _ in range(5 if is_ended_by_mpirun else 1):
+                    process, log = self.start_endless(ranks)
+                    process.send_signal(number)
+                    self.assertEqual(process.wait(PROMPT_SECONDS), 1 if is_ended_by_mpirun else 75)
+                    if status_of(self.output) == "interrupted":
+                        break
                 self.assertEqual(status_of(self.output), "interrupted")
-                self.assertEqual(sorted(snapshot(self.output)), ["model.h5", "run.h5"])
+                self.assertEqual(sorted(snapshot(self.output)), ["checkpoints", "run.h5"])
                 self.assertIn("stopped on request after step", log.read_text())
-                with h5py.File(self.output / "run.h5") as curves, h5py.File(self.output / "model.h5") as model:
-                    self.assertEqual(curves["train/step"][-1], model["model"].attrs["step"])
+                newest = max((self.output / "checkpoints").iterdir())
+                with h5py.File(self.output / "run.h5") as curves, h5py.File(newest) as checkpoint:
+                    self.assertEqual(curves["train/step"][-1], checkpoint["model"].attrs["step"])
+                self.assertIn(f"--resume goes on from {newest}", log.read_text())
                 self.assertEqual(run([DMOE, "evaluate", self.output]).returncode, 0)
 
     def test_failure_of_one_rank_ends_the_job_with_its_message(self):
@@ -220,9 +232,9 @@ class CommandLine(unittest.TestCase):
             process = self.train("--replace", "--set", "phases.constrained.learning_rate.start=1e6", ranks=ranks)
             self.assertEqual(process.returncode, 1, process.stderr)
             self.assertEqual(len(messages(process)), 1, process.stderr)
-            self.assertRegex(messages(process)[0], r"the loss of step \d+ is not finite")
+            self.assertRegex(messages(process)[0], r"^dmoe: step \d+, rank 0: the loss(, from the output of layer 1 on,)? is not finite; a learning rate")
             self.assertEqual(status_of(self.output), "failed")
-            self.assertEqual(sorted(snapshot(self.output)), ["run.h5"])
+            self.assertEqual(sorted(snapshot(self.output)), ["checkpoints", "run.h5"])
 
     def test_reader_that_leaves_ends_nothing(self):
         command = [DMOE, "train", self.config, "--output", self.output]
@@ -232,7 +244,7 @@ class CommandLine(unittest.TestCase):
         process.stderr.close()
         self.assertEqual(process.wait(PROMPT_SECONDS), 1)
         self.assertEqual(status_of(self.output), "finished")
-        self.assertEqual(sorted(snapshot(self.output)), ["model.h5", "run.h5"])
+        self.assertEqual(sorted(snapshot(self.output)), ["checkpoints", "model.h5", "run.h5"])
 
     def test_output_that_nobody_takes(self):
         self.assertEqual(self.train().returncode, 0)
@@ -307,9 +319,12 @@ class CommandLine(unittest.TestCase):
                 self.assertEqual((process.returncode, len(messages(process))), (2, 1), process.stderr)
                 self.assertIn(str(model), messages(process)[0])
         model.unlink()
+        process = run([DMOE, "evaluate", self.output])
+        self.assertRegex(process.stdout, r"/checkpoints/step-\d{8}\.h5: test error ")
+        shutil.rmtree(self.output / "checkpoints")
         self.assert_refused(
             ["evaluate", self.output],
-            f"{self.output}: holds no model.h5; it is written when training ends or is stopped",
+            f"{self.output}: holds neither model.h5 nor a checkpoint that is whole; training has not come that far",
         )
 
     def test_analyze_adds_to_the_run_file(self):

@@ -201,7 +201,7 @@ class Finished(SweepTest):
         self.assertEqual(self.names("runs"), sorted(self.grid))
         self.assertEqual(self.names("logs"), sorted(f"{name}.log" for name in self.grid))
         for name in self.grid:
-            self.assertEqual(self.names(f"runs/{name}"), ["model.h5", "run.h5"])
+            self.assertLessEqual({"model.h5", "run.h5"}, set(self.names(f"runs/{name}")))
 
     def test_runs_are_those_of_train_and_analyze(self):
         for name, (config, baseline, seed) in self.grid.items():
@@ -244,6 +244,7 @@ class Finished(SweepTest):
             with self.subTest(name), h5py.File(self.output / "runs" / name / "run.h5") as file:
                 expected = {
                     "run": name,
+                    "group": f"{config},network.baseline={baseline}",
                     "config": f"{config}.toml",
                     "network.baseline": baseline,
                     "train.seed": str(seed),
@@ -308,13 +309,13 @@ class Finished(SweepTest):
         )
         self.assertEqual(state(output), before)
 
-    def test_what_is_no_run_file_is_refused(self):
+    def test_what_is_no_run_file_is_refused_before_anything_starts(self):
         output = self.folder / "out"
         shutil.copytree(self.output, output)
         file = output / "runs" / "small,network.baseline=none,train.seed=1" / "run.h5"
         file.write_bytes(file.read_bytes()[:1000])
         process = run([*self.relative[:-1], output], timeout=SECONDS, cwd=self.class_folder)
-        self.assertEqual(process.returncode, 2)
+        self.assertEqual((process.returncode, process.stdout), (2, ""))
         self.assertIn(str(file), process.stderr)
 
 
@@ -352,6 +353,8 @@ class Interrupted(SweepTest):
         self.assertIn("3 runs: 1 done already, 2 to do on 1 core\n", process.stdout)
         self.assertIn("3 of 3 done, 0 failed", process.stdout)
         self.assertEqual(state(self.output / "runs" / self.SLOW_RUNS[0]), finished)
+        with h5py.File(self.output / "runs" / self.SLOW_RUNS[1] / "run.h5") as file:
+            self.assertGreater(file["launches/2"].attrs["first_step"], 0)
         for name in self.SLOW_RUNS:
             self.assertEqual(differing(self.output / "runs" / name, self.whole / "runs" / name), [])
         tables = csv_table(self.output), csv_table(self.whole)
@@ -375,12 +378,13 @@ class Interrupted(SweepTest):
                 self.assertEqual(statuses, ["finished", "interrupted", "missing"])
                 listed = self.sweep("--dry-run").stdout.splitlines()
                 listed = [line.partition("slow,")[0].strip() for line in listed]
-                self.assertEqual(listed, ["analysed", "to do again", "to do"])
+                self.assertEqual(listed, ["analysed", "to go on", "to do"])
                 self.check_that_it_goes_on(finished)
 
     def test_by_force(self):
         status, finished = self.interrupt(signal.SIGKILL)
         self.assertEqual(status, -signal.SIGKILL)
+        self.until(lambda: not mentioning(str(self.output)))  # the run holds its folder until it has stopped
         self.check_that_it_goes_on(finished)
 
 
@@ -421,8 +425,39 @@ class Endless(SweepTest):
         [child] = children(process.pid)
         os.kill(child, signal.SIGTERM)
         self.until(lambda: self.is_training(runs[1]), process)
-        self.assertIn(f"FAILED {runs[0]}: dmoe train ended with status 1", self.said())
+        self.assertIn(f"FAILED {runs[0]}: was stopped; the same sweep goes on with it; see ", self.said())
         self.assertEqual(csv_table(self.output)[runs[0]]["status"], "interrupted")
+
+    def test_an_unfinished_run_of_another_config_is_refused_before_anything_starts(self):
+        self.write("'endless.toml'", train_seed=[0])
+        process = self.start()
+        self.until(lambda: self.is_training("endless,train.seed=0"), process)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(PROMPT_SECONDS), 1)
+        (self.folder / "endless.toml").write_text(ENDLESS.replace("start = 0.3", "start = 0.2"))
+        self.write("'endless.toml'", train_seed=[1, 0])
+        before = state(self.output)
+        file = self.output / "runs/endless,train.seed=0/run.h5"
+        message = "an unfinished run of another config than the sweep's; name another --output, or remove it"
+        self.assertEqual(messages(self.sweep(expected=2)), [f"dmoe: {file}: {message}"])
+        self.assertEqual(state(self.output), before)
+
+    def test_never_more_at_once_than_there_are_cores(self):
+        names = [f"endless,train.seed={seed}" for seed in range(4)]
+        for cores, threads, expected in [(3, 1, 3), (4, 2, 2), (1, 2, 1)]:
+            with self.subTest(cores=cores, threads=threads):
+                self.output = self.folder / f"out-{cores}-{threads}"
+                (self.folder / "endless.toml").write_text(ENDLESS.replace("threads = 1", f"threads = {threads}"))
+                self.write("'endless.toml'", train_seed=list(range(4)))
+                process = self.start("--cores", cores)
+                self.until(lambda: all(map(self.is_training, names[:expected])), process)
+                self.assertEqual(len(children(process.pid)), expected)
+                os.kill(min(children(process.pid)), signal.SIGTERM)  # makes room for one more
+                self.until(lambda: self.is_training(names[expected]), process)
+                self.assertEqual(len(children(process.pid)), expected)
+                self.assertEqual(self.names(), names[: expected + 1])
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.wait(PROMPT_SECONDS), 1)
 
     def test_runs_of_several_ranks_stop_with_the_sweep(self):
         self.write("'endless.toml'", "ranks = 2", train_seed=[0])
@@ -453,19 +488,6 @@ class Endless(SweepTest):
 class Small(SweepTest):
     """Short sweeps of a few small runs."""
 
-    def test_never_more_at_once_than_there_are_cores(self):
-        for cores, threads, expected in [(3, 1, 3), (4, 2, 2), (1, 2, 1)]:
-            with self.subTest(cores=cores, threads=threads):
-                self.output = self.folder / f"out-{cores}-{threads}"
-                self.write("'small.toml'", numerics_threads=threads, train_seed=list(range(4)))
-                process = self.start("--cores", cores)
-                most = 0
-                while process.poll() is None:
-                    most = max(most, len(children(process.pid)))
-                    time.sleep(0.02)
-                self.assertEqual(process.returncode, 0, self.said())
-                self.assertEqual(most, expected)
-
     def test_a_run_that_fails_stops_no_other_and_is_tried_again(self):
         # A decay that is larger than the weight: it grows with every step, whatever the gradient.
         self.write("'small.toml'", train_seed=[0, 1], train_weight_decay="[1e6, 0.0]")
@@ -477,7 +499,8 @@ class Small(SweepTest):
             self.assertIn("2 of 4 done, 2 failed", process.stdout)
             for name in failed:
                 log = self.output / "logs" / f"{name}.log"
-                self.assertIn(f"FAILED {name}: dmoe train ended with status 1; see {log}", process.stdout)
+                said = rf"FAILED {re.escape(name)}: dmoe train ended with status 1: step .* is not finite; .*; see "
+                self.assertRegex(process.stdout, said + re.escape(str(log)))
                 self.assertEqual(log.read_text().count("is not finite"), attempt)
             if attempt == 1:
                 before = {name: state(self.output / "runs" / name) for name in finished}
@@ -497,6 +520,12 @@ class Small(SweepTest):
         self.assertIn("2 runs: 0 done already, 2 to do", self.sweep().stdout)
         self.assertEqual({name: state(self.output / "runs" / name)["model.h5"] for name in self.names()}, models)
         self.assertNotEqual(csv_table(self.output)["small,train.seed=1"]["layer1_class_information"], "")
+
+    def test_keeps_as_many_examples_of_a_combination_as_asked_for(self):
+        self.write("'small.toml'", "analyze = { top = 3 }", train_seed=[0])
+        self.sweep()
+        with h5py.File(self.output / "runs/small,train.seed=0/run.h5") as file:
+            self.assertEqual(file["analysis/pairs/1/top_examples/index"].shape, (3, 2, 3))
 
     def test_goes_on_with_more_runs(self):
         self.write("'small.toml'", train_seed=[0])
@@ -526,13 +555,36 @@ class Small(SweepTest):
         self.sweep()
         self.assertRegex(record.read_text(), r"^-n 2 \S+ train \S+/small.toml --output .* --set train.seed=5 $")
 
+    def test_a_run_is_done_when_its_file_says_so(self):
+        """Whatever status its launcher ends with."""
+        (self.folder / "launch.sh").write_text(
+            'for part; do case "$previous" in --output) folder=$part;; esac; previous=$part; done\n'
+            'case "$*" in *train.seed=1*) mkdir -p "$folder"; echo nonsense > "$folder/run.h5";; '
+            '*train.seed=2*) shift; "$@";; esac; exit 0\n'
+        )
+        (self.folder / "small.toml").write_text(ENDLESS.replace("[train]", '[train]\nstop_after = "1s"'))
+        launcher = f"ranks = 2\nlauncher = 'sh {self.folder}/launch.sh {{ranks}}'\n"
+        self.write("'small.toml'", launcher, train_seed=[0, 1, 2])
+        output = self.sweep(expected=1).stdout
+        runs = self.output / "runs"
+        said = "dmoe train ended with status 0"
+        self.assertIn(f"FAILED small,train.seed=0: {said} and left no {runs}/small,train.seed=0/run.h5; see ", output)
+        self.assertIn(f"FAILED small,train.seed=1: {runs}/small,train.seed=1/run.h5: ", output)
+        file = runs / "small,train.seed=2/run.h5"
+        self.assertIn(f"FAILED small,train.seed=2: {said}, but {file} is of an unfinished run; see ", output)
+        self.assertIn("0 of 3 done, 3 failed", output)
+        rows = csv_table(self.output)
+        self.assertEqual([row["status"] for row in rows.values()], ["missing", "unreadable", "interrupted"])
+        self.assertEqual(rows["small,train.seed=1"]["test_error"], "")
+
     def test_needs_no_mpirun_for_one_rank(self):
         self.write("'small.toml'", train_seed=[0])
         nowhere = {**os.environ, "PATH": str(self.folder)}
         self.sweep(env=nowhere)
         self.write("'small.toml'", "ranks = 2", train_seed=[0, 1])
         process = self.sweep(env=nowhere, expected=1)
-        self.assertIn("FAILED small,train.seed=1: dmoe train ended with status 127", process.stdout)
+        message = "cannot start mpirun: No such file or directory"
+        self.assertIn(f"FAILED small,train.seed=1: dmoe train ended with status 127: {message}; see ", process.stdout)
         self.assertIn("1 of 2 done, 1 failed", process.stdout)
 
     def test_is_refused_under_mpirun(self):

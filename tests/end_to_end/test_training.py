@@ -15,6 +15,7 @@ import h5py
 import numpy
 
 from dmoe_testing import DMOE, main, run
+from run_contents import contents, differing
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "io"))
 import check_run_folder
@@ -91,8 +92,6 @@ hidden = {}
 gate_hidden = {}
 """
 
-# What depends on the ranks: who ran it, and times.
-OF_THE_LAUNCH = ("launches/", "train/examples_per_second")
 OTHER_RANK_COUNTS = (1, 2, 3, 4)  # against no mpirun
 SECONDS = 300  # for one process; generous, as sanitizers are slow
 
@@ -109,25 +108,6 @@ def train_and_analyze(config, folder, ranks, *extra):
     completed(["train", config, "--output", folder, *extra], ranks)
     completed(["analyze", folder], ranks)
     return folder
-
-
-def contents(folder):
-    """Type, shape and bytes of every dataset of a run folder that must not depend on the ranks."""
-    found = {}
-    for name in ("run.h5", "model.h5"):
-        with h5py.File(folder / name) as file:
-            file.visititems(
-                lambda path, item: found.update({f"{name}/{path}": (item.dtype.str, item.shape, item[()].tobytes())})
-                if isinstance(item, h5py.Dataset) and not path.startswith(OF_THE_LAUNCH)
-                else None
-            )
-    return found
-
-
-def differing(folder, other):
-    """The datasets of two run folders that are not the same, bit for bit."""
-    one, two = contents(folder), contents(other)
-    return sorted(name for name in one | two if one.get(name) != two.get(name))
 
 
 class Training(unittest.TestCase):

@@ -146,14 +146,15 @@ TEST(AtomicFile, may_start_as_a_copy) {
   EXPECT_EQ(content(folder / "run.h5"), 5);
 }
 
-TEST(AbandonedFiles, of_that_name_are_removed) {
+TEST(AbandonedFiles, of_a_folder_are_removed) {
   const test::TemporaryFolder folder;
   for (const char* name :
-       {".run.h5.partial-host-1", ".run.h5.partial-other-2", ".model.h5.partial-host-1", "run.h5"}) {
+       {".run.h5.partial-host-1", ".run.h5.partial-other-2", ".model.h5.partial-host-1", "run.h5", ".lock"}) {
     test::put_bytes(folder / name, "x");
   }
-  remove_abandoned(folder / "run.h5");
-  EXPECT_THAT(names_in(folder.path()), ElementsAre(".model.h5.partial-host-1", "run.h5"));
+  remove_abandoned(folder.path());
+  EXPECT_THAT(names_in(folder.path()), ElementsAre(".lock", "run.h5"));
+  remove_abandoned(folder / "missing");
 }
 
 }  // namespace

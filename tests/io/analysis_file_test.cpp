@@ -28,7 +28,7 @@ TEST(AnalysisFile, is_read_back) {
   const test::TemporaryFolder folder;
   write_run(folder / "run.h5", test::sample_run());
   const analysis::Analysis written = test::sample_analysis("test");
-  write_analysis(folder / "run.h5", written);
+  write_analysis(folder / "run.h5", written, "seed = 3\n");
   const auto found = read_analysis(folder / "run.h5");
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->split, "test");
@@ -58,7 +58,7 @@ TEST(AnalysisFile, is_read_back) {
 TEST(AnalysisFile, holds_what_follows_from_the_measured) {
   const test::TemporaryFolder folder;
   write_run(folder / "run.h5", test::sample_run());
-  write_analysis(folder / "run.h5", test::sample_analysis("test"));
+  write_analysis(folder / "run.h5", test::sample_analysis("test"), "");
   const hdf5::File file = hdf5::File::open_read(folder / "run.h5");
   const std::string layer = "/analysis/layers/2";
   EXPECT_EQ(file.read<std::int64_t>(layer + "/dead"), (std::vector<std::int64_t>{0, 1}));
@@ -76,7 +76,7 @@ TEST(AnalysisFile, has_pairs_that_were_not_left_out_and_the_top_of_one_layer) {
   written.top->gate.resize(2);
   written.top->input.resize(6);
   written.pairs = {std::nullopt, written.pairs[0]};
-  write_analysis(folder / "run.h5", written);
+  write_analysis(folder / "run.h5", written, "seed = 3\n");
   const hdf5::File file = hdf5::File::open_read(folder / "run.h5");
   EXPECT_FALSE(file.exists("/analysis/pairs/1"));
   EXPECT_EQ(file.read<double>("/analysis/pairs/2/joint", {2, 2}), written.pairs[1]->joint);
@@ -97,10 +97,10 @@ TEST(AnalysisFile, replaces_the_analysis_and_nothing_else) {
     file.close();
   }
   analysis::Analysis first = test::sample_analysis("train");
-  write_analysis(path, first);
+  write_analysis(path, first, "");
   first.split = "test";
   first.layers.pop_back();
-  write_analysis(path, first);
+  write_analysis(path, first, "");
   EXPECT_EQ(read_analysis(path)->split, "test");
   EXPECT_EQ(read_analysis(path)->layers.size(), 1U);
   EXPECT_EQ(read_run(path).rows.size(), 2U);
@@ -112,7 +112,7 @@ TEST(AnalysisFile, keeps_levels_without_examples_apart) {
   write_run(folder / "run.h5", test::sample_run());
   analysis::Analysis written = test::sample_analysis("test");
   written.layers[0].factors[0].mean_gate[1] = std::numeric_limits<double>::quiet_NaN();
-  write_analysis(folder / "run.h5", written);
+  write_analysis(folder / "run.h5", written, "seed = 3\n");
   EXPECT_TRUE(std::isnan(read_analysis(folder / "run.h5")->layers[0].factors[0].mean_gate[1]));
 }
 
@@ -122,7 +122,7 @@ TEST(AnalysisFile, of_another_format_is_refused_and_left_alone) {
   write_run(path, test::sample_run());
   hdf5::File::open_read_write(path).write_attribute("/", "format", "dmoe-model");
   const std::string before = test::bytes_of(path);
-  EXPECT_THAT(message_of<InputError>([&] { write_analysis(path, test::sample_analysis("test")); }),
+  EXPECT_THAT(message_of<InputError>([&] { write_analysis(path, test::sample_analysis("test"), ""); }),
               HasSubstr("run.h5: its format is dmoe-model, expected dmoe-run"));
   EXPECT_EQ(test::bytes_of(path), before);
 }

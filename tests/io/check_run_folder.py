@@ -68,6 +68,7 @@ def top_examples(path, shape, dimensions):
 
 
 ANALYSIS = {
+    "analysis/config": (TEXT, "", [], "TOML"),
     "analysis/layers/#/mean_gate": (FLOAT, "N#", ["expert"], "1"),
     "analysis/layers/#/dead": (COUNT, "N#", ["expert"], "1"),
     "analysis/layers/#/entropy/of_mean_gate": INFORMATION,
@@ -97,18 +98,19 @@ RUN_ATTRIBUTES = {
     "provenance": {
         "version": str, "git_commit": str, "seed": int, "start_time": str, "end_time": str, "status": str},
     "network": {"layers": str, "inputs": int, "classes": int, "parameters": int, "multiply_accumulates": int},
+    "data": {"train_examples": int, "validation_examples": int, "test_examples": int},
     "launches/#": {
         "command_line": str, "hosts": list, "mpi_library": str, "ranks": int, "threads": int, "cpu": str,
-        "instruction_set": str, "compiler": str},
+        "instruction_set": str, "compiler": str, "start_time": str, "first_step": int},
     "analysis": {"split": str, "examples": int, "permutation_seed": int},
 }  # fmt: skip
 MODEL_ATTRIBUTES = {
     "": ROOT,
     "provenance": {"version": str, "git_commit": str},
-    "model": {"step": int, "epoch": int},
+    "model": {"step": int, "epoch": int, "phase": int, "checksum": int},
     "model/layers/#": {"kind": str},
 }
-PHASE_NAMES = {"train/phase": {"names"}}  # attributes of a dataset beyond units and dimensions
+MORE_ATTRIBUTES = {"train/phase": {"names"}, "config": {"crc32"}}  # attributes of a dataset beyond units and dimensions
 
 NUMBERED = re.compile(r"^((?:\w+/)*?(?:layers|launches|pairs))/(\d+)(?=/|$)")
 
@@ -187,7 +189,7 @@ class Check:
         self.expect(path, "units", dataset.attrs.get("units"), units)
         found = dataset.attrs.get("dimensions")
         self.expect(path, "dimensions", None if found is None else list(found), dimensions)
-        extra = set(dataset.attrs) - {"units", "dimensions"} - PHASE_NAMES.get(path, set())
+        extra = set(dataset.attrs) - {"units", "dimensions"} - MORE_ATTRIBUTES.get(path, set())
         self.expect(path, "further attributes", extra, set())
 
     def check_attributes(self, table):

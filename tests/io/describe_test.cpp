@@ -81,7 +81,7 @@ TEST(Describe, tells_of_a_run_that_has_just_begun) {
 TEST(Describe, tells_the_analysis) {
   const test::TemporaryFolder folder;
   write_run(folder / "run.h5", test::sample_run());
-  write_analysis(folder / "run.h5", test::sample_analysis("test"));
+  write_analysis(folder / "run.h5", test::sample_analysis("test"), "");
   const std::string text = describe(folder / "run.h5");
   EXPECT_THAT(text, HasSubstr("(50 test examples)"));
   EXPECT_THAT(text, ContainsRegex("layer +class +place\n +1 +0\\.625 \\(0\\.38\\) +0\\.200 \\(0\\.40\\)\n"));
@@ -92,7 +92,7 @@ TEST(Describe, tells_a_models_tensors) {
   const comm::Communicator alone = comm::Communicator::local();
   const model::NetworkSpec spec{6, 3, {{7, 5, 4}, {4, 3, 2}}};
   distribution::Network network(spec, alone, 3, 1);
-  save_model(folder / "model.h5", network, "seed = 3\n", 7200, 12);
+  save_model(folder / "model.h5", network, "seed = 3\n", {7200, 12, 1});
   const std::string text = describe(folder / "model.h5");
   EXPECT_THAT(text, ContainsRegex("model.h5: a model of dmoe [0-9.]+ \\(.*\\), format version 1\n"));
   EXPECT_THAT(text, HasSubstr("7200 steps, 12 epochs"));

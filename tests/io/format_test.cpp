@@ -38,6 +38,16 @@ TEST(Config, is_not_read_from_text) {
               HasSubstr("it is not an HDF5 file"));
 }
 
+TEST(Config, with_a_digit_changed_is_damaged) {
+  const test::TemporaryFolder folder;
+  const std::string path = file_of(folder, model_format);
+  std::string bytes = test::bytes_of(path);
+  bytes[bytes.find("seed = 3") + 7] = '7';
+  test::put_bytes(path, bytes);
+  EXPECT_EQ(message_of<InputError>([&] { read_config(path); }),
+            path + ": /config does not have its crc32: the file is damaged");
+}
+
 TEST(Now, is_iso_8601) {
   EXPECT_THAT(utc_now(), MatchesRegex("20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z"));
 }

@@ -69,7 +69,7 @@ void expect_numbered(distribution::Network& network, const std::string& what) {
 std::string saved_model(const test::TemporaryFolder& folder) {
   distribution::Network network(spec, world(), 1, 1);
   number_weights(network);
-  save_model(folder / "model.h5", network, "seed = 3\n", 7200, 12);
+  save_model(folder / "model.h5", network, "seed = 3\n", {7200, 12, 1});
   return folder / "model.h5";
 }
 
@@ -100,7 +100,7 @@ TEST(ModelFile, is_the_same_for_any_two_numbers_of_ranks) {
     if (const auto ranks = first_ranks(writers)) {
       distribution::Network network(spec, *ranks, 1, 1);
       number_weights(network);
-      save_model(path, network, "seed = 3\n", 7200, 12);
+      save_model(path, network, "seed = 3\n", {7200, 12, 1});
     }
     world().barrier();
     for (int readers = 1; readers <= world().size(); ++readers) {
@@ -168,7 +168,7 @@ TEST(ModelFile, of_another_depth_is_refused) {
   const model::NetworkSpec flat{6, 3, {{7, 5, 4}}};
   {
     distribution::Network network(deep, world(), 1, 1);
-    save_model(folder / "model.h5", network, "", 0, 0);
+    save_model(folder / "model.h5", network, "", {});
   }
   EXPECT_THAT(refusal(folder / "model.h5", flat),
               HasSubstr("model.h5: /model/layers has 2 layers, expected 1"));
@@ -200,7 +200,7 @@ TEST(ModelFile, that_cannot_be_written_leaves_the_old_one) {
   distribution::Network network(spec, world(), 2, 1);
   {
     const test::FileSizeLimit full(4000);
-    EXPECT_THAT(message_of<RunError>([&] { save_model(path, network, "", 0, 0); }), HasSubstr("model.h5"));
+    EXPECT_THAT(message_of<RunError>([&] { save_model(path, network, "", {}); }), HasSubstr("model.h5"));
   }
   world().barrier();
   load_model(path, network);
@@ -210,7 +210,7 @@ TEST(ModelFile, that_cannot_be_written_leaves_the_old_one) {
 TEST(ModelFile, in_a_missing_folder_is_an_error_on_every_rank) {
   const test::TemporaryFolder folder(world());
   distribution::Network network(spec, world(), 2, 1);
-  EXPECT_THAT(message_of<RunError>([&] { save_model(folder / "no/model.h5", network, "", 0, 0); }),
+  EXPECT_THAT(message_of<RunError>([&] { save_model(folder / "no/model.h5", network, "", {}); }),
               HasSubstr("No such file or directory"));
 }
 

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
+#include "hdf5/atomic_file.hpp"
 #include "hdf5/bytes.hpp"
 #include "hdf5/file_size_limit.hpp"
 #include "io/samples.hpp"
@@ -23,13 +24,20 @@ namespace {
 using test::message_of;
 using testing::HasSubstr;
 
-const training::Plan plan{200, 100, 2, {"constrained", "fine_tune"}, {100, 100}};
+const training::Plan plan{0, 200, 100, 2, {"constrained", "fine_tune"}, {100, 100}};
 const training::RankSeconds seconds{{8, 1, 1, 0, 0}, {4, 2, 3, 1, 0}, {1, 2, 3, 4, 5}};
+
+LaunchRecord first_launch() {
+  LaunchRecord record;
+  record.launch = test::sample_launch();
+  return record;
+}
 
 /// A run whose file stands in `folder`.
 std::unique_ptr<RunFile> run_in(const test::TemporaryFolder& folder) {
-  return std::make_unique<RunFile>(folder / "run.h5", "seed = 3\n", 3, test::sample_run().network,
-                                   test::sample_launch());
+  return std::make_unique<RunFile>(
+      folder / "run.h5", new_run("seed = 3\n", 3, test::sample_run().network, test::sample_run().data),
+      first_launch());
 }
 
 std::size_t files_in(const test::TemporaryFolder& folder) {
@@ -128,20 +136,33 @@ TEST(RunFile, is_complete_at_any_moment_and_after_kill_9) {
   kill(writer, SIGKILL);
   waitpid(writer, nullptr, 0);
   EXPECT_GE(read_run(folder / "run.h5").evaluations.size(), most);
-  const auto next = run_in(folder);
+  hdf5::remove_abandoned(folder.path());
   EXPECT_EQ(files_in(folder), 1U);
 }
 
-TEST(RunFile, removes_what_a_killed_writer_left) {
+TEST(RunFile, adds_a_launch_to_those_before) {
   const test::TemporaryFolder folder;
-  test::put_bytes(folder / ".run.h5.partial-host-1", "half a file");
-  const auto file = run_in(folder);
-  EXPECT_EQ(files_in(folder), 1U);
+  RunSummary before = test::sample_run();
+  LaunchRecord second = first_launch();
+  second.first_step = 200;
+  second.config_changes = {"train.log_every_steps: 10 -> 100"};
+  const RunFile file(folder / "run.h5", before, second);
+  const RunSummary read = read_run(folder / "run.h5");
+  EXPECT_EQ(read.provenance.status, RunStatus::running);
+  EXPECT_EQ(read.provenance.start_time, before.provenance.start_time);
+  EXPECT_TRUE(read.provenance.end_time.empty());
+  ASSERT_EQ(read.launches.size(), 2U);
+  EXPECT_EQ(read.launches[0].start_time, before.launches[0].start_time);
+  EXPECT_EQ(read.launches[0].config_changes, before.launches[0].config_changes);
+  EXPECT_EQ(read.launches[1].first_step, 200);
+  EXPECT_EQ(read.launches[1].config_changes, second.config_changes);
+  EXPECT_FALSE(read.launches[1].start_time.empty());
+  EXPECT_EQ(read.rows.size(), before.rows.size());
 }
 
 TEST(RunFile, in_a_missing_folder_is_an_error) {
   const test::TemporaryFolder folder;
-  EXPECT_THAT(message_of<RunError>([&] { RunFile(folder / "no/run.h5", "", 0, {}, test::sample_launch()); }),
+  EXPECT_THAT(message_of<RunError>([&] { RunFile(folder / "no/run.h5", {}, first_launch()); }),
               HasSubstr("No such file or directory"));
 }
 

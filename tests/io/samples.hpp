@@ -30,7 +30,13 @@ inline io::RunSummary sample_run() {
   run.provenance = {
       "0.1.0", "abc123", 3, "2026-01-02T03:04:05Z", "2026-01-02T03:11:22Z", io::RunStatus::finished};
   run.network = {"2x5 - 3x4", 6, 4, 123, 456};
-  run.launches = {{sample_launch(), "GNU 12.2.0", {{8, 1, 1, 0, 0}, {4, 2, 3, 1, 0}, {1, 2, 3, 4, 5}}}};
+  run.data = {1000, 0, 200};
+  run.launches = {{sample_launch(),
+                   "GNU 12.2.0",
+                   {{8, 1, 1, 0, 0}, {4, 2, 3, 1, 0}, {1, 2, 3, 4, 5}},
+                   "2026-01-02T03:04:05Z",
+                   100,
+                   {"train.log_every_steps: 100 -> 10"}}};
   run.phases = {"constrained", "fine_tune"};
   run.rows = {sample_row(100, 0), sample_row(200, 0.125)};
   run.evaluations = {sample_evaluation(1, 0), sample_evaluation(2, 0.001), sample_evaluation(3, 0.002)};
@@ -42,12 +48,14 @@ inline analysis::Analysis sample_analysis(const std::string& split) {
   const analysis::FactorMap by_class{"class",
                                      {3},
                                      {"class"},
+                                     {"zero", "one", "two"},
                                      {1, 2, 3, 4, 5, 6},
                                      {{0.5, 0.625}, {{0.01, 0.02}, {0.03, 0.04}}},
                                      {{0.25, 0.375}, {{0.3, 0.06}, {0.07, 0.08}}}};
   const analysis::FactorMap by_place{"place",
                                      {1, 2},
                                      {"row", "column"},
+                                     {},
                                      {7, 8, 9, 10},
                                      {{0.125, 0.2}, {{0.11, 0.12}, {0.13, 0.14}}},
                                      {{0.3, 0.4}, {{0.15, 0.16}, {0.17, 0.18}}}};
@@ -58,6 +66,7 @@ inline analysis::Analysis sample_analysis(const std::string& split) {
                             {1, {4, 5, 6, -1}, {0.9F, 0.8F, 0.7F, 0}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0}}};
   return {split,
           50,
+          12,
           {2, 9},
           {{{0.25, 0.75}, {0.56, 0.81}, {0.1, 0.15}, {by_class, by_place}},
            {{0.999, 0.001}, {0.6, 0.9}, {0.2, 0.3}, {by_class, by_place}}},

@@ -96,6 +96,19 @@ TEST(TableHdf5, is_read_back) {
   EXPECT_EQ(file.read_attribute<std::string>("/table/run", "units"), "text");
 }
 
+TEST(TableHdf5, has_no_groups_whatever_the_names) {
+  const test::TemporaryFolder folder;
+  const Texts names{"phases.a/b.epochs", "phases.a_b.epochs", "a//b", "/"};
+  std::vector<TableColumn> columns;
+  for (const std::string& name : names) columns.push_back({name, "text", Texts{name}});
+  write_table_hdf5(folder / "table.h5", columns);
+  const hdf5::File file = hdf5::File::open_read(folder / "table.h5");
+  EXPECT_EQ(file.read_attribute<Texts>("/table", "columns"), names);
+  EXPECT_EQ(file.children("/table"), (Texts{"phases.a_b.epochs", "phases.a_b.epochs_", "a__b", "_"}));
+  EXPECT_EQ(file.read_texts("/table/phases.a_b.epochs"), Texts{names[0]});
+  EXPECT_EQ(file.read_texts("/table/phases.a_b.epochs_"), Texts{names[1]});
+}
+
 TEST(Table, takes_the_place_of_an_older_one_and_leaves_nothing_else) {
   const test::TemporaryFolder folder;
   for (const double error : {0.5, 0.25}) {

@@ -86,18 +86,19 @@ void train(const std::string& folder, const comm::Communicator& world) {
   std::unique_ptr<io::RunFile> run;
   if (world.is_coordinator()) {
     const std::vector<std::string> hosts(size(world.size()), "node1");
+    io::LaunchRecord launch;
+    launch.launch = {"dmoe train", hosts, "MPI", world.size(), 1, "CPU", "avx2"};
     run =
-        std::make_unique<io::RunFile>(folder + "/run.h5", config, 3, io::NetworkRecord{},
-                                      io::Launch{"dmoe train", hosts, "MPI", world.size(), 1, "CPU", "avx2"});
+        std::make_unique<io::RunFile>(folder + "/run.h5", io::new_run(config, 3, {}, {}), std::move(launch));
   }
   training::Observer& observer = run ? *run : nobody;
   training::Trainer trainer(spec, network, dataset, observer, [] { return false; });
   trainer.run();
   if (run) run->finish(io::RunStatus::finished, run->summary().launches.back().seconds);
-  io::save_model(folder + "/model.h5", network, config, trainer.steps_done(), spec.epochs());
+  io::save_model(folder + "/model.h5", network, config, {trainer.steps_done(), spec.epochs(), 0});
   const auto result = analysis::analyze(network, dataset, {data::Split::test, {}, 40}, {{300, 7}, 5, 100},
                                         [] { return false; });
-  if (run) io::write_analysis(run->path(), *result);
+  if (run) io::write_analysis(run->path(), *result, config);
   write_forward(folder + "/forward.h5", network, dataset);
 }
 

@@ -17,21 +17,18 @@ using test::random_matrix;
 constexpr LayerSpec spec{7, 13, 4};
 constexpr Index inputs = 29;
 constexpr Index batch = 10;
-constexpr Index capacity = 12;
 
 /// A forward and backward pass of experts [first, first + count).
 struct Pass {
   Pass(Index first, Index count)
-      : experts(spec, inputs, 2, first, count, 9, capacity),
-        d_gates(batch, count),
-        d_inputs(count * batch, inputs) {
+      : experts(spec, inputs, 2, first, count, 9), d_gates(batch, count), d_inputs(count * batch, inputs) {
     const Matrix x = random_matrix(batch, inputs, 1);
     const Matrix gates = random_matrix(batch, spec.experts, 2);
     const Matrix d_z = random_matrix(batch, spec.hidden, 3);
     experts.forward(x.view());
     experts.backward_output(gates.view(), d_z.view(), d_gates.view());
     experts.backward_input(d_inputs.view());
-    experts.backward_weights(x.view());
+    experts.backward_weights();
   }
   /// Part i of what all own experts hold one below the other.
   static std::vector<float> part(std::span<const float> all, Index i, Index count) {
@@ -82,7 +79,7 @@ TEST(Experts, may_be_none) {
 }
 
 TEST(Experts, list_their_shard_with_the_shape_of_the_whole) {
-  Experts experts(spec, inputs, 1, 2, 3, 0, capacity);
+  Experts experts(spec, inputs, 1, 2, 3, 0);
   std::vector<std::string> names;
   experts.for_each_parameter("layers/1/experts", [&](const Parameter& parameter) {
     names.push_back(parameter.name);
@@ -101,7 +98,7 @@ TEST(Experts, list_their_shard_with_the_shape_of_the_whole) {
 }
 
 TEST(Experts, give_no_gradient_where_the_gate_is_zero) {
-  Experts experts(spec, inputs, 1, 0, spec.experts, 0, capacity);
+  Experts experts(spec, inputs, 1, 0, spec.experts, 0);
   const Matrix x = random_matrix(batch, inputs, 1);
   Matrix gates = random_matrix(batch, spec.experts, 2);
   for (Index b = 0; b < batch; ++b) gates.view()(b, 4) = 0.0F;
@@ -109,7 +106,7 @@ TEST(Experts, give_no_gradient_where_the_gate_is_zero) {
   Matrix d_gates(batch, spec.experts);
   experts.forward(x.view());
   experts.backward_output(gates.view(), d_z.view(), d_gates.view());
-  experts.backward_weights(x.view());
+  experts.backward_weights();
   experts.for_each_parameter("", [&](const Parameter& parameter) {
     for (Index i = 0; i < spec.experts; ++i) {
       const std::vector<float> gradient = Pass::part(parameter.gradient, i, spec.experts);

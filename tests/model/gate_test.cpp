@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -50,6 +52,104 @@ TEST(Gate, gets_no_gradient_where_one_expert_is_left) {
     EXPECT_TRUE(std::ranges::all_of(parameter.gradient, is_zero)) << parameter.name;
   });
   EXPECT_EQ(listed, 4);
+}
+
+/// A routed pass of a fresh gate; the gradient of q, the output bias, is the sum of that of the logits.
+struct Routed {
+  Routed(const Routing& routing, std::span<const std::uint8_t> masked, std::optional<Presentation> shown = {})
+      : gate(spec, inputs, 1, Presence::here, 0, batch),
+        table(batch, Choices::columns(routing.most_chosen(spec.experts))),
+        d_values(random_matrix(batch, routing.most_chosen(spec.experts), 2)),
+        d_x(batch, inputs),
+        choices(table.view()) {
+    // Of random weights the gates are all but even.
+    gate.for_each_parameter("", [&](const Parameter& parameter) {
+      for (float& value : parameter.values) value *= 10;
+    });
+    const Matrix x = random_matrix(batch, inputs, 1);
+    gate.forward(x.view(), masked, routing, shown, choices);
+    gate.backward_input(choices, routing, d_values.view(), d_x.view());
+    gate.backward_weights(x.view());
+    gate.for_each_parameter("", [&](const Parameter& parameter) {
+      if (parameter.name == "/output_bias")
+        d_bias.assign(parameter.gradient.begin(), parameter.gradient.end());
+    });
+    dense = Matrix(batch, spec.experts);
+    gate.forward(x.view(), masked, dense.view());
+  }
+  Gate gate;
+  Matrix table;
+  Matrix d_values;
+  Matrix d_x;
+  Choices choices;
+  std::vector<float> d_bias;
+  Matrix dense;  // (B, N): the softmax over those not masked
+};
+
+TEST(Gate, uses_the_values_that_a_routing_asks_for) {
+  const std::array<std::uint8_t, 4> masked{0, 1, 0, 0};
+  const Routed renormalised(TopK(2), masked);
+  const Routed probability(TopK(2, GateValue::probability), masked);
+  const Routed straight_through(TopK(2, GateValue::straight_through), masked);
+  for (Index b = 0; b < batch; ++b) {
+    float kept = 0;
+    for (Index j = 0; j < 2; ++j) {
+      const Index expert = renormalised.choices.expert(b, j);
+      EXPECT_NE(expert, 1);
+      EXPECT_EQ(probability.choices.expert(b, j), expert);
+      EXPECT_EQ(probability.choices.value(b, j), renormalised.dense.view()(b, expert));
+      EXPECT_EQ(straight_through.choices.value(b, j), renormalised.choices.value(b, j));
+      kept += probability.choices.value(b, j);
+    }
+    for (Index j = 0; j < 2; ++j)
+      EXPECT_NEAR(renormalised.choices.value(b, j), probability.choices.value(b, j) / kept, 1e-6F);
+  }
+}
+
+TEST(Gate, learns_straight_through_what_it_learns_from_probabilities) {
+  const std::array<std::uint8_t, 4> masked{0, 0, 0, 1};
+  for (const Index k : {1, 2}) {
+    const Routed probability(TopK(k, GateValue::probability), masked);
+    const Routed straight_through(TopK(k, GateValue::straight_through), masked);
+    EXPECT_EQ(straight_through.d_bias, probability.d_bias);
+    EXPECT_TRUE(std::ranges::equal(straight_through.d_x.values(), probability.d_x.values()));
+    EXPECT_TRUE(std::ranges::any_of(probability.d_bias, [](float value) { return value != 0.0F; }));
+    EXPECT_EQ(probability.d_bias[3], 0.0F);
+  }
+  const Routed renormalised(TopK(1), masked);  // of one alone 1, whatever the gate says
+  EXPECT_TRUE(std::ranges::all_of(renormalised.d_bias, [](float value) { return value == 0.0F; }));
+}
+
+/// d_logit_i = p_i (d_p_i - sum_j p_j d_p_j), d_p 0 where not chosen.
+TEST(Gate, gives_the_gradient_of_probabilities_to_those_not_chosen_too) {
+  const std::array<std::uint8_t, 4> masked{0, 0, 0, 0};
+  const Routed routed(TopK(1, GateValue::probability), masked);
+  std::vector<double> expected(4);
+  for (Index b = 0; b < batch; ++b) {
+    const Index chosen = routed.choices.expert(b, 0);
+    const double mean = routed.dense.view()(b, chosen) * routed.d_values.view()(b, 0);
+    for (Index i = 0; i < 4; ++i) {
+      const double d_p = i == chosen ? routed.d_values.view()(b, 0) : 0.0;
+      expected[size(i)] += routed.dense.view()(b, i) * (d_p - mean);
+    }
+  }
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(routed.d_bias[i], expected[i], 1e-6) << i;
+}
+
+TEST(Gate, adds_noise_where_examples_are_presented_alone) {
+  const std::array<std::uint8_t, 4> masked{0, 0, 0, 0};
+  const TopK noisy(1, GateValue::probability, 30.0);
+  const auto experts = [](const Routed& routed) {
+    std::vector<Index> chosen;
+    for (Index b = 0; b < batch; ++b) chosen.push_back(routed.choices.expert(b, 0));
+    return chosen;
+  };
+  const std::vector<Index> quiet = experts(Routed(TopK(1, GateValue::probability), masked));
+  EXPECT_EQ(experts(Routed(noisy, masked)), quiet);
+  const std::vector<Index> heard = experts(Routed(noisy, masked, Presentation{3, 100}));
+  EXPECT_NE(heard, quiet);
+  EXPECT_EQ(experts(Routed(noisy, masked, Presentation{3, 100})), heard);
+  EXPECT_NE(experts(Routed(noisy, masked, Presentation{4, 100})), heard);
 }
 
 TEST(Gate, lists_its_parameters_where_it_is_elsewhere) {

@@ -24,8 +24,8 @@ Index count_of_listed_values(const NetworkSpec& spec) {
   for (Index l = 0; l < spec.layer_count(); ++l) {
     const LayerSpec& layer = spec.layers[size(l)];
     const Index half = layer.experts / 2;
-    Experts(layer, spec.input_width(l), l + 1, 0, half, 0, 1).for_each_parameter("", add);
-    Experts(layer, spec.input_width(l), l + 1, half, layer.experts - half, 0, 1).for_each_parameter("", add);
+    Experts(layer, spec.input_width(l), l + 1, 0, half, 0).for_each_parameter("", add);
+    Experts(layer, spec.input_width(l), l + 1, half, layer.experts - half, 0).for_each_parameter("", add);
     Gate(layer, spec.input_width(l), l + 1, Presence::here, 0, 1).for_each_parameter("", add);
   }
   const Index top = spec.layer_count();

@@ -2,17 +2,19 @@
 
 #include <bit>
 #include <cmath>
-#include <cstring>
+#include <optional>
 #include <vector>
 
 #include <gmock/gmock.h>
 
 #include "support/random_matrix.hpp"
+#include "support/same_bits.hpp"
 
 namespace dmoe::model {
 namespace {
 
 using test::random_matrix;
+using test::same_bits;
 
 /// The sum of the leaves below [first, first + width) of N, by the definition in the header.
 float naive_sum(std::span<const float> leaves, Index first, Index width) {
@@ -21,10 +23,6 @@ float naive_sum(std::span<const float> leaves, Index first, Index width) {
   const Index middle = first + width / 2;
   const float left = naive_sum(leaves, first, width / 2);
   return middle < experts ? left + naive_sum(leaves, middle, width / 2) : left;
-}
-
-bool same_bits(ConstMatrixView a, ConstMatrixView b) {
-  return a.count() == b.count() && std::memcmp(a.data, b.data, a.values().size_bytes()) == 0;
 }
 
 TEST(MaximalBlocks, follow_the_example_of_five) {
@@ -161,6 +159,39 @@ TEST(TreeSums, skip_absent_subtrees_instead_of_adding_zero) {
     }
     combine_blocks(blocks, experts, sum.view());
     EXPECT_TRUE(std::signbit(sum.values()[0])) << experts;
+  }
+}
+
+/// The terms of a row are those of the whole tree without what is absent.
+TEST(SumTerms, skips_what_is_absent) {
+  for (Index experts : {1, 2, 5, 8, 13}) {
+    const Matrix values = random_matrix(experts, columns, 7);
+    const Matrix weights = random_matrix(experts, 1, 8);
+    const std::uint32_t stride = experts > 8 ? 37 : 1;
+    for (std::uint32_t present = 1; (present >> experts) == 0; present += stride) {
+      std::vector<TreeTerm> terms;
+      for (Index i = 0; i < experts; ++i) {
+        if ((present >> i & 1U) != 0)
+          terms.push_back({i, values.view().row(i).data(), &weights.values()[size(i)]});
+      }
+      std::vector<float> sum(columns);
+      sum_terms(terms, sum);
+      for (Index h = 0; h < columns; ++h) {
+        // By the definition: nothing, or the sum of the halves that have something.
+        const auto add = [&](const auto& self, Index first, Index width) -> std::optional<float> {
+          if (first >= experts) return std::nullopt;
+          if (width == 1) {
+            if ((present >> first & 1U) == 0) return std::nullopt;
+            return weights.values()[size(first)] * values.view()(first, h);
+          }
+          const std::optional<float> left = self(self, first, width / 2);
+          const std::optional<float> right = self(self, first + width / 2, width / 2);
+          if (!left || !right) return left ? left : right;
+          return *left + *right;
+        };
+        ASSERT_EQ(sum[size(h)], *add(add, 0, whole_tree(experts).width)) << experts << " " << present;
+      }
+    }
   }
 }
 

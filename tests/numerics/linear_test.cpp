@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <vector>
@@ -12,11 +11,13 @@
 
 #include "core/error.hpp"
 #include "support/random_matrix.hpp"
+#include "support/same_bits.hpp"
 
 namespace dmoe::numerics {
 namespace {
 
 using test::random_matrix;
+using test::same_bits;
 
 struct Shape {
   Index batch, inputs, hidden;
@@ -129,10 +130,6 @@ class Displaced {
   MatrixView view_;
 };
 
-bool same_bits(ConstMatrixView a, ConstMatrixView b) {
-  return a.count() == b.count() && std::memcmp(a.data, b.data, a.values().size_bytes()) == 0;
-}
-
 TEST(Linear, has_bits_that_do_not_depend_on_where_its_operands_lie) {
   for (const auto& [batch, inputs, hidden] : shapes) {
     const Matrix x = random_matrix(batch, inputs, 1);
@@ -163,6 +160,61 @@ TEST(Linear, has_bits_that_do_not_depend_on_where_its_operands_lie) {
           << batch << " " << inputs << " " << hidden << " " << offset;
     }
   }
+}
+
+TEST(PaddedRows, are_few_and_little_more) {
+  std::vector<Index> sizes;
+  for (Index rows = 0; rows <= 4096; ++rows) {
+    const Index padded = padded_rows(rows);
+    EXPECT_GE(padded, rows);
+    EXPECT_LE(8 * (padded - rows), rows);
+    EXPECT_EQ(padded_rows(padded), padded);
+    if (sizes.empty() || sizes.back() != padded) sizes.push_back(padded);
+  }
+  EXPECT_LE(sizes.size(), 9 + 9 * 8);
+}
+
+/// Exactly so with AVX-512; with less the order of a sum may depend on the shape.
+TEST(PaddedRows, change_no_bit_of_the_others) {
+  const bool is_exact = instruction_set().starts_with("avx512");
+  const auto expect_same = [&](ConstMatrixView a, ConstMatrixView b) {
+    if (is_exact) {
+      EXPECT_TRUE(same_bits(a, b));
+      return;
+    }
+    for (Index i = 0; i < a.count(); ++i) ASSERT_NEAR(a.data[i], b.data[i], 1e-4);
+  };
+  for (const auto& [inputs, hidden] : {std::pair<Index, Index>{1296, 100}, {100, 100}, {100, 20}, {37, 13}}) {
+    constexpr Index most = 144;
+    Matrix x = random_matrix(most, inputs, 1);
+    const Matrix weight = random_matrix(hidden, inputs, 2);
+    const Matrix bias = random_matrix(1, hidden, 3);
+    Matrix d_y = random_matrix(most, hidden, 4);
+    Matrix y(most, hidden), padded_y(most, hidden), d_x(most, inputs), padded_d_x(most, inputs);
+    Matrix d_weight(hidden, inputs), padded_d_weight(hidden, inputs);
+    for (const Index rows : {129, 100, 65, 31, 17, 9}) {
+      SCOPED_TRACE(rows);  // what lies beyond is 0 from the first on
+      const Index padded = padded_rows(rows);
+      std::ranges::fill(x.view().rows_from(rows, most - rows).values(), 0.0F);
+      std::ranges::fill(d_y.view().rows_from(rows, most - rows).values(), 0.0F);
+      linear(x.first_rows(rows), weight.view(), bias.values(), Activation::relu, y.first_rows(rows));
+      linear(x.first_rows(padded), weight.view(), bias.values(), Activation::relu,
+             padded_y.first_rows(padded));
+      linear_input_gradient(d_y.first_rows(rows), weight.view(), d_x.first_rows(rows));
+      linear_input_gradient(d_y.first_rows(padded), weight.view(), padded_d_x.first_rows(padded));
+      linear_weight_gradient(d_y.first_rows(rows), x.first_rows(rows), d_weight.view());
+      linear_weight_gradient(d_y.first_rows(padded), x.first_rows(padded), padded_d_weight.view());
+      expect_same(y.first_rows(rows), padded_y.first_rows(rows));
+      expect_same(d_x.first_rows(rows), padded_d_x.first_rows(rows));
+      expect_same(d_weight.view(), padded_d_weight.view());
+    }
+  }
+}
+
+TEST(Linear, of_no_rows_has_no_gradient) {
+  Matrix d_weight = random_matrix(5, 7, 1);
+  linear_weight_gradient({nullptr, 0, 5}, {nullptr, 0, 7}, d_weight.view());
+  EXPECT_TRUE(std::ranges::all_of(d_weight.values(), [](float value) { return value == 0.0F; }));
 }
 
 TEST(InstructionSet, has_a_name) {

@@ -132,11 +132,28 @@ def all_experts(parameters, path, x):
     return softmax(affine("output_", "bnh,nch->bnc", hidden)), hidden
 
 
-def forward(parameters, x, masks):
+def routed(routing, gates):
+    """The gate values in use of gates (B, N), and whether each is chosen: the k largest, of equals the first."""
+    if routing["rule"] == "all":
+        return gates, np.ones(gates.shape, bool)
+    if routing["rule"] == "top_k":
+        order = np.argsort(-gates, axis=1, kind="stable")[:, : routing["k"]]
+        chosen = np.zeros(gates.shape, bool)
+        np.put_along_axis(chosen, order, True, axis=1)
+        chosen &= gates > 0  # the masked
+    else:
+        chosen = (gates >= routing["probability"]) | (gates == gates.max(axis=1, keepdims=True))
+    values = np.where(chosen, gates, 0.0)
+    if routing["value"] != "probability":
+        values = values / values.sum(axis=1, keepdims=True)
+    return values, chosen
+
+
+def forward(parameters, x, masks, routings):
     """What each layer computed, its output and the class probabilities; masks: one boolean (N) per layer, of
-    no values where there is no gate."""
+    no values where there is no gate; routings: one per layer."""
     trace = []
-    for number, masked in enumerate(masks, 1):
+    for number, (masked, routing) in enumerate(zip(masks, routings), 1):
         path = f"layers/{number}"
         outputs, hidden = all_experts(parameters, f"{path}/experts", x)
         step = {"x": x, "outputs": outputs, "hidden": hidden, "gates": np.zeros((len(x), 0))}
@@ -149,8 +166,9 @@ def forward(parameters, x, masks):
         logits = gate_hidden @ parameters[f"{path}/gate/output_weight"].T
         gates = np.where(masked, 0.0, softmax(logits + parameters[f"{path}/gate/output_bias"]))
         gates /= gates.sum(axis=1, keepdims=True)
-        step["gates"], step["gate_hidden"] = gates, gate_hidden
-        x = np.einsum("bn,bnh->bh", gates, outputs)
+        step["p"], step["value"], step["gate_hidden"] = gates, routing.get("value", "renormalised"), gate_hidden
+        step["gates"], step["chosen"] = routed(routing, gates)
+        x = np.einsum("bn,bnh->bh", step["gates"], outputs)
     if "head/weight" not in parameters:
         return trace, x, x
     return trace, x, softmax(x @ parameters["head/weight"].T + parameters["head/bias"])
@@ -194,8 +212,11 @@ def gradients(parameters, trace, top, p, labels):
             d_z = d_x
             continue
         d_gates = np.einsum("bh,bnh->bn", d_z, outputs)
-        # Through the renormalised softmax: masked experts have gate 0 and get nothing.
-        d_gate_logits = gates * (d_gates - (gates * d_gates).sum(axis=1, keepdims=True))
+        # Through the softmax over the chosen, or over all of which only the chosen reach the loss. Masked experts
+        # have gate 0 and get nothing.
+        d_gates = np.where(step["chosen"], d_gates, 0.0)
+        shares = gates if step["value"] == "renormalised" else step["p"]
+        d_gate_logits = shares * (d_gates - (shares * d_gates).sum(axis=1, keepdims=True))
         found[f"{path}/gate/output_weight"] = d_gate_logits.T @ step["gate_hidden"]
         found[f"{path}/gate/output_bias"] = d_gate_logits.sum(axis=0)
         d_hidden = d_gate_logits @ parameters[f"{path}/gate/output_weight"] * (step["gate_hidden"] > 0)
@@ -244,6 +265,8 @@ class Oracle:
             if before is None:
                 self.rule_totals = [[0] * size for size in self.sizes]
             for epoch_of_phase in range(phase["epochs"]):
+                routing = phase.get("routing", {"rule": "all"})
+                self.routings = routing if isinstance(routing, list) else [routing] * len(self.sizes)
                 self.run_epoch(epoch, margin, learning_rate(phase, epoch_of_phase))
                 self.evaluate(epoch)
                 epoch += 1
@@ -263,7 +286,7 @@ class Oracle:
 
     def step(self, x, labels, margin, rate):
         masks = [margin_mask(totals, margin) for totals in self.rule_totals]
-        trace, top, p = forward(self.parameters, x, masks)
+        trace, top, p = forward(self.parameters, x, masks, self.routings)
         found = gradients(self.parameters, trace, top, p, labels)
         for layer, computed in enumerate(trace):
             for i, total in enumerate(np.rint(computed["gates"] * UNITS).astype(np.int64).sum(axis=0)):
@@ -293,5 +316,5 @@ class Oracle:
                 jittered(image, self.translation, stream(seed, purpose, first + i))
                 for i, image in enumerate(images)
             ]
-            scores += self.score(forward(self.parameters, np.array(x), nobody)[2], labels)
+            scores += self.score(forward(self.parameters, np.array(x), nobody, self.routings)[2], labels)
         self.evaluations.append(scores)

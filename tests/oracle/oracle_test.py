@@ -65,6 +65,21 @@ PHASES = {
         },
     ],
 }
+TOP_2 = {"rule": "top_k", "k": 2, "value": "renormalised", "noise": 0.0}
+ROUTED = {
+    **PHASES,
+    "phases": [
+        PHASES["phases"][0],
+        {**PHASES["phases"][1], "routing": TOP_2},
+        {
+            **PHASES["phases"][2],
+            "routing": [
+                {**TOP_2, "k": 1, "value": "probability"},
+                {"rule": "threshold", "probability": 0.3, "value": "straight_through", "noise": 0.0},
+            ],
+        },
+    ],
+}
 MIXTURE = BASE["layers"][0]
 CONCATENATED = {**PLAIN, "layers": [MIXTURE, {"kind": "concatenated", "experts": 3, "hidden": 8}]}
 SINGLE = {**PLAIN, "layers": [MIXTURE, {"kind": "single", "hidden": 8}]}
@@ -78,6 +93,8 @@ def toml(config):
     def value(of):
         if isinstance(of, dict):
             return "{ " + ", ".join(f"{key} = {value(inner)}" for key, inner in of.items()) + " }"
+        if isinstance(of, list):
+            return "[" + ", ".join(map(value, of)) + "]"
         return json.dumps(of)
 
     lines = []
@@ -133,6 +150,9 @@ class Training(unittest.TestCase):
 
     def test_momentum_and_decay_in_three_phases(self):
         self.check("phases", PHASES)
+
+    def test_routings_in_three_phases(self):
+        self.check("routed", ROUTED)
 
     def test_concatenated_experts(self):
         self.check("concatenated", CONCATENATED)

@@ -4,17 +4,23 @@ import html
 import io
 import re
 import shutil
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 from xml.etree import ElementTree
 
 import h5py
+import matplotlib.figure
 import matplotlib.image
 import numpy
 
 from browser import Browser
 from dmoe_testing import DMOE, SOURCE_DIR, main, run
+
+sys.path.insert(0, str(Path(SOURCE_DIR, "scripts")))
+from reporting import axes, cost, style, summary  # noqa: E402
+from reporting.run_file import read_run, read_runs  # noqa: E402
 
 REPORT = Path(SOURCE_DIR, "scripts", "report")
 CHECKS = Path(__file__).with_name("page_checks.js").read_text()
@@ -86,6 +92,30 @@ class Report(unittest.TestCase):
         with h5py.File(folder / "run.h5", "r+") as file:
             change(file)
         return folder
+
+    def with_config(self, run_folder, name, old, new):
+        """A copy of a run with its effective config changed, which holds `old`."""
+
+        def change(file):
+            config = file["config"][()].decode()
+            self.assertIn(old, config)
+            del file["config"]
+            file["config"] = config.replace(old, new)
+
+        return self.changed(run_folder, name, change)
+
+    def words_of(self, folder):
+        """All text of the page of a run."""
+        completed([REPORT, folder])
+        text = re.sub("<style>.*?</style>", "", (folder / "report.html").read_text(), flags=re.S)
+        return re.sub(r"\s+", " ", html.unescape(re.sub("<[^>]*>", " ", text)))
+
+    def refused(self, *arguments):
+        """The one line that it says."""
+        process = run([REPORT, *arguments], timeout=SECONDS)
+        self.assertEqual((process.returncode, process.stdout), (2, ""), process.stderr)
+        self.assertEqual(process.stderr.count("\n"), 1, process.stderr)
+        return process.stderr
 
     def complaints(self):
         """What page_checks.js finds wrong with the open page, and what it asked the network for."""
@@ -248,6 +278,166 @@ class OneRun(Report):
                 self.assertIn(words, self.browser.evaluate("document.body.innerText"))
 
 
+def analysed_on_train(file):
+    file["analysis"].attrs["split"] = "train"
+    file["analysis"].attrs["examples"] = 1200
+
+
+class WhatIsSaid(Report):
+    """Of runs whose files say what those of the other tests do not."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.run_folder = cls.train("run")
+
+    def test_routings_of_a_phase_are_told(self):
+        top_2, threshold = {"rule": "top_k", "k": 2}, {"rule": "threshold", "probability": 0.1}
+        for routing, told in (
+            ({"rule": "all"}, ""),
+            (top_2, ", computing top 2"),
+            ([top_2, top_2], ", computing top 2"),
+            ([{"rule": "all"}, threshold], ", computing all experts - gates of 0.1 and more"),
+        ):
+            phase = {"name": "x", "epochs": 2, "balance": {"rule": "none"}, "routing": routing}
+            self.assertEqual(summary.phase_text(phase, True), "2 epochs without a balancing rule" + told)
+
+    def test_counts_are_of_the_runs_own_test_set(self):
+        def of_train(file):
+            file.require_group("data").attrs["test_examples"] = 1600
+            analysed_on_train(file)
+
+        def with_other_data(file):
+            file.require_group("data").attrs["test_examples"] = 1600
+            config = file["config"][()].decode()
+            if "config" in file["analysis"]:
+                del file["analysis/config"]
+            file["analysis/config"] = config.replace("max_translation = 2", "max_translation = 1")
+
+        with h5py.File(self.run_folder / "run.h5") as file:
+            error = file["evaluation/test_error"][-1]
+        chance = f"± {100 * numpy.sqrt(error * (1 - error) / 1600):.2f} %, one standard error of 1,600 examples,"
+        for name, change, other, caption in (
+            ("of_train", of_train, "the train split, 1,200 examples", "over 1,200 train examples, no"),
+            (
+                "other_data",
+                with_other_data,
+                "the test split with data.max_translation = 1, 400 examples",
+                "over 400 test examples (with data.max_translation = 1), no",
+            ),
+        ):
+            with self.subTest(name):
+                text = self.words_of(self.changed(self.run_folder, name, change))
+                self.assertIn(chance, text)
+                self.assertIn(f"not of the run's own test set but of {other}.", text)
+                self.assertIn(caption, text)
+
+    def test_examples_in_groups_have_no_standard_error(self):
+        grouped = self.changed(self.run_folder, "grouped", lambda file: file["analysis"].attrs.__setitem__("groups", 9))
+        for folder in (grouped, self.with_config(self.run_folder, "frames", 'name = "synthetic"', 'name = "frames"')):
+            with self.subTest(folder.name):
+                text = self.words_of(folder)
+                self.assertEqual("with 9 groups of examples shuffled as wholes" in text, folder == grouped)
+                self.assertIn("it has a test error of", text)
+                self.assertNotIn("standard error", text)
+        self.assertIn("standard error", self.words_of(self.run_folder))
+
+    def test_speech_is_figure_4(self):
+        speech = self.with_config(self.run_folder, "speech", 'name = "synthetic"', 'name = "frames"')
+        with h5py.File(speech / "run.h5", "r+") as file:
+            for pair in file["analysis/pairs"].values():
+                pair["top_examples/index"][..., 3:] = -1
+        self.assertIn("Figure 4 of the paper: the 3 test examples with the highest", self.words_of(speech))
+        self.assertIn("Figure 3 of the paper: the 9 test examples with the highest", self.words_of(self.run_folder))
+        completed([REPORT, speech, "--figure", "figure4", "--to", self.folder / "figure4.png"])
+        process = run([REPORT, speech, "--figure", "figure3", "--to", self.folder / "figure3.png"], timeout=SECONDS)
+        self.assertEqual(process.returncode, 2)
+        self.assertRegex(process.stderr, "figures of it: .*figure4")
+        self.assertFalse((self.folder / "figure3.png").exists())
+
+    def test_epochs_of_an_interrupted_run(self):
+        def has_begun(file, examples):
+            file["provenance"].attrs["status"] = "interrupted"
+            if examples:
+                file.require_group("data").attrs["train_examples"] = examples
+            elif "data" in file:
+                del file["data"]
+            for part in (file["train"], *(layer["assignment"] for layer in file["layers"].values())):
+                for name, data in list(part.items()):
+                    kept, values = dict(data.attrs), data[:3]
+                    del part[name]
+                    part[name] = values
+                    part[name].attrs.update(kept)
+
+        for examples, steps in ((1201, 61), (None, 30)):  # batches of 20; rows go as far as step 30
+            folder = self.changed(self.run_folder, f"cut-{steps}", lambda file, known=examples: has_begun(file, known))
+            self.assertIn(f"epoch (of {steps} steps)", self.words_of(folder))
+
+    def test_levels_have_their_names(self):
+        def name_levels(file):
+            for layer in file["analysis/layers"].values():
+                layer["by_class"].attrs["levels"] = ["aa", "eh", "iy", "oh", "uw", "silence"]
+
+        text = self.words_of(self.changed(self.run_folder, "named", name_levels))
+        self.assertEqual(text.count(" silence "), 2)
+        self.assertNotIn(" silence ", self.words_of(self.run_folder))
+
+    def test_information_is_judged_by_what_the_levels_allow(self):
+        def has_two_levels(file):
+            layer = file["analysis/layers/1"]
+            about = dict(layer["by_class"].attrs)
+            del layer["by_class"]
+            layer["by_class"] = numpy.full((4, 2), 0.25)
+            layer["by_class"].attrs.update(about)
+            layer["mutual_information/class/soft"][1] = 0.06  # of at most log 2 / log 4
+            layer["mutual_information/translation/soft"][1] = 0.07
+
+        text = self.words_of(self.changed(self.run_folder, "two_levels", has_two_levels))
+        self.assertIn("Layer 1 by class 0.060 I / log N, at most 0.5 ", text)
+        self.assertIn("layer 1 divide the examples by class (0.060), a little by translation (0.070).", text)
+        self.assertNotIn("from 0 to 1.", text.split("Network")[0])
+
+    def test_maps_without_a_number(self):
+        def has_none(file):
+            for layer in file["analysis/layers"].values():
+                for name in ("by_class", "by_translation"):
+                    layer[name][...] = numpy.nan
+            file["analysis/pairs/1/joint_rows"][...] = numpy.nan
+
+        self.assertIn("Blank: no such example.", self.words_of(self.changed(self.run_folder, "nothing", has_none)))
+
+    def test_every_launch_is_told(self):
+        def was_resumed(file):
+            before, after = file["launches/1"], file.create_group("launches/2")  # file.copy() crashes on lists of text
+            after.attrs.update(before.attrs)
+            for name, data in before["timing"].items():
+                after[f"timing/{name}"] = data[...]
+            for number, step, time in ((1, 0, "2026-11-24T08:00:00Z"), (2, 120, "2026-11-25T09:00:00Z")):
+                file[f"launches/{number}"].attrs.update({"first_step": step, "start_time": time})
+            file["launches/2"].attrs.update({"ranks": 2, "hosts": ["one", "other"]})
+            file["launches/2"].attrs["config_changes"] = ["train.log_every_steps: 100 -> 10"]
+            file["launches/2/timing/seconds"][0] = numpy.arange(5) + 100
+            file["provenance"].attrs.update({"start_time": "2026-11-24T08:00:00Z", "end_time": "2026-11-25T09:00:42Z"})
+
+        folder = self.changed(self.run_folder, "resumed", was_resumed)
+        completed([REPORT, folder])
+        self.browser.open(folder / "report.html", 360)
+        self.assertEqual(self.complaints(), {})
+        headings, *rows = self.table("Launches")
+        first, second = (dict(zip(headings, row)) for row in rows)
+        self.assertEqual((first["steps done before"], first["ranks"], first["settings changed"]), ("0", "1", "–"))
+        self.assertEqual((second["steps done before"], second["ranks"]), ("120", "2"))
+        self.assertEqual(second["hosts"], "one (1 rank), other (1 rank)")
+        self.assertEqual(second["started"], "25 November 2026, 09:00 UTC")
+        self.assertEqual(second["settings changed"], "train.log_every_steps: 100 -> 10")
+        self.assertEqual(len(self.table("Seconds of each rank in launch 2")), 2)
+        self.assertEqual(self.table("Seconds of each rank")[1][1:], [f"{100 + i}.0" for i in range(5)] + ["510.0"])
+        text = self.browser.evaluate("document.body.innerText")
+        self.assertIn("42 s", text)
+        self.assertIn("2 ranks, last of 2 launches", text)
+        self.assertIn("Launch 2 of 2.", text)
+
+
 class Networks(Report):
     """Figure 1 and its table, of every kind of layer."""
 
@@ -379,7 +569,7 @@ class SeveralRuns(Report):
 
     def test_unfinished_runs_are_not_in_the_means(self):
         def is_cut_short(file):
-            file["provenance"].attrs["status"] = "interrupted"
+            file["provenance"].attrs.update({"status": "interrupted", "seed": 7})
             file["evaluation/test_error"][-1] = 1.0
 
         def is_not_analysed(file):
@@ -397,6 +587,307 @@ class SeveralRuns(Report):
         self.assertIn("Not finished, so not in the means: cut.", self.browser.evaluate("document.body.innerText"))
         self.assertTrue((page.parent / "page_figures" / "comparison.svg").is_file())
 
+    def compared(self, name, *folders):
+        """Headings and rows of the comparison of these, and all text of the page."""
+        page = self.folder / "compared" / f"{name}.html"
+        completed([REPORT, *folders, "--output", page])
+        self.browser.open(page, 1280)
+        headings, *rows = self.table("Configs compared")
+        return [dict(zip(headings, row)) for row in rows], self.browser.evaluate("document.body.innerText")
+
+    def test_a_seed_counts_once(self):
+        again = self.changed(self.ruled[0], "again", lambda file: file["evaluation/test_error"].__setitem__(-1, 1.0))
+        (row,), text = self.compared("again", self.ruled[0], self.ruled[1], again)
+        self.assertEqual(row["seeds"], "2")
+        self.assertLess(float(row["test error [%]"].split()[0]), 99)
+        self.assertIn("Of the same config and seed as another run, so not counted again: again.", text)
+
+    def test_no_mean_over_different_examples(self):
+        other = [self.changed(folder, f"train-{folder.name}", analysed_on_train) for folder in self.ruled[:2]]
+        (row,), text = self.compared("mixed", self.ruled[0], other[1], self.ruled[2])
+        self.assertEqual(row["seeds"], "3")
+        self.assertTrue(row["I(e1; class)"].endswith(", 2 runs"), row)
+        self.assertIn(f"without mutual information here: {other[1].name} (the train split).", text)
+        (row,), text = self.compared("alike", *other)
+        self.assertNotIn("run", row["I(e1; class)"])
+        self.assertIn("All mutual information is of the train split.", text)
+
+    def test_labels_tell_groups_apart(self):
+        gates = self.with_config(self.ruled[0], "gates", "gate_hidden = 10", "gate_hidden = 5")
+        longer = self.with_config(self.ruled[0], "longer", "epochs = 3", "epochs = 9")
+        more = self.with_config(longer, "more", "train_examples = 1200", "train_examples = 1300")
+        rows, _ = self.compared("labels", self.ruled[0], gates, longer, more)
+        self.assertEqual(
+            [row["config"] for row in rows],
+            [
+                "4x10 - 3x10, constrained.epochs = 3 3 + 1 epochs",
+                "4x10 - 3x10, gates 5 - 5 3 + 1 epochs",
+                "4x10 - 3x10, constrained.epochs = 9 9 + 1 epochs",
+                "4x10 - 3x10, data.train_examples = 1300 9 + 1 epochs",
+            ],
+        )
+
+    def test_folders_without_a_run_are_left_out(self):
+        folder = self.folder / "some"
+        for source in self.ruled[:2]:
+            shutil.copytree(source, folder / source.name)
+        (folder / "begun").mkdir()
+        for _ in range(2):  # the second time beside its own page and figures
+            process = run([REPORT, *sorted(folder.iterdir())], timeout=SECONDS)
+            self.assertEqual(process.returncode, 0, process.stderr)
+            self.assertEqual(process.stderr, f"report: left out {folder / 'begun'}: it holds no run.h5 yet\n")
+        self.assertIn("2 runs compared", (folder / "report.html").read_text())
+        (folder / "planned").mkdir()
+        process = run([REPORT, folder / "begun", folder / "planned"], timeout=SECONDS)
+        self.assertEqual((process.returncode, process.stderr.count("\n")), (2, 1), process.stderr)
+
+
+def column(folder, name):
+    with h5py.File(folder / "run.h5") as file:
+        return file[f"cost/{name}"][...]
+
+
+class Cost(Report):
+    """Accuracy against cost, of runs with a curve and of networks that have no gate."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        style.apply()
+        cls.bare = cls.train("bare", analyze=False)
+        cls.runs = [cls.train(f"run-{seed}", settings=[f"train.seed={seed}"], analyze=False) for seed in range(2)]
+        for folder in cls.runs:
+            completed([DMOE, "evaluate", folder, "--curve", "--repetitions", 2])
+        cls.run_folder = cls.runs[0]
+        cls.dense = cls.train("dense", settings=["network.baseline=dense_equal_widths"], analyze=False)
+
+    def drawn(self, panels):
+        """(x, y) of all lines of each panel that has axes, by name."""
+        found = []
+        for panel in (panel for row in panels for panel in row):
+            figure = matplotlib.figure.Figure()
+            panel.draw(figure)
+            found += [{line.get_gid(): line.get_data() for line in axis.lines} for axis in figure.axes]
+        return found
+
+    def lines_of(self, folder):
+        """Rows of the file by line, cheap to dear."""
+        names = [name.decode() for name in column(folder, "routing")]
+        settings = column(folder, "setting")
+        every = names.index("all")
+        rows = {name: [row for row, other in enumerate(names) if other == name] for name in ("top_k", "threshold")}
+        return {
+            "top_k": [*sorted(rows["top_k"], key=lambda row: settings[row]), every],
+            "threshold": [*sorted(rows["threshold"], key=lambda row: -settings[row]), every],
+            "all": [every],
+        }
+
+    def test_the_figure_is_there_in_every_window(self):
+        completed([REPORT, self.run_folder])
+        names = ["figure1", "learning", "assignment", "cost", "timing"]
+        self.assert_good_in_every_window(self.run_folder / "report.html", [f"run-{name}" for name in names])
+        for suffix in ("svg", "pdf"):
+            self.assertGreater((self.run_folder / "report_figures" / f"cost.{suffix}").stat().st_size, 5000)
+
+    def test_points_are_those_of_the_file(self):
+        error, time = self.drawn(cost.panels(read_run(self.run_folder)))
+        x = column(self.run_folder, "multiply_accumulates")
+        for lines, y in (
+            (error, 100 * column(self.run_folder, "error")),
+            (time, 1e6 * column(self.run_folder, "seconds") / 400),
+        ):
+            for name, rows in self.lines_of(self.run_folder).items():
+                numpy.testing.assert_allclose(lines[name], (x[rows], y[rows]))
+        self.assertEqual([len(self.lines_of(self.run_folder)[name]) for name in ("top_k", "threshold")], [4, 9])
+
+    def test_table_has_every_point(self):
+        completed([REPORT, self.run_folder])
+        self.browser.open(self.run_folder / "report.html", 1280)
+        names = ("error", "loss", "multiply_accumulates", "seconds")
+        error, loss, operations, seconds = (column(self.run_folder, name) for name in names)
+        settings, lines = column(self.run_folder, "setting"), self.lines_of(self.run_folder)
+        every = lines["all"][0]
+        titles = {row: f"top {settings[row]:g}" for row in lines["top_k"][:-1]}
+        titles |= {row: f"gate ≥ {settings[row]:g}" for row in lines["threshold"][:-1]} | {every: "all experts"}
+        expected = [
+            [title, f"{100 * error[row]:.2f}", f"{loss[row]:.3f}", f"{operations[row]:,.0f}",
+             f"{100 * operations[row] / operations[every]:.0f} %", f"{1e6 * seconds[row] / 400:.1f}",
+             f"{100 * seconds[row] / seconds[every]:.0f} %"]
+            for row, title in titles.items()
+        ]  # fmt: skip
+        self.assertEqual(self.table("Points of the curve")[1:], expected)
+
+    def test_what_can_be_saved_is_said(self):
+        def has_errors(file, errors):
+            file["cost/error"][...] = [dict(zip((1, 2, 3), errors)).get(k, 0.3) for k in file["cost/setting"]]
+            file["cost/error"][-1] = 0.04
+            file["cost/seconds"][...] = 0.3
+            file["cost/seconds"][-1] = 0.4
+            file["cost"].attrs["ranks"] = 2
+
+        for name, errors, said in (
+            ("top2", (0.2, 0.041, 0.039), r"that or better is top 2: 4\.10 % with {} % of the multiply-accumulates, "
+             r"in 75 % of the time\."),
+            ("none", (0.2, 0.0412, 0.0411), r"have an error of 4\.00 %\. No cheaper routing comes within 0\.1 perc"),
+        ):  # fmt: skip
+            with self.subTest(name):
+                folder = self.changed(self.run_folder, name, lambda file, errors=errors: has_errors(file, errors))
+                text = self.words_of(folder)
+                operations = column(folder, "multiply_accumulates")
+                self.assertRegex(text, said.format(f"{100 * operations[1] / operations[-1]:.0f}"))
+                self.assertIn("The trained model over 400 test examples,", text)
+                self.assertIn("In its last phase it learned with all experts.", text)
+                self.assertIn("on the first of 2 ranks, the median of 2 repetitions", text)
+
+    def test_how_it_learned_is_said(self):
+        old = 'routing = { rule = "all" }\nlearning_rate = { schedule = "exp'
+        for name, routing, said in (
+            ("routed", '{ rule = "top_k", k = 2 }', "learned with top 2."),
+            ("apart", '[{ rule = "threshold", probability = 0.1 }, { rule = "all" }]',
+             "learned with gates of 0.1 and more in layer 1 and all experts in layer 2."),
+        ):  # fmt: skip
+            folder = self.with_config(self.run_folder, name, old, old.replace('{ rule = "all" }', routing))
+            self.assertIn(said, self.words_of(folder))
+
+    def test_no_curve_no_figure(self):
+        flat = self.changed(self.run_folder, "flat", lambda file: None)
+        with h5py.File(self.dense / "run.h5") as dense, h5py.File(flat / "run.h5", "r+") as file:
+            for name in ("network", "config"):  # nothing to choose from
+                del file[name]
+                dense.copy(name, file)
+        for folder in (self.bare, self.dense, flat):
+            text = self.words_of(folder)
+            self.assertNotIn("Accuracy against cost", text)
+            self.assertNotIn("Points of the curve", text)
+        to = ["--figure", "cost", "--to", self.folder / "none.png"]
+        self.assertIn(f"run: dmoe evaluate {self.bare} --curve", self.refused(self.bare, *to))
+        self.assertIn("figures of it: figure1,", self.refused(self.dense, *to))
+        completed([REPORT, self.bare, self.dense, "--output", self.folder / "without.html"])
+        self.assertNotIn("Accuracy against cost", (self.folder / "without.html").read_text())
+
+    def test_many_experts(self):
+        def has_many(file):
+            k = numpy.arange(1, 100)
+            more = {"routing": [b"top_k"] * len(k), "setting": k, "error": 0.02 + 0.2 / k, "loss": 1 / k,
+                    "multiply_accumulates": 1e4 * (k + 1), "seconds": 0.01 + 0.001 * k}  # fmt: skip
+            for name, values in more.items():
+                rest = file[f"cost/{name}"][3:]
+                if name == "multiply_accumulates":
+                    rest[-1] = 1e6 + 1e4
+                del file[f"cost/{name}"]
+                file[f"cost/{name}"] = numpy.concatenate([values, rest])
+
+        folder = self.changed(self.run_folder, "many", has_many)
+        completed([REPORT, folder])
+        self.browser.open(folder / "report.html", 360)
+        self.assertEqual(self.complaints(), {})
+        texts = self.browser.evaluate("[...document.querySelectorAll('#run-cost text')].map(t => t.textContent.trim())")
+        tops = {text for text in texts if text.startswith("top")}
+        self.assertIn("top\N{NO-BREAK SPACE}1", tops)
+        self.assertLessEqual({int(text[4:]) for text in tops}, {1, 2, 4, 8, 16, 32, 64})
+        self.assertEqual(self.browser.evaluate("document.querySelector('#cost details').open"), False)
+        self.assertEqual(len(self.table("Points of the curve")), 1 + 99 + 8 + 1)
+
+    def test_all_runs_with_networks_without_a_gate(self):
+        page = self.folder / "all" / "page.html"
+        folders = [*self.runs, self.bare, self.dense]
+        completed([REPORT, *folders, "--output", page])
+        self.assert_good_in_every_window(page, ["all-comparison", "all-cost_of_runs"])
+        with h5py.File(self.dense / "run.h5") as file:
+            network = dict(file["network"].attrs)
+            error = file["evaluation/test_error"][-1]
+        for lines, name in zip(self.drawn(cost.panels_of_runs(read_runs(folders))), ("top_k", "threshold")):
+            rows = self.lines_of(self.run_folder)[name]
+            for axis, (measure, factor) in enumerate((("multiply_accumulates", 1), ("error", 100))):
+                mean = factor * numpy.mean([column(folder, measure) for folder in self.runs], axis=0)
+                numpy.testing.assert_allclose(lines[name][axis], mean[rows])
+            numpy.testing.assert_allclose(
+                numpy.ravel(lines["references"]), (network["multiply_accumulates"], 100 * error)
+            )
+        texts = self.browser.evaluate(
+            "[...document.querySelectorAll('#all-cost_of_runs text')].map(text => text.textContent.trim())"
+        )
+        self.assertEqual(texts.count(network["layers"]), 2)
+        headings, mixture, dense = self.table("All experts, and")
+        mean = numpy.mean([column(folder, "error")[-1] for folder in self.runs])
+        self.assertEqual(mixture[:2], ["4x10 - 3x10", f"{100 * mean:.2f}"])
+        self.assertEqual(
+            dense, [network["layers"], f"{100 * error:.2f}", f"{network['multiply_accumulates']:,}", *["–"] * 5]
+        )
+        self.assertEqual(len(headings), len(dense))
+        text = self.browser.evaluate("document.querySelector('#all-cost_of_runs figcaption').innerText")
+        self.assertIn(f"For no more work than {network['layers']} ({100 * error:.2f} %) the least error", text)
+
+    def test_curves_that_do_not_belong_together_are_told(self):
+        other = self.changed(self.runs[1], "other", lambda file: file["cost"].attrs.__setitem__("split", "train"))
+        page = self.folder / "splits" / "page.html"
+        completed([REPORT, self.run_folder, other, "--output", page])
+        text = page.read_text()
+        self.assertIn("or of an older model: other (of the train split).", text)
+        self.assertIn("No network without a gate is among these runs", text)
+        self.assertIn("train error [%]", self.words_of(other))
+
+        def is_old(file):
+            config = file["config"][()].decode().replace("max_translation = 2", "max_translation = 1")
+            file["cost"].attrs.update({"step": 100, "instruction_set": "AVX2"})
+            file["cost"].pop("config", None)
+            file["cost/config"] = config
+
+        old = self.changed(self.runs[1], "old", is_old)
+        said = self.words_of(old)
+        self.assertIn("The model after 100 steps, since when the run has gone on, over 400 test examples", said)
+        self.assertIn("examples (with data.max_translation = 1), computing", said)
+        self.assertIn("repetitions with the instruction set AVX2.", said)
+        completed([REPORT, self.run_folder, old, "--output", page])
+        self.assertIn("older model: old (with data.max_translation = 1 and 140 steps old).", page.read_text())
+        for folder in (other, old):
+            lines = self.drawn(cost.panels_of_runs(read_runs([self.run_folder, folder])))[0]
+            numpy.testing.assert_allclose(lines["all"][1], 100 * column(self.run_folder, "error")[-1:])
+
+    def test_ticks_are_round_and_enough(self):
+        for low, high, expected in (
+            (190e3, 700e3, [200e3, 300e3, 500e3, 700e3]),
+            (90, 12e3, [100, 1000, 10000]),
+            (2.2, 9.6, [3, 5, 7]),
+        ):
+            numpy.testing.assert_allclose(axes.log_ticks(low, high), expected)
+        for high in (1.02, 1.1, 1.5, 4, 30):
+            self.assertIn(len(axes.log_ticks(0.97, high)), range(2, 8), high)
+
+    def test_damaged_curves_name_the_file(self):
+        def replaced(name, value):
+            def change(file):
+                del file[f"cost/{name}"]
+                file[f"cost/{name}"] = value
+
+            return change
+
+        def is_no_group(file):
+            del file["cost"]
+            file["cost"] = 3
+
+        rows = len(column(self.run_folder, "error"))
+        for number, (change, what) in enumerate(
+            (
+                (lambda file: file["cost"].__delitem__("error"), "/cost lacks error"),
+                (lambda file: file["cost"].attrs.__delitem__("split"), "/cost lacks split"),
+                (replaced("seconds", numpy.ones(3)), "the columns of /cost are not of one length"),
+                (replaced("error", numpy.ones((rows, 2))), "the columns of /cost are not of one length"),
+                (replaced("error", numpy.full(rows, numpy.nan)), "/cost holds numbers that are not finite"),
+                (replaced("seconds", numpy.zeros(rows)), "/cost has a row without multiply-accumulates or with"),
+                (replaced("routing", [b"top_q"] * rows), "in /cost is 'top_q', expected top_k, threshold or all"),
+                (replaced("routing", [b"top_k"] * rows), "/cost has 0 rows of all experts, expected 1"),
+                (replaced("loss", [b"low"] * rows), "low"),
+                (lambda file: file["cost"].attrs.__setitem__("examples", 0), "/cost is of 0 examples"),
+                (is_no_group, "/cost is no group"),
+            )
+        ):
+            with self.subTest(what):
+                folder = self.changed(self.run_folder, f"damaged-{number}", change)
+                said = self.refused(folder)
+                self.assertIn(f"{folder / 'run.h5'} is no complete run file: ", said)
+                self.assertIn(what, said)
+
 
 class Mistakes(Report):
     @classmethod
@@ -404,16 +895,18 @@ class Mistakes(Report):
         super().setUpClass()
         cls.run_folder = cls.train("run", analyze=False)
 
-    def refused(self, *arguments):
-        """The one line that it says."""
-        process = run([REPORT, *arguments], timeout=SECONDS)
-        self.assertEqual((process.returncode, process.stdout), (2, ""), process.stderr)
-        self.assertEqual(process.stderr.count("\n"), 1, process.stderr)
-        return process.stderr
-
     def test_mistakes_name_the_file(self):
         newer = self.changed(self.run_folder, "newer", lambda file: file.attrs.__setitem__("format_version", 2))
         lacking = self.changed(self.run_folder, "lacking", lambda file: file.__delitem__("evaluation"))
+        nameless = self.with_config(self.run_folder, "nameless", "[[layers]]", "[[blocks]]")
+
+        def spoilt(part, name, value):
+            return self.changed(self.run_folder, value, lambda file: file[part].attrs.__setitem__(name, value))
+
+        def is_of_old(file):
+            file["network"].attrs["layers"] = "4y100"
+
+        no_network = self.changed(self.run_folder, "no_network", is_of_old)
         torn = self.folder / "torn"
         torn.mkdir()
         (torn / "run.h5").write_bytes((self.run_folder / "run.h5").read_bytes()[:3000])
@@ -423,6 +916,10 @@ class Mistakes(Report):
             (self.run_folder / "model.h5", self.run_folder / "model.h5", "is no run file, its format is 'dmoe-model'"),
             (newer, newer / "run.h5", "has format_version 2, this report reads up to 1"),
             (lacking, lacking / "run.h5", "is no complete run file"),
+            (nameless, nameless / "run.h5", "/config lacks layers"),
+            (no_network, no_network / "run.h5", "'4y100' is no layer"),
+            (spoilt("provenance", "status", "asleep"), self.folder / "asleep" / "run.h5", "status in /provenance is 'asleep'"),
+            (spoilt("provenance", "start_time", "noon"), self.folder / "noon" / "run.h5", "'noon'"),
             (torn, torn / "run.h5", "cannot be read as an HDF5 file"),
             (self.folder / "run.toml", self.folder / "run.toml", "cannot be read as an HDF5 file"),
         ):
@@ -438,16 +935,44 @@ class Mistakes(Report):
         self.assertIn("say where the page goes", self.refused(run_folder, other))
         self.assertIn("known: figure1,", self.refused(run_folder, "--figure", "figure9", "--to", "x.png"))
         self.assertIn("dmoe analyze", self.refused(run_folder, "--figure", "figure2", "--to", "x.png"))
-        self.assertIn(".png, .svg, .pdf", self.refused(run_folder, "--figure", "learning", "--to", "x.gif"))
+        self.assertIn(".png, .svg or .pdf", self.refused(run_folder, "--figure", "learning", "--to", "x.gif"))
         self.assertIn("--figure NAME", completed([REPORT, "--help"]))
 
     def test_nothing_is_left_half_written(self):
-        page = self.folder / "taken"
+        page = self.folder / "taken.html"
         page.mkdir()
+        (self.folder / "full_figures").write_text("no folder")
         before = sorted(self.folder.iterdir())
         self.assertIn(f"{page} cannot be written", self.refused(self.run_folder, "--output", page))
+        self.assertIn("cannot be written", self.refused(self.run_folder, "--output", self.folder / "full.html"))
         self.assertEqual([path for path in self.folder.rglob("*.part")], [])
-        self.assertEqual([path.name for path in sorted(self.folder.iterdir()) if path not in before], ["taken_figures"])
+        self.assertEqual(sorted(self.folder.iterdir()), before)
+
+    def test_nothing_but_its_own_kind_is_replaced(self):
+        for option, name in (("--output", "notes.html"), ("--to", "notes.svg"), ("--to", "notes.pdf"), ("--to", "n.png")):
+            path = self.folder / name
+            path.write_text("my notes")
+            figure = ["--figure", "learning"] if option == "--to" else []
+            self.assertIn(f"{path} is not replaced", self.refused(self.run_folder, *figure, option, path))
+            self.assertEqual(path.read_text(), "my notes")
+        before = (self.run_folder / "run.h5").read_bytes()
+        said = self.refused(self.run_folder, "--output", self.run_folder / "run.h5")
+        self.assertIn("its name must end in .html", said)
+        self.assertEqual((self.run_folder / "run.h5").read_bytes(), before)
+        for name in ("own.svg", "own.pdf", "own.png"):
+            for _ in range(2):
+                completed([REPORT, self.run_folder, "--figure", "learning", "--to", self.folder / name])
+        for _ in range(2):
+            completed([REPORT, self.run_folder])
+
+    def test_table_1_of_no_table(self):
+        table = Path(SOURCE_DIR, "experiments", "table1", "table")
+        other = self.folder / "other.csv"
+        other.write_text("run,status\na,finished\n")
+        for path, what in ((self.folder / "absent.csv", "No such file"), (other, "it lacks layers")):
+            process = run([table, path], timeout=SECONDS)
+            self.assertEqual((process.returncode, process.stdout), (2, ""))
+            self.assertRegex(process.stderr, f"^table: {path}: .*{what}.*\n$")
 
 
 if __name__ == "__main__":

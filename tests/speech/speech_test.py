@@ -15,6 +15,7 @@ from dmoe_testing import DMOE, SOURCE_DIR, main, run
 sys.path.insert(0, str(Path(SOURCE_DIR) / "scripts"))
 from speech import corpus, features, frames_file, phones, recording, text, voices
 
+SCRIPT = Path(SOURCE_DIR) / "scripts/synthesize-speech"
 RATE = 16000
 
 
@@ -236,6 +237,14 @@ class File(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, r"the 100 sentences make [\d,]+ frames, not 1,000,000"):
             tone_corpus(OPTIONS._replace(frames=1_000_000))
 
+    def test_too_few_frames_for_all_splits_say_so(self):
+        with self.assertRaisesRegex(ValueError, r"frames are 1 sentences, none of them in test and held_out_speaker"):
+            tone_corpus(OPTIONS._replace(frames=1))
+        frames = [len(utterance.features) for utterance in self.utterances]
+        with self.assertRaisesRegex(ValueError, r"frames are 9 sentences, none of them in held_out_speaker"):
+            tone_corpus(OPTIONS._replace(frames=sum(frames[:9])))
+        self.assertEqual(len(tone_corpus(OPTIONS._replace(frames=sum(frames[:10])))), 10)
+
     def test_is_as_documented(self):
         with h5py.File(self.path) as file:
             self.assertEqual((file.attrs["format"], file.attrs["format_version"]), ("dmoe-frames", 1))
@@ -304,6 +313,36 @@ class File(unittest.TestCase):
             frames = sum(part.stop - part.start for part in slices)
             self.assertEqual((process.returncode, process.stderr), (0, ""), process.stdout)
             self.assertIn(f"of {frames:,})", process.stdout)
+
+
+class Arguments(unittest.TestCase):
+    """Wrong ones are refused before anything is installed or spoken."""
+
+    def refusal(self, *arguments):
+        process = run([SCRIPT, *arguments], timeout=60)
+        self.assertEqual((process.returncode, process.stdout), (2, ""))
+        return process.stderr.splitlines()[-1].removeprefix("synthesize-speech: error: ")
+
+    def test_noise_is_finite(self):
+        for text in ("nan", "20,nan", "inf", "10,-inf", "loud", "10,", ""):
+            message = f"argument --noise: expected finite numbers as in 20,10,0, got '{text}'"
+            self.assertEqual(self.refusal(f"--noise={text}"), message)
+
+    def test_output_is_a_file_that_can_be_written(self):
+        with tempfile.TemporaryDirectory(prefix="dmoe-speech-") as folder:
+            message = f"argument --output: {folder} is a folder; name a file in it"
+            self.assertEqual(self.refusal("--output", folder), message)
+            file = Path(folder) / "file"
+            file.write_text("")
+            message = f"argument --output: cannot write {file}/frames.h5: {file} is no folder"
+            self.assertEqual(self.refusal("--output", file / "frames.h5"), message)
+            self.assertEqual([path.name for path in Path(folder).iterdir()], ["file"])
+
+    def test_counts_are_positive(self):
+        with tempfile.TemporaryDirectory(prefix="dmoe-speech-") as folder:
+            output = ("--output", Path(folder) / "frames.h5")
+            self.assertEqual(self.refusal("--frames", "0", *output), "--frames must be at least 1, got 0")
+            self.assertEqual(self.refusal("--jobs", "0", *output), "--jobs must be at least 1, got 0")
 
 
 if __name__ == "__main__":

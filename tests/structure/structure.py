@@ -22,7 +22,9 @@ MODULES = {
 # Outside headers, each in the one module that wraps it.
 WRAPPED = {
     "mpi.h": "comm",
-    "boost/": "comm",
+    "boost/archive": "comm",
+    "boost/serialization": "comm",
+    "boost/crc": "io",
     "hdf5": "hdf5",
     "H5": "hdf5",
     "dnnl": "numerics",

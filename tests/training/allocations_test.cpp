@@ -156,7 +156,8 @@ TEST(AllocationCounter, sees_both_ways_to_allocate) {
   EXPECT_GE(total, 2);
 }
 
-TEST(SteadyStep, allocates_nothing_in_dmoe) {
+/// How many steps come before: a routed step may need more room than any before it.
+void expect_steady_steps(const std::vector<PartSpec>& routings, int steps_before) {
   const model::NetworkSpec network_spec{
       test::TinyDataset::inputs, test::TinyDataset::classes, {{7, 4, 3}, {4, 5, 2}, {5, 3, 3}}};
   TrainingSpec spec;
@@ -167,13 +168,13 @@ TEST(SteadyStep, allocates_nothing_in_dmoe) {
   margin.set("margin", 0.5);
   Settings rate;
   rate.set("start", 0.1);
-  spec.phases = {{"constrained", 100, {"margin", margin}, {"constant", rate}}};
+  spec.phases = {{"constrained", 100, {"margin", margin}, {"constant", rate}, routings}};
   const test::TinyDataset dataset(22, 0, 5);  // 3 steps an epoch, the last one smaller
   distribution::Network network(network_spec, world(), 0, Trainer::capacity(spec));
   Observer nobody;
   Trainer trainer(spec, network, dataset, nobody, [] { return false; });
   trainer.begin_phase(0);
-  for (int t = 0; t < 3; ++t) trainer.step(0.1);
+  for (int t = 0; t < steps_before; ++t) trainer.step(0.1);
   const auto counts = allocations_by_caller([&] {
     for (int t = 0; t < 20; ++t) trainer.step(0.1);
   });
@@ -182,6 +183,18 @@ TEST(SteadyStep, allocates_nothing_in_dmoe) {
     if (!is_dmoe(file))
       fmt::print("rank {}: {} allocations in 20 steps by {}\n", world().rank(), count, file);
   }
+}
+
+TEST(SteadyStep, allocates_nothing_in_dmoe) {
+  expect_steady_steps({}, 3);
+}
+
+TEST(SteadyStep, routed_allocates_nothing_in_dmoe) {
+  Settings two;
+  two.set("k", std::int64_t{2});
+  two.set("value", std::string("probability"));
+  two.set("noise", 0.5);
+  expect_steady_steps({{"top_k", two}}, 500);
 }
 
 }  // namespace

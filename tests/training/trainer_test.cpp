@@ -270,6 +270,199 @@ TEST(Trainer, has_the_bits_of_one_rank) {
   }
 }
 
+/// Everything that training changes.
+struct Snapshot {
+  std::vector<float> weights;
+  std::vector<std::vector<float>> velocities;
+  State state;
+};
+
+Snapshot taken(Training& training) {
+  Snapshot snapshot{training.weights(), {}, training.trainer.state()};
+  training.trainer.optimizer().for_each_velocity([&](const model::Parameter& velocity) {
+    snapshot.velocities.emplace_back(velocity.values.begin(), velocity.values.end());
+  });
+  return snapshot;
+}
+
+void put_back(const Snapshot& snapshot, Training& training) {
+  auto weight = snapshot.weights.begin();
+  training.network.for_each_parameter([&](const model::Parameter& parameter) {
+    std::copy_n(weight, parameter.values.size(), parameter.values.begin());
+    weight += static_cast<std::ptrdiff_t>(parameter.values.size());
+  });
+  auto velocity = snapshot.velocities.begin();
+  training.trainer.optimizer().for_each_velocity([&](const model::Parameter& parameter) {
+    std::copy(velocity->begin(), velocity->end(), parameter.values.begin());
+    ++velocity;
+  });
+  training.trainer.restore(snapshot.state);
+}
+
+struct Curves {
+  std::vector<LogRow> rows;
+  std::vector<EvaluationRow> evaluations;
+};
+
+/// Curves up to a checkpoint, then those of the training that went on from it, are those of the whole
+/// training.
+void expect_continued(const Curves& first, const Recorder& then, const Recorder& whole) {
+  std::vector<LogRow> rows = first.rows;
+  rows.insert(rows.end(), then.rows.begin(), then.rows.end());
+  ASSERT_EQ(rows.size(), whole.rows.size());
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    EXPECT_EQ(rows[k].step, whole.rows[k].step);
+    EXPECT_EQ(rows[k].epoch, whole.rows[k].epoch);
+    EXPECT_EQ(rows[k].phase, whole.rows[k].phase);
+    EXPECT_EQ(rows[k].loss, whole.rows[k].loss);
+    EXPECT_EQ(rows[k].error, whole.rows[k].error);
+    EXPECT_EQ(rows[k].learning_rate, whole.rows[k].learning_rate);
+    for (std::size_t l = 0; l < 2; ++l) {
+      EXPECT_EQ(rows[k].layers[l].totals, whole.rows[k].layers[l].totals);
+      EXPECT_EQ(rows[k].layers[l].masked_fraction, whole.rows[k].layers[l].masked_fraction);
+    }
+  }
+  std::vector<EvaluationRow> evaluations = first.evaluations;
+  evaluations.insert(evaluations.end(), then.evaluations.begin(), then.evaluations.end());
+  ASSERT_EQ(evaluations.size(), whole.evaluations.size());
+  for (std::size_t k = 0; k < evaluations.size(); ++k) {
+    EXPECT_EQ(evaluations[k].epoch, whole.evaluations[k].epoch);
+    EXPECT_EQ(evaluations[k].test.loss, whole.evaluations[k].test.loss);
+    EXPECT_EQ(evaluations[k].train.loss, whole.evaluations[k].train.loss);
+  }
+}
+
+/// The nine steps, evaluations after the sixth and the last; rows of four steps.
+void expect_to_go_on_with_the_same_bits(TrainingSpec spec) {
+  spec.momentum = 0.5;
+  spec.checkpoint = {.every_steps = 1, .every_minutes = 0, .at_phase_ends = false, .keep = 1};
+  Training whole(world(), spec);
+  std::vector<Snapshot> checkpoints;
+  std::vector<Curves> recorded;
+  whole.trainer.run([&] {
+    checkpoints.push_back(taken(whole));
+    recorded.push_back({whole.recorder.rows, whole.recorder.evaluations});
+  });
+  ASSERT_EQ(checkpoints.size(), 9U);
+  for (std::size_t i = 0; i < checkpoints.size(); ++i) {
+    Training again(world(), spec);
+    put_back(checkpoints[i], again);
+    EXPECT_EQ(again.trainer.run(), Outcome::finished);
+    EXPECT_EQ(again.weights(), whole.weights()) << "from step " << i + 1;
+    if (!world().is_coordinator()) continue;
+    EXPECT_EQ(again.recorder.plans.front().first_step, static_cast<Index>(i) + 1);
+    expect_continued(recorded[i], again.recorder, whole.recorder);
+  }
+}
+
+TEST(Trainer, goes_on_from_any_checkpoint_with_the_same_bits) {
+  expect_to_go_on_with_the_same_bits(training_spec());
+}
+
+/// A routing with noise, then others.
+TEST(Trainer, goes_on_with_the_routings_of_the_phase) {
+  TrainingSpec spec = training_spec();
+  const auto top_k = [](Index k, const char* value, double noise) {
+    return part("top_k", {{"k", k}, {"value", std::string(value)}, {"noise", noise}});
+  };
+  spec.phases[0].routings = {top_k(2, "straight_through", 0.7)};
+  spec.phases[1].routings = {top_k(1, "probability", 0.0), top_k(2, "renormalised", 0.2)};
+  expect_to_go_on_with_the_same_bits(spec);
+  Training routed(world(), spec);
+  routed.trainer.run();
+  Training dense(world(), training_spec());
+  dense.trainer.run();
+  EXPECT_NE(routed.weights(), dense.weights());
+  for (Index l = 0; l < 2; ++l) EXPECT_LT(routed.network.expert_rows(l), dense.network.expert_rows(l));
+}
+
+TEST(Trainer, saves_when_it_is_time) {
+  struct Case {
+    CheckpointSpec spec;
+    std::vector<Index> steps;
+  };
+  const std::vector<Case> cases{{{0, 0, false, 1}, {}},
+                                {{0, 0, true, 1}, {6, 9}},
+                                {{4, 0, false, 1}, {4, 8}},
+                                {{3, 0, true, 1}, {3, 6, 9}},
+                                {{0, 1e-9, false, 1}, {1, 2, 3, 4, 5, 6, 7, 8, 9}}};
+  for (const Case& each : cases) {
+    TrainingSpec spec = training_spec();
+    spec.checkpoint = each.spec;
+    Training training(world(), spec);
+    std::vector<Index> steps;
+    training.trainer.run([&] { steps.push_back(training.trainer.steps_done()); });
+    EXPECT_EQ(steps, each.steps);
+  }
+}
+
+TEST(Trainer, saves_where_it_stops_in_steps_and_in_evaluations) {
+  for (const int question : {5, 8}) {
+    int questions = 0;
+    Training training(world(), training_spec(),
+                      [&] { return ++questions == question && world().rank() == world().size() - 1; });
+    std::vector<Index> steps;
+    EXPECT_EQ(training.trainer.run([&] { steps.push_back(training.trainer.steps_done()); }),
+              Outcome::stopped);
+    EXPECT_EQ(steps.back(), question == 5 ? 5 : 6);
+  }
+}
+
+TEST(Trainer, clips_the_gradient_of_all_ranks_together) {
+  TrainingSpec spec = training_spec();
+  const comm::Communicator alone = comm::Communicator::local();
+  const auto step_length = [&](double longest) {
+    spec.max_gradient_norm = longest;
+    Training training(alone, spec);
+    training.trainer.begin_phase(0);
+    const std::vector<float> before = training.weights();
+    training.trainer.step(1);
+    const std::vector<float> after = training.weights();
+    double squares = 0;
+    for (std::size_t i = 0; i < before.size(); ++i)
+      squares += std::pow(static_cast<double>(after[i]) - static_cast<double>(before[i]), 2);
+    return std::sqrt(squares);
+  };
+  const double free = step_length(0);
+  EXPECT_NEAR(step_length(free / 4), free / 4, 1e-5 * free);
+  EXPECT_EQ(step_length(4 * free), free);
+
+  spec.max_gradient_norm = free / 4;
+  Training sharded(world(), spec);
+  Training whole(alone, spec);
+  sharded.trainer.run();
+  whole.trainer.run();
+  if (!world().is_coordinator()) return;
+  for (std::size_t t = 0; t < 9; ++t) EXPECT_EQ(sharded.recorder.steps[t].loss, whole.recorder.steps[t].loss);
+}
+
+/// Makes a weight of the first tensor of the last rank infinite before step 3.
+TEST(Trainer, stops_all_ranks_with_one_message_where_numbers_go_wrong) {
+  TrainingSpec spec = training_spec();
+  spec.checkpoint = {.every_steps = 1, .every_minutes = 0, .at_phase_ends = false, .keep = 1};
+  Training training(world(), spec);
+  std::vector<Index> saved;
+  const auto damage = [&] {
+    saved.push_back(training.trainer.steps_done());
+    if (saved.size() != 2 || world().rank() != world().size() - 1) return;
+    bool is_done = false;
+    training.network.for_each_parameter([&](const model::Parameter& parameter) {
+      if (!is_done && !parameter.values.empty()) parameter.values[0] = INFINITY;
+      is_done = is_done || !parameter.values.empty();
+    });
+  };
+  std::string message;
+  try {
+    training.trainer.run(damage);
+  } catch (const NumericalError& error) {
+    message = error.what();
+  }
+  EXPECT_THAT(message,
+              testing::StartsWith("step 3, rank 0: the loss, from the output of layer 1 on, is not finite; "
+                                  "a learning rate below 0.5"));
+  EXPECT_THAT(saved, ElementsAre(1, 2));  // never of the bad state
+}
+
 TEST(Trainer, learns) {
   TrainingSpec spec = training_spec();
   spec.phases[0].epochs = 60;

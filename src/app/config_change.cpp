@@ -1,0 +1,133 @@
+#include "app/config_change.hpp"
+
+#include <algorithm>
+#include <map>
+#include <regex>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "core/error.hpp"
+#include "training/schedule.hpp"
+
+namespace dmoe::app {
+
+namespace {
+
+using Values = std::map<std::string, std::string>;
+
+void flatten(const toml::node& node, const std::string& path, Values& values) {
+  if (const toml::table* table = node.as_table()) {
+    for (const auto& [key, value] : *table)
+      flatten(value, path.empty() ? std::string(key.str()) : fmt::format("{}.{}", path, key.str()), values);
+  } else if (const toml::array* array = node.as_array()) {
+    for (std::size_t i = 0; i < array->size(); ++i)
+      flatten((*array)[i], fmt::format("{}[{}]", path, i + 1), values);
+  } else {
+    std::ostringstream text;
+    node.visit([&](const auto& value) {
+      if constexpr (toml::is_value<decltype(value)>) text << value;
+    });
+    values[path] = text.str();
+  }
+}
+
+Values values_of(const Config& config) {
+  Values values;
+  flatten(toml::parse(config.text), "", values);
+  return values;
+}
+
+/// Changes neither a weight nor a draw.
+bool is_harmless(const std::string& key) {
+  static const std::regex harmless(
+      R"(train\.(log_every_steps|stop_after)|data\.path|(evaluation|checkpoint|comm)\..*)");
+  return std::regex_match(key, harmless);
+}
+
+bool is_of_phase(const std::string& key) {
+  return key.rfind("phases[", 0) == 0;
+}
+
+using training::PhaseSpec;
+
+bool has_same_rates(const PhaseSpec& before, const PhaseSpec& after, Index epochs) {
+  const auto schedule = [](const PhaseSpec& phase) {
+    return training::schedules().find(phase.schedule.name).make(phase.schedule.settings);
+  };
+  for (Index e = 0; e < epochs; ++e) {
+    if (schedule(before)->rate(e, before.epochs) != schedule(after)->rate(e, after.epochs)) return false;
+  }
+  return true;
+}
+
+/// Why phase p may not become `after`; empty where it may.
+std::string refusal_of_phase(const PhaseSpec& before, const PhaseSpec& after, Index p, Index epochs_begun,
+                             Index phase_in_force) {
+  if (after.name != before.name || after.rule != before.rule || after.routings != before.routings ||
+      after.schedule != before.schedule)
+    return fmt::format("phases[{}]", p + 1);
+  if (after.epochs == before.epochs) return "";
+  const std::string change = fmt::format("phases[{}].epochs: {} -> {}", p + 1, before.epochs, after.epochs);
+  if (p < phase_in_force) return change + " (the run is past it; add a phase behind)";
+  if (after.epochs < epochs_begun) return fmt::format("{} ({} are begun)", change, epochs_begun);
+  if (!has_same_rates(before, after, epochs_begun))
+    return change + " (learning rates that were used would change; add a phase instead)";
+  return "";
+}
+
+}  // namespace
+
+std::string ConfigChange::text() const {
+  if (before.empty()) return fmt::format("{}: now {}", key, after);
+  if (after.empty()) return fmt::format("{}: no longer {}", key, before);
+  return fmt::format("{}: {} -> {}", key, before, after);
+}
+
+std::vector<ConfigChange> config_changes(const Config& before, const Config& after) {
+  const Values old_values = values_of(before);
+  const Values new_values = values_of(after);
+  Values keys = old_values;
+  keys.insert(new_values.begin(), new_values.end());
+  const auto in = [](const Values& values, const std::string& key) {
+    const auto found = values.find(key);
+    return found == values.end() ? std::string() : found->second;
+  };
+  std::vector<ConfigChange> changes;
+  for (const auto& [key, value] : keys) {
+    ConfigChange change{key, in(old_values, key), in(new_values, key)};
+    if (change.before != change.after) changes.push_back(std::move(change));
+  }
+  return changes;
+}
+
+void check_changes(const Config& before, const Config& after, const training::State& reached,
+                   Index steps_per_epoch) {
+  std::vector<std::string> refused;
+  for (const ConfigChange& change : config_changes(before, after)) {
+    if (!is_harmless(change.key) && !is_of_phase(change.key)) refused.push_back(change.text());
+  }
+  const auto& old_phases = before.training.phases;
+  const auto& new_phases = after.training.phases;
+  Index first_epoch = 0;
+  for (std::size_t p = 0; p < old_phases.size(); ++p) {
+    if (p >= new_phases.size()) {
+      refused.push_back(fmt::format("phases[{}] is gone", p + 1));
+      continue;
+    }
+    const Index epochs_done = (reached.step + steps_per_epoch - 1) / steps_per_epoch;  // and begun
+    const Index begun = std::clamp(epochs_done - first_epoch, Index{0}, old_phases[p].epochs);
+    const std::string refusal =
+        refusal_of_phase(old_phases[p], new_phases[p], static_cast<Index>(p), begun, reached.phase);
+    if (!refusal.empty()) refused.push_back(refusal);
+    first_epoch += old_phases[p].epochs;
+  }
+  if (refused.empty()) return;
+  throw InputError(
+      "the config differs from that of the run where it matters: {}; resume with the run's own config, or "
+      "start another run in another folder",
+      fmt::join(refused, "; "));
+}
+
+}  // namespace dmoe::app

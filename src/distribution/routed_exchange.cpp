@@ -1,0 +1,121 @@
+#include "distribution/routed_exchange.hpp"
+
+#include <algorithm>
+
+namespace dmoe::distribution {
+
+RowDelivery::RowDelivery(const comm::Communicator& ranks, Index columns, comm::Tag tag)
+    : ranks_(&ranks), tag_(tag), own_(columns) {
+  for (int rank = 1; rank < ranks.size() && ranks.is_coordinator(); ++rank)
+    peers_.push_back({GrowingMatrix(columns), {}});
+}
+
+void RowDelivery::start(const RoutePlan& plan, ConstMatrixView matrix) {
+  if (!ranks_->is_coordinator()) {
+    own_rows_ = static_cast<Index>(plan.rows(ranks_->rank()).size());
+    rows_of_entries_ = plan.arrivals().data();
+    if (own_rows_ > 0) received_ = ranks_->start_receive(own_.rows(own_rows_).values(), 0, tag_);
+    return;
+  }
+  matrix_ = matrix;
+  rows_of_entries_ = plan.entry_rows().data();
+  for (std::size_t p = 0; p < peers_.size(); ++p) {
+    const int rank = narrow<int>(p) + 1;
+    const std::span<const Index> wanted = plan.rows(rank);
+    if (wanted.empty()) continue;
+    const MatrixView rows = peers_[p].rows.rows(static_cast<Index>(wanted.size()));
+    for (Index r = 0; r < rows.rows; ++r) std::ranges::copy(matrix.row(wanted[size(r)]), rows.row(r).begin());
+    peers_[p].request = ranks_->start_send(rows.values(), rank, tag_);
+  }
+}
+
+ConstMatrixView RowDelivery::arrived() {
+  if (ranks_->is_coordinator()) return matrix_;
+  received_.wait();
+  return own_.rows_from(0, own_rows_);
+}
+
+void RowDelivery::finish() {
+  for (Peer& peer : peers_) peer.request.wait();
+}
+
+RowReduction::RowReduction(const comm::Communicator& ranks, Index width, comm::Tag tag)
+    : ranks_(&ranks), tag_(tag), own_(width) {
+  for (int rank = 1; rank < ranks.size() && ranks.is_coordinator(); ++rank)
+    peers_.push_back({GrowingMatrix(width), {}});
+}
+
+void RowReduction::begin(const RoutePlan& plan) {
+  own_rows_ = plan.block_row_count(ranks_->rank());
+  own_.rows(own_rows_);
+  for (std::size_t p = 0; p < peers_.size(); ++p) {
+    const int rank = narrow<int>(p) + 1;
+    const Index count = plan.block_row_count(rank);
+    if (count == 0) continue;
+    peers_[p].request = ranks_->start_receive(peers_[p].sums.rows(count).values(), rank, tag_);
+  }
+}
+
+void RowReduction::send() {
+  if (!ranks_->is_coordinator() && own_rows_ > 0) sent_ = ranks_->start_send(own().values(), 0, tag_);
+}
+
+void RowReduction::combine(const RoutePlan& plan, MatrixView sum) {
+  sent_.wait();
+  if (!ranks_->is_coordinator()) return;
+  for (Peer& peer : peers_) peer.request.wait();
+  next_.clear();
+  for (Index rank = 0; rank < plan.topology().ranks(); ++rank) {
+    Index first_row = 0;
+    for (Index k = plan.first_block(rank); k < plan.first_block(rank + 1); ++k) {
+      const auto count = static_cast<Index>(plan.block_rows(k).size());
+      GrowingMatrix& sums = rank == 0 ? own_ : peers_[size(rank - 1)].sums;
+      next_.push_back(count == 0 ? nullptr : sums.rows_from(first_row, count).data);
+      first_row += count;
+    }
+  }
+  used_.assign(next_.size(), 0);
+  for (Index b = 0; b < sum.rows; ++b) {
+    terms_.clear();
+    for (std::size_t k = 0; k < next_.size(); ++k) {
+      const std::span<const Index> rows = plan.block_rows(static_cast<Index>(k));
+      if (size(used_[k]) == rows.size() || rows[size(used_[k])] != b) continue;
+      terms_.push_back({plan.block(static_cast<Index>(k)).first, next_[k] + used_[k] * sum.columns});
+      ++used_[k];
+    }
+    model::sum_terms(terms_, sum.row(b));
+  }
+}
+
+EntryGather::EntryGather(const comm::Communicator& ranks) : ranks_(&ranks), requests_(size(ranks.size())) {}
+
+void EntryGather::begin(const RoutePlan& plan) {
+  const auto slice = [&](Index rank) { return plan.topology().range(rank); };
+  own_count_ = size(plan.entries_of(slice(ranks_->rank())));
+  if (!ranks_->is_coordinator()) {
+    values_.resize(own_count_);
+    own_ = values_.data();
+    return;
+  }
+  values_.resize(plan.values().size());
+  own_ = values_.data();  // the coordinator's experts are the first
+  for (int rank = 1; rank < ranks_->size(); ++rank) {
+    const auto values =
+        std::span(values_).subspan(size(plan.begin(slice(rank).first)), size(plan.entries_of(slice(rank))));
+    if (!values.empty())
+      requests_[static_cast<std::size_t>(rank)] =
+          ranks_->start_receive(values, rank, comm::Tag::gate_gradient);
+  }
+}
+
+void EntryGather::send() {
+  if (!ranks_->is_coordinator() && own_count_ > 0)
+    requests_.front() = ranks_->start_send(values_, 0, comm::Tag::gate_gradient);
+}
+
+const float* EntryGather::collect() {
+  for (comm::Request& request : requests_) request.wait();
+  return values_.data();
+}
+
+}  // namespace dmoe::distribution

@@ -1,0 +1,142 @@
+#include "distribution/routed_mixing.hpp"
+
+#include <algorithm>
+
+#include "numerics/linear.hpp"
+
+namespace dmoe::distribution {
+
+RoutedMixing::RoutedMixing(const MixtureParts& parts, const model::Routing& routing)
+    : Mixing(parts),
+      routing_(routing),
+      choices_(parts.ranks, parts.capacity,
+               model::Choices::columns(routing.most_chosen(parts.topology.experts()))),
+      plan_(parts.topology),
+      x_rows_(parts.ranks, parts.inputs, comm::Tag::input_rows),
+      d_z_rows_(parts.ranks, parts.outputs, comm::Tag::output_gradient_rows),
+      output_sum_(parts.ranks, parts.outputs, comm::Tag::partial_sums),
+      input_sum_(parts.ranks, parts.inputs, comm::Tag::input_gradient),
+      d_values_(parts.ranks),
+      batches_(size(parts.range().count)),
+      uses_(size(parts.range().count)),
+      inputs_(parts.inputs),
+      d_inputs_(parts.inputs),
+      d_choices_(routing.most_chosen(parts.topology.experts())),
+      gates_(parts.topology.experts()) {}
+
+void RoutedMixing::forward(ConstMatrixView x, const GateStep& step, MatrixView z) {
+  rows_ = x.rows;
+  if (ranks().is_coordinator()) {
+    const model::Choices made(choices_.matrix(rows_));
+    parts().gate.forward(x, step.masked, routing_, step.presentation, made);
+  }
+  choices_.share(rows_);
+  plan_.make(choices());
+  output_sum_.begin(plan_);
+  if (parts().is_first_layer()) {
+    gather(x, plan_.entry_rows().data());
+  } else {
+    x_rows_.start(plan_, x);
+    gather(x_rows_.arrived(), x_rows_.rows_of_entries());
+  }
+  model::ExpertGroup& experts = parts().experts;
+  experts.forward(batches_);
+  const ConstMatrixView outputs = experts.outputs();
+  output_sum_.add_up(plan_, [&](Index expert, Index entry) {
+    return model::TreeTerm{expert, outputs.row(buffer_row(expert, entry)).data(),
+                           &plan_.values()[size(entry)]};
+  });
+  output_sum_.send();
+  output_sum_.combine(plan_, z);
+  choices_.finish();
+  x_rows_.finish();
+}
+
+void RoutedMixing::lay_out() {
+  const ExpertRange own = parts().range();
+  Index first = 0;
+  for (Index i = own.first; i < own.end(); ++i) {
+    const Index count = plan_.count(i);
+    // What every row chose has the shape of the dense mixture, and so its bits.
+    const Index padded = count == rows_ ? count : numerics::padded_rows(count);
+    batches_[size(i - own.first)] = {{nullptr, padded, parts().inputs}, first, count};
+    first += padded;
+  }
+  inputs_.rows(first);
+}
+
+void RoutedMixing::gather(ConstMatrixView x, const Index* rows_of_entries) {
+  lay_out();
+  const Index first_expert = parts().experts.first();
+  for (std::size_t i = 0; i < batches_.size(); ++i) {
+    model::ExpertBatch& batch = batches_[i];
+    const Index begin = plan_.begin(first_expert + static_cast<Index>(i));
+    const MatrixView inputs = inputs_.rows_from(batch.first, batch.x.rows);
+    for (Index r = 0; r < batch.rows; ++r)
+      std::ranges::copy(x.row(rows_of_entries[begin + r]), inputs.row(r).begin());
+    std::ranges::fill(inputs.rows_from(batch.rows, inputs.rows - batch.rows).values(), 0.0F);
+    batch.x = inputs;
+  }
+}
+
+ConstMatrixView RoutedMixing::gates() {
+  const MatrixView gates = gates_.rows(rows_);
+  std::ranges::fill(gates.values(), 0.0F);
+  for (Index b = 0; b < rows_; ++b) {
+    const Index chosen = choices().count(b);
+    for (Index j = 0; j < chosen; ++j) gates(b, choices().expert(b, j)) = choices().value(b, j);
+  }
+  return gates;
+}
+
+void RoutedMixing::add_assigned(std::span<balance::Total> totals) {
+  const ExpertRange own = parts().range();
+  for (Index i = own.first; i < own.end(); ++i) {
+    for (Index e = plan_.begin(i); e < plan_.begin(i + 1); ++e)
+      totals[size(i)] += balance::to_total(plan_.value(e));
+  }
+}
+
+void RoutedMixing::send_d_output(SharedMatrix& d_z) {
+  d_z_rows_.start(plan_, d_z.matrix(rows_));
+}
+
+void RoutedMixing::backward_to_input(SharedMatrix& /*d_z*/, MatrixView d_x) {
+  model::ExpertGroup& experts = parts().experts;
+  const bool d_x_is_wanted = !parts().is_first_layer();
+  d_values_.begin(plan_);
+  if (d_x_is_wanted) input_sum_.begin(plan_);
+  const Index first_entry = plan_.begin(experts.first());
+  for (std::size_t i = 0; i < uses_.size(); ++i) {
+    const Index begin = plan_.begin(experts.first() + static_cast<Index>(i));
+    uses_[i] = {d_z_rows_.rows_of_entries() + begin,
+                {plan_.values().data() + begin},
+                {d_values_.own() + (begin - first_entry)}};
+  }
+  experts.backward_output(uses_, d_z_rows_.arrived());
+  d_values_.send();
+  if (d_x_is_wanted) {
+    const MatrixView d_inputs = d_inputs_.rows(experts.outputs().rows);
+    experts.backward_input(d_inputs);
+    input_sum_.add_up(plan_, [&](Index expert, Index entry) {
+      return model::TreeTerm{expert, d_inputs.row(buffer_row(expert, entry)).data()};
+    });
+    input_sum_.send();
+  }
+  const float* const d_values = d_values_.collect();
+  if (ranks().is_coordinator()) {
+    const MatrixView d_choices = d_choices_.rows(rows_);
+    for (Index e = 0; e < expert_rows(); ++e) d_choices(plan_.row(e), plan_.place(e)) = d_values[e];
+    parts().gate.backward_input(choices(), routing_, d_choices, d_gate_input(rows_));
+  }
+  if (d_x_is_wanted) input_sum_.combine(plan_, d_x);
+  add_gate_share(d_x);
+}
+
+void RoutedMixing::backward_to_weights(ConstMatrixView x, SharedMatrix& /*d_z*/) {
+  if (ranks().is_coordinator()) parts().gate.backward_weights(x);
+  parts().experts.backward_weights();
+  d_z_rows_.finish();
+}
+
+}  // namespace dmoe::distribution

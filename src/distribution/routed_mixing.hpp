@@ -1,0 +1,67 @@
+// Conditional computation: an expert computes the rows that chose it, and nothing else is sent.
+//
+//               coordinator (rank 0)                    every other rank
+//     forward   choices = routing(gate(x))
+//               choices out to all         ->           plan of the batch, on every rank
+//               rows of x                  ->           that chose an own expert (above the first layer)
+//               f_i of the own experts' rows            g_i f_i of these, summed over the own blocks
+//               z = sum along the tree     <-           sums of the rows that are in a block
+//     backward  rows of dz                 ->           that chose an own expert
+//               gate gradient              <-           dg_i = <dz, f_i> of each row of the own experts
+//               dx = sum along the tree    <-           own experts' shares of dx, summed as above
+//               dW, db of gate and own experts          dW_i, db_i of the own experts
+//
+// The sequence of messages depends on nothing but the plan, which all ranks make from the same choices. Sums
+// have the order of the dense mixture, without what is absent: with all experts chosen, its bits.
+#pragma once
+
+#include <vector>
+
+#include "distribution/mixing.hpp"
+#include "distribution/routed_exchange.hpp"
+
+namespace dmoe::distribution {
+
+class RoutedMixing final : public Mixing {
+ public:
+  /// The routing must outlive it.
+  RoutedMixing(const MixtureParts& parts, const model::Routing& routing);
+
+  bool reads_everywhere() const override { return false; }
+  void forward(ConstMatrixView x, const GateStep& step, MatrixView z) override;
+  ConstMatrixView gates() override;
+  void add_assigned(std::span<balance::Total> totals) override;
+  Index expert_rows() const override { return static_cast<Index>(plan_.values().size()); }
+  void send_d_output(SharedMatrix& d_z) override;
+  void backward_to_input(SharedMatrix& d_z, MatrixView d_x) override;
+  void backward_to_weights(ConstMatrixView x, SharedMatrix& d_z) override;
+
+ private:
+  model::ConstChoices choices() { return model::ConstChoices(choices_.arrived(rows_)); }
+  /// Decides where the rows of each own expert stand in the buffers.
+  void lay_out();
+  /// Copies the rows of x that belong to each own expert to its place.
+  void gather(ConstMatrixView x, const Index* rows_of_entries);
+  /// Where an entry's row stands in the buffers of the own experts.
+  Index buffer_row(Index expert, Index entry) const {
+    return batches_[size(expert - parts().experts.first())].first + entry - plan_.begin(expert);
+  }
+
+  const model::Routing& routing_;
+  Index rows_ = 0;        // B of the last forward pass
+  SharedMatrix choices_;  // (B, 2 K)
+  RoutePlan plan_;
+  RowDelivery x_rows_;  // above the first layer
+  RowDelivery d_z_rows_;
+  RowReduction output_sum_;  // z
+  RowReduction input_sum_;   // dx without the gate's share
+  EntryGather d_values_;
+  std::vector<model::ExpertBatch> batches_;  // of the own experts
+  std::vector<model::ExpertUse> uses_;
+  GrowingMatrix inputs_;     // (buffer rows, D)
+  GrowingMatrix d_inputs_;   // (buffer rows, D)
+  GrowingMatrix d_choices_;  // coordinator: (B, K), gradient of the values in use
+  GrowingMatrix gates_;      // (B, N), for who asks
+};
+
+}  // namespace dmoe::distribution

@@ -1,0 +1,25 @@
+#include "training/routings.hpp"
+
+#include "core/error.hpp"
+
+namespace dmoe::training {
+
+Routings::Routings(const std::vector<PartSpec>& parts, Index layers) {
+  const auto count = static_cast<Index>(parts.size());
+  if (count > 1 && count != layers)
+    throw InputError("has {} routings, but there are {} layers: one for each, or one for all", count, layers);
+  for (Index l = 0; l < layers; ++l) {
+    if (parts.empty()) {
+      routings_.push_back(std::make_unique<model::AllExperts>());
+      continue;
+    }
+    const PartSpec& part = parts[count == 1 ? 0 : size(l)];
+    routings_.push_back(model::routings().find(part.name).make(part.settings));
+  }
+}
+
+void Routings::put_in_force(distribution::Network& network) const {
+  for (std::size_t l = 0; l < routings_.size(); ++l) network.route(static_cast<Index>(l), *routings_[l]);
+}
+
+}  // namespace dmoe::training

@@ -1,0 +1,87 @@
+"""Ranks that die or hang in a real training: the job ends soon, says why, and its folder can be resumed."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import h5py
+from dmoe_testing import DMOE, MPIEXEC, main, run
+from launched import ranks_of
+from test_resume import CONFIG
+
+RANKS = 3
+PROMPT_SECONDS = 10  # promised for a rank that was killed
+SECONDS = 120
+ENDLESS = ["--set", "phases.again.epochs=1000000", "--set", "evaluation.every_epochs=0"]
+SAVING = ["--set", "checkpoint.every_steps=50"]
+
+
+class Failures(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory(prefix="dmoe-failures-")
+        self.addCleanup(temporary.cleanup)
+        self.folder = Path(temporary.name)
+        self.config = self.folder / "config.toml"
+        self.config.write_text(CONFIG)
+        self.output = self.folder / "run"
+
+    def start(self, *settings):
+        """A training under way, past its first checkpoint."""
+        command = [MPIEXEC, "-n", RANKS, DMOE, "train", self.config, "--output", self.output, "--resume", *ENDLESS, *SAVING]
+        log = (self.folder / "log.txt").open("w")
+        self.addCleanup(log.close)
+        process = subprocess.Popen(list(map(str, [*command, *settings])), stdout=log, stderr=log)
+        self.addCleanup(process.kill)
+        deadline = time.monotonic() + SECONDS
+        before = self.newest()
+        while len(ranks_of(process)) < RANKS or self.newest() == before:
+            self.assertIsNone(process.poll(), self.log())
+            self.assertLess(time.monotonic(), deadline, self.log())
+            time.sleep(0.05)
+        return process
+
+    def newest(self):
+        return max((self.output / "checkpoints").glob("step-*.h5"), default=None)
+
+    def log(self):
+        return (self.folder / "log.txt").read_text()
+
+    def assert_resumable(self):
+        with h5py.File(self.output / "run.h5") as file:
+            self.assertIn(file["provenance"].attrs["status"], ("running", "failed"))
+        command = [DMOE, "train", self.config, "--output", self.output, "--resume", *ENDLESS]
+        process = run([*command, "--set", "train.stop_after=1s"], timeout=SECONDS)
+        self.assertEqual(process.returncode, 75, process.stderr)
+        self.assertIn("going on after step", process.stdout)
+
+    def test_killed_rank_ends_the_job(self):
+        chance = random.Random(1)
+        for rank in range(RANKS):
+            with self.subTest(rank=rank):
+                process = self.start()
+                time.sleep(chance.uniform(0, 0.5))
+                os.kill(ranks_of(process)[rank], signal.SIGKILL)
+                self.assertNotEqual(process.wait(PROMPT_SECONDS), 0)
+                self.assertRegex(self.log(), r"(?i)killed")
+                self.assert_resumable()
+
+    def test_rank_that_hangs_is_reported_by_those_who_wait(self):
+        for rank in (0, RANKS - 1):
+            with self.subTest(rank=rank):
+                process = self.start("--set", "comm.timeout=2s")
+                os.kill(ranks_of(process)[rank], signal.SIGSTOP)
+                self.assertNotEqual(process.wait(SECONDS), 0)
+                found = re.search(r"dmoe: rank (\d) has waited [2-9] s in (MPI_|a collective HDF5)", self.log())
+                self.assertIsNotNone(found, self.log())
+                self.assertNotEqual(int(found.group(1)), rank)
+                self.assert_resumable()
+
+
+if __name__ == "__main__":
+    main()

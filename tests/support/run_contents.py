@@ -1,0 +1,26 @@
+"""What of a run folder must not depend on who computed it, and when."""
+
+import h5py
+
+# Who ran it, and times.
+OF_THE_LAUNCH = ("launches/", "train/examples_per_second")
+
+
+def contents(folder, config=True):
+    """Type, shape and bytes of every dataset of a run folder that must not depend on the ranks."""
+    found = {}
+
+    def add(name, path, item):
+        if isinstance(item, h5py.Dataset) and not path.startswith(OF_THE_LAUNCH) and (config or path != "config"):
+            found[f"{name}/{path}"] = (item.dtype.str, item.shape, item[()].tobytes() if item.shape else str(item[()]))
+
+    for name in ("run.h5", "model.h5"):
+        with h5py.File(folder / name) as file:
+            file.visititems(lambda path, item, name=name: add(name, path, item))
+    return found
+
+
+def differing(folder, other, config=True):
+    """The datasets of two run folders that are not the same, bit for bit."""
+    one, two = contents(folder, config), contents(other, config)
+    return sorted(name for name in one | two if one.get(name) != two.get(name))
