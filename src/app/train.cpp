@@ -245,9 +245,9 @@ Status train(const Job& job, const TrainOptions& options) {
     if (world.is_coordinator()) print_dry_run(config, *network, *dataset, before.remarks);
     return Status::done;
   }
+  catch_stop_signals();  // first: who sees the folder may send one
   folder.make();
   if (!folder.warning().empty()) before.remarks.push_back(folder.warning());
-  catch_stop_signals();
   return TrainingRun(job, options, config, *dataset, *network, std::move(before)).run();
 }
 
