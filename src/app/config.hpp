@@ -13,7 +13,9 @@
 namespace dmoe::app {
 
 struct NumericsSpec {
-  int threads = 1;  // of each rank
+  std::string precision = "float32";  // or bf16
+  std::string precision_place;        // where it was set: "config.toml:3"
+  int threads = 1;                    // of each rank
   std::string isa = "best";
 };
 

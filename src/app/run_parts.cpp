@@ -45,6 +45,16 @@ std::string newest_model(const std::string& run) {
       "{}: holds neither model.h5 nor a checkpoint that is whole; training has not come that far", run);
 }
 
+void use_precision(const NumericsSpec& spec) {
+  using numerics::Precision;
+  try {
+    numerics::use_precision(spec.precision == "bf16" ? Precision::bf16 : Precision::float32);
+  } catch (const InputError& error) {
+    throw InputError("{}: numerics.precision is {}, but {}", spec.precision_place, spec.precision,
+                     error.what());
+  }
+}
+
 /// Those that settings of a data set name.
 void check_files(const Settings& settings) {
   for (const auto& [name, value] : settings.values()) {
@@ -78,6 +88,7 @@ std::unique_ptr<data::Dataset> load_data(const comm::Communicator& world, const 
   agreed(world, [&] {
     numerics::use_threads(config.numerics.threads);
     numerics::use_instruction_set(config.numerics.isa);
+    use_precision(config.numerics);
     const TimedActivity loading(world.timing(), Activity::data);
     if (world.is_coordinator()) check_files(config.data.settings);
   });

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <omp.h>
-#include <tuple>
+#include <vector>
 
 #include <dnnl.hpp>
 
@@ -25,10 +25,12 @@ struct ProductShape {
   Index m, n, k;
   Order a, b;
   Epilogue epilogue;
+  Precision precision;
   auto operator<=>(const ProductShape&) const = default;
 };
 
 int threads = 1;
+Precision precision = Precision::float32;
 
 dnnl::engine& engine() {
   static dnnl::engine cpu = [] {
@@ -38,19 +40,72 @@ dnnl::engine& engine() {
   return cpu;
 }
 
-dnnl::memory::desc descriptor(Index rows, Index columns, Order order) {
+using Type = dnnl::memory::data_type;
+
+dnnl::memory::desc descriptor(Index rows, Index columns, Order order, Type type = Type::f32) {
   const dnnl::memory::dims strides =
       order == Order::row_major ? dnnl::memory::dims{columns, 1} : dnnl::memory::dims{1, rows};
-  return {{rows, columns}, dnnl::memory::data_type::f32, strides};
+  return {{rows, columns}, type, strides};
 }
+
+/// Points a memory object at a call's operand. oneDNN has one pointer type for inputs and outputs; it does
+/// not write through inputs.
+void point(const dnnl::memory& memory, const float* data) {
+  memory.set_data_handle(const_cast<float*>(data));  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+}
+
+void execute(const dnnl::primitive& primitive, const dnnl::stream& stream,
+             std::span<const dnnl_exec_arg_t> arguments) {
+  // The C call: the C++ one takes a map, which allocates.
+  dnnl::error::wrap_c_api(
+      dnnl_primitive_execute(primitive.get(), stream.get(), narrow<int>(arguments.size()), arguments.data()),
+      "oneDNN could not run a matrix product");
+}
+
+/// Room for a rounded operand, as much as the largest took; the products share it.
+using Room = std::vector<std::uint16_t>;
+
+/// One operand of a product in the precision it is multiplied in.
+class Operand {
+ public:
+  Operand(Index rows, Index columns, Order order, Precision multiplied_in, Room& room)
+      : room_(&room), floats_(descriptor(rows, columns, order), engine(), nullptr) {
+    if (multiplied_in == Precision::float32) return;
+    room.resize(std::max(room.size(), size(rows * columns)));
+    rounded_ = dnnl::memory(descriptor(rows, columns, order, Type::bf16), engine(), nullptr);
+    rounding_ = dnnl::reorder(floats_, rounded_);
+  }
+  dnnl::memory::desc description() const { return multiplied().get_desc(); }
+  /// The operand of this call, rounded if need be.
+  dnnl_memory_t take(const float* data, const dnnl::stream& stream) const {
+    point(floats_, data);
+    if (rounding_) {
+      rounded_.set_data_handle(room_->data());
+      execute(
+          rounding_, stream,
+          std::array<dnnl_exec_arg_t, 2>{{{DNNL_ARG_FROM, floats_.get()}, {DNNL_ARG_TO, rounded_.get()}}});
+    }
+    return multiplied().get();
+  }
+
+ private:
+  const dnnl::memory& multiplied() const { return rounding_ ? rounded_ : floats_; }
+  Room* room_;
+  dnnl::memory floats_;
+  dnnl::memory rounded_;  // none in float32
+  dnnl::reorder rounding_;
+};
 
 /// One compiled product. The memory objects are made once and pointed at each call's operands, so that a
 /// steady step allocates nothing here.
 class Product {
  public:
-  explicit Product(const ProductShape& shape) : has_bias_(shape.epilogue != Epilogue::none) {
-    const auto a = descriptor(shape.m, shape.k, shape.a);
-    const auto b = descriptor(shape.k, shape.n, shape.b);
+  explicit Product(const ProductShape& shape)
+      : has_bias_(shape.epilogue != Epilogue::none),
+        a_(shape.m, shape.k, shape.a, shape.precision, room_of_a),
+        b_(shape.k, shape.n, shape.b, shape.precision, room_of_b) {
+    const auto a = a_.description();
+    const auto b = b_.description();
     const auto c = descriptor(shape.m, shape.n, Order::row_major);
     const auto bias = descriptor(1, shape.n, Order::row_major);
     dnnl::primitive_attr attributes;
@@ -62,36 +117,27 @@ class Product {
     const dnnl::matmul::desc description =
         has_bias_ ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
     primitive_ = dnnl::matmul(dnnl::matmul::primitive_desc(description, attributes, engine()));
-    a_ = dnnl::memory(a, engine(), nullptr);
-    b_ = dnnl::memory(b, engine(), nullptr);
     c_ = dnnl::memory(c, engine(), nullptr);
     if (has_bias_) bias_ = dnnl::memory(bias, engine(), nullptr);
   }
 
   void run(const float* a, const float* b, const float* bias, float* c) {
-    point(a_, a);
-    point(b_, b);
     point(c_, c);
     if (has_bias_) point(bias_, bias);
-    // The C call: the C++ one takes a map, which allocates.
-    const std::array<dnnl_exec_arg_t, 4> arguments{{{DNNL_ARG_SRC, a_.get()},
-                                                    {DNNL_ARG_WEIGHTS, b_.get()},
+    const std::array<dnnl_exec_arg_t, 4> arguments{{{DNNL_ARG_SRC, a_.take(a, stream_)},
+                                                    {DNNL_ARG_WEIGHTS, b_.take(b, stream_)},
                                                     {DNNL_ARG_DST, c_.get()},
                                                     {DNNL_ARG_BIAS, has_bias_ ? bias_.get() : nullptr}}};
-    dnnl::error::wrap_c_api(
-        dnnl_primitive_execute(primitive_.get(), stream_.get(), has_bias_ ? 4 : 3, arguments.data()),
-        "oneDNN could not run a matrix product");
+    execute(primitive_, stream_, std::span(arguments).first(has_bias_ ? 4 : 3));
     stream_.wait();
   }
 
  private:
-  // oneDNN has one pointer type for inputs and outputs; it does not write through inputs.
-  static void point(const dnnl::memory& memory, const float* data) {
-    memory.set_data_handle(const_cast<float*>(data));  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-  }
   bool has_bias_;
+  inline static Room room_of_a, room_of_b;
+  Operand a_, b_;
   dnnl::matmul primitive_;
-  dnnl::memory a_, b_, c_, bias_;
+  dnnl::memory c_, bias_;
   dnnl::stream stream_{engine()};
 };
 
@@ -109,14 +155,14 @@ void linear(ConstMatrixView x, ConstMatrixView weight, std::span<const float> bi
   assert(bias.size() == size(weight.rows));
   if (y.count() == 0) return;
   const Epilogue epilogue = activation == Activation::relu ? Epilogue::bias_relu : Epilogue::bias;
-  product({y.rows, y.columns, x.columns, Order::row_major, Order::transposed, epilogue})
+  product({y.rows, y.columns, x.columns, Order::row_major, Order::transposed, epilogue, precision})
       .run(x.data, weight.data, bias.data(), y.data);
 }
 
 void linear_input_gradient(ConstMatrixView d_y, ConstMatrixView weight, MatrixView d_x) {
   assert(d_y.columns == weight.rows && d_x.rows == d_y.rows && d_x.columns == weight.columns);
   if (d_x.count() == 0) return;
-  product({d_x.rows, d_x.columns, weight.rows, Order::row_major, Order::row_major, Epilogue::none})
+  product({d_x.rows, d_x.columns, weight.rows, Order::row_major, Order::row_major, Epilogue::none, precision})
       .run(d_y.data, weight.data, nullptr, d_x.data);
 }
 
@@ -127,7 +173,8 @@ void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d
     std::ranges::fill(d_weight.values(), 0.0F);
     return;
   }
-  product({d_weight.rows, d_weight.columns, x.rows, Order::transposed, Order::row_major, Epilogue::none})
+  product({d_weight.rows, d_weight.columns, x.rows, Order::transposed, Order::row_major, Epilogue::none,
+           precision})
       .run(d_y.data, x.data, nullptr, d_weight.data);
 }
 
@@ -141,6 +188,15 @@ Index padded_rows(Index rows) {
 void use_threads(int count) {
   threads = count;
   omp_set_num_threads(count);
+}
+
+void use_precision(Precision wanted) {
+  constexpr auto needed = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);  // a bit for each extension
+  const bool has_bf16 = (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
+  if (wanted == Precision::bf16 && !has_bf16)
+    throw InputError("this CPU, used with {}, has no bf16 products (AVX512-BF16 or AMX); use float32",
+                     instruction_set());
+  precision = wanted;
 }
 
 void use_instruction_set(const std::string& name) {

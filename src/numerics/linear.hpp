@@ -33,6 +33,14 @@ Index padded_rows(Index rows);
 /// Local.
 void use_threads(int count);
 
+/// What the operands of a product are rounded to, to nearest even, before they are multiplied. Sums, results
+/// and everything between the products are float32 either way.
+enum class Precision { float32, bf16 };
+
+/// Of every product from now on; float32 until then. Part of what fixes the bits. Throws InputError where the
+/// instruction set in use has no products of bf16 (AVX-512 with BF16, AMX). Local.
+void use_precision(Precision precision);
+
 /// Restricts the instruction sets that the products may use: "best", "avx512", "avx2", "sse41". To be called
 /// before the first product. Throws InputError for an unknown name. Local.
 void use_instruction_set(const std::string& name);

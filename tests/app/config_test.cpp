@@ -54,6 +54,7 @@ TEST(Config, fills_in_defaults) {
   EXPECT_EQ(config.training.log_every_steps, 100);
   EXPECT_EQ(config.training.evaluation.every_epochs, 1);
   EXPECT_EQ(config.training.evaluation.batch_size, 500);
+  EXPECT_EQ(config.numerics.precision, "float32");
   EXPECT_EQ(config.numerics.threads, 1);
   EXPECT_EQ(config.numerics.isa, "best");
 }
@@ -243,6 +244,8 @@ TEST(Config, refuses_unknown_names_with_all_known) {
   EXPECT_EQ(refusal(small_config + "[numerics]\nisa = \"neon\"\n"),
             "config.toml:29: numerics.isa names an unknown instruction set \"neon\"; known: best, avx512, "
             "avx2, sse41");
+  EXPECT_EQ(refusal(small_config + "[numerics]\nprecision = \"fp16\"\n"),
+            "config.toml:29: numerics.precision names an unknown precision \"fp16\"; known: float32, bf16");
 }
 
 TEST(Config, reads_what_each_kind_of_layer_needs) {

@@ -287,6 +287,35 @@ class Sharding(Training):
     def test_layer_of_one_expert(self):
         self.check([(3, 9, 6), (1, 8, 5)], (1, 2, 3))
 
+    def test_in_bf16(self):
+        """The same bits on any number of ranks, others than in float32 and near them; refused where the CPU has none."""
+        layers = "".join(LAYER.format(*sizes) for sizes in [(5, 9, 6), (3, 8, 5)])
+        config = self.folder / "bf16.toml"
+        config.write_text(SMALL.format(layers=layers) + '[numerics]\nprecision = "bf16"\n')
+        if "avx512_bf16" not in Path("/proc/cpuinfo").read_text().split():
+            for ranks in (None, 2):
+                process = run([DMOE, "train", config, "--output", self.folder / "none"], ranks=ranks)
+                self.assertEqual(process.returncode, 2)
+                self.assertRegex(process.stderr, r"bf16.toml:\d+: numerics.precision is bf16, but this CPU")
+            self.assertFalse((self.folder / "none").exists())
+            return
+        runs = {ranks: train_and_analyze(config, self.folder / f"bf16-{ranks}", ranks) for ranks in (None, 1, 2, 3)}
+        for ranks in (1, 2, 3):
+            with self.subTest(ranks=ranks):
+                self.assert_same_bits(runs[ranks], runs[None])
+        in_float = ["--set", "numerics.precision=float32"]
+        other = train_and_analyze(config, self.folder / "float32", None, *in_float)
+        self.assertIn("run.h5/train/loss", differing(runs[None], other))
+        with h5py.File(runs[None] / "run.h5") as rounded, h5py.File(other / "run.h5") as exact:
+            numpy.testing.assert_allclose(rounded["train/loss"][:10], exact["train/loss"][:10], rtol=0.01)
+        process = run([DMOE, "train", config, "--output", runs[None], "--resume", *in_float])
+        self.assertEqual(process.returncode, 2)
+        self.assertIn("numerics.precision: ", process.stderr)
+        process = run([DMOE, "train", config, "--output", self.folder / "none", "--set", "numerics.isa=avx2"])
+        self.assertEqual(process.returncode, 2)
+        self.assertIn("numerics.precision is bf16, but this CPU, used with avx2, has no bf16", process.stderr)
+        self.assertFalse((self.folder / "none").exists())
+
 
 if __name__ == "__main__":
     main()

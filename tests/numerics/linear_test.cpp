@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <vector>
@@ -215,6 +217,85 @@ TEST(Linear, of_no_rows_has_no_gradient) {
   Matrix d_weight = random_matrix(5, 7, 1);
   linear_weight_gradient({nullptr, 0, 5}, {nullptr, 0, 7}, d_weight.view());
   EXPECT_TRUE(std::ranges::all_of(d_weight.values(), [](float value) { return value == 0.0F; }));
+}
+
+/// To nearest, ties to even.
+float rounded_to_bf16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  return std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000);
+}
+
+Matrix rounded_to_bf16(const Matrix& matrix) {
+  Matrix rounded(matrix.rows(), matrix.columns());
+  std::ranges::transform(matrix.values(), rounded.values().begin(),
+                         [](float value) { return rounded_to_bf16(value); });
+  return rounded;
+}
+
+bool has_bf16() {
+  return instruction_set().ends_with("bf16") || instruction_set().ends_with("amx");
+}
+
+/// bf16 for as long as it lives.
+class Bf16 {
+ public:
+  Bf16() { use_precision(Precision::bf16); }
+  ~Bf16() { use_precision(Precision::float32); }
+};
+
+/// y, dx and dW of one linear part.
+struct Linears {
+  Linears(const Matrix& x, const Matrix& weight, const Matrix& bias, const Matrix& d_y)
+      : y(x.rows(), weight.rows()), d_x(x.rows(), x.columns()), d_weight(weight.rows(), weight.columns()) {
+    linear(x.view(), weight.view(), bias.values(), Activation::identity, y.view());
+    linear_input_gradient(d_y.view(), weight.view(), d_x.view());
+    linear_weight_gradient(d_y.view(), x.view(), d_weight.view());
+  }
+  Matrix y, d_x, d_weight;
+};
+
+TEST(Bf16, multiplies_rounded_operands_and_adds_in_float) {
+  if (!has_bf16()) {
+    EXPECT_THROW(use_precision(Precision::bf16), InputError);
+    return;
+  }
+  for (const auto& [batch, inputs, hidden] : shapes) {
+    SCOPED_TRACE(batch);
+    const Matrix x = random_matrix(batch, inputs, 1);
+    const Matrix weight = random_matrix(hidden, inputs, 2);
+    const Matrix bias = random_matrix(1, hidden, 3);
+    const Matrix d_y = random_matrix(batch, hidden, 4);
+    const Linears of_rounded(rounded_to_bf16(x), rounded_to_bf16(weight), bias, rounded_to_bf16(d_y));
+    const Linears in_float(x, weight, bias, d_y);
+    const Bf16 in_bf16;
+    const Linears of_given(x, weight, bias, d_y);
+    // A product of two bf16 is exact in float: what is left is the order of a float sum.
+    const auto expect_near = [](const Matrix& a, const Matrix& b, Index terms) {
+      const float most = 4e-7F * static_cast<float>(terms + 1);
+      for (std::size_t i = 0; i < a.values().size(); ++i) ASSERT_NEAR(a.values()[i], b.values()[i], most);
+    };
+    expect_near(of_given.y, of_rounded.y, inputs);
+    expect_near(of_given.d_x, of_rounded.d_x, hidden);
+    expect_near(of_given.d_weight, of_rounded.d_weight, batch);
+    EXPECT_FALSE(same_bits(of_given.y.view(), in_float.y.view())) << "nothing was rounded";
+  }
+}
+
+TEST(Bf16, keeps_the_operands_and_the_bits_of_what_pads_them) {
+  if (!has_bf16()) return;
+  const Bf16 in_bf16;
+  constexpr Index inputs = 129, hidden = 50, rows = 43, padded = 44;
+  Matrix x = random_matrix(padded, inputs, 1);
+  Matrix d_y = random_matrix(padded, hidden, 4);
+  std::ranges::fill(x.view().row(rows), 0.0F);
+  std::ranges::fill(d_y.view().row(rows), 0.0F);
+  const Matrix weight = random_matrix(hidden, inputs, 2);
+  const std::vector<float> x_before(x.values().begin(), x.values().end());
+  Matrix of_rows(hidden, inputs), of_padded(hidden, inputs);
+  linear_weight_gradient(d_y.first_rows(rows), x.first_rows(rows), of_rows.view());
+  linear_weight_gradient(d_y.view(), x.view(), of_padded.view());
+  EXPECT_TRUE(same_bits(of_rows.view(), of_padded.view()));
+  EXPECT_TRUE(std::ranges::equal(x.values(), x_before));
 }
 
 TEST(InstructionSet, has_a_name) {
