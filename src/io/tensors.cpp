@@ -26,6 +26,7 @@ hdf5::Shape chunk_of(const model::Parameter& tensor) {
 
 constexpr const char* checksum_name = "checksum";
 constexpr Index slab_values = Index{4} << 20;
+constexpr Index written_at_once = Index{16} << 20;  // values of one rank: HDF5 copies what it writes
 
 /// The finaliser of SplitMix64.
 constexpr std::uint64_t mixed(std::uint64_t x) {
@@ -38,6 +39,20 @@ constexpr std::uint64_t mixed(std::uint64_t x) {
 /// Values of one entry of the first axis.
 Index row_size(const hdf5::Shape& shape) {
   return hdf5::element_count(hdf5::Shape(shape.begin() + 1, shape.end()));
+}
+
+/// Writes what the ranks own of a tensor into its dataset, some chunks at a time.
+void write_own_rows(hdf5::File& file, const std::string& path, const model::Parameter& tensor,
+                    const comm::Communicator& ranks) {
+  const Index values = row_size(tensor.shape);
+  const Index most = ranks.all_reduce_max(tensor.count);  // every rank takes part in every write
+  const Index rows = tensor.is_sharded() ? std::max(Index{1}, written_at_once / values) : most;
+  for (Index done = 0; done < most; done += rows) {
+    const Index first = std::min(done, tensor.count);
+    const Index count = std::min(rows, tensor.count - first);
+    file.write_slab(path, {tensor.first + first, count},
+                    tensor.values.subspan(size(first * values), size(count * values)));
+  }
 }
 
 /// Of a tensor in a file, some rows at a time.
@@ -84,7 +99,7 @@ void write_tensors(hdf5::File& file, const std::string& group, const TensorList&
     const std::string path = path_of(group, tensor);
     file.create_dataset(
         path, {.shape = tensor.shape, .annotation = {"1", tensor.dimensions}, .chunk = chunk_of(tensor)});
-    file.write_slab(path, {tensor.first, tensor.count}, tensor.values);
+    write_own_rows(file, path, tensor, ranks);
     sum += checksum(tensor.name, tensor.first * row_size(tensor.shape), tensor.values);
   });
   std::array<std::int64_t, 1> total{static_cast<std::int64_t>(sum)};

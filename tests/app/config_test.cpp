@@ -121,6 +121,7 @@ keep = 2
 timeout = "10m"
 
 [numerics]
+precision = "float32"
 threads = 1
 isa = "best"
 )");
@@ -244,8 +245,8 @@ TEST(Config, refuses_unknown_names_with_all_known) {
   EXPECT_EQ(refusal(small_config + "[numerics]\nisa = \"neon\"\n"),
             "config.toml:29: numerics.isa names an unknown instruction set \"neon\"; known: best, avx512, "
             "avx2, sse41");
-  EXPECT_EQ(refusal(small_config + "[numerics]\nprecision = \"fp16\"\n"),
-            "config.toml:29: numerics.precision names an unknown precision \"fp16\"; known: float32, bf16");
+  EXPECT_EQ(refusal(small_config + "[numerics]\nprecision = \"double\"\n"),
+            "config.toml:29: numerics.precision names an unknown precision \"double\"; known: float32, bf16");
 }
 
 TEST(Config, reads_what_each_kind_of_layer_needs) {

@@ -43,6 +43,27 @@ TEST(Checksum, tells_names_places_and_single_bits) {
   EXPECT_NE(checksum("layers/1/gate/output_bias", 0, values), sum);
 }
 
+TEST(Tensors, of_many_values_are_written_in_parts) {
+  const test::TemporaryFolder folder;
+  constexpr Index experts = 3,
+                  values = Index{9} << 20;  // one expert is more than half of what is written at once
+  std::vector<float> written = counted(size(experts * values));
+  std::vector<float> read(written.size());
+  const auto tensors = [](std::vector<float>& of) {
+    return [&of](const model::ParameterVisitor& visit) {
+      visit({"layers/1/experts/weight", {experts, values}, {"expert", "unit"}, 0, experts, of, {}});
+    };
+  };
+  hdf5::File file = hdf5::File::create_serial(folder / "model.h5");
+  file.create_group("/model");
+  write_tensors(file, "/model", tensors(written), comm::Communicator::local());
+  file.close();
+  const hdf5::File again = hdf5::File::open_read(folder / "model.h5");
+  EXPECT_NO_THROW(verify_tensors(again, "/model"));
+  read_tensors(again, "/model", tensors(read));
+  EXPECT_EQ(read, written);
+}
+
 TEST(Tensors, that_changed_places_are_damaged) {
   const test::TemporaryFolder folder;
   const std::string path = folder / "model.h5";
