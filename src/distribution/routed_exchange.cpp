@@ -4,11 +4,15 @@
 
 namespace dmoe::distribution {
 
-RowDelivery::RowDelivery(const comm::Communicator& ranks, Index columns, comm::Tag tag)
-    : ranks_(&ranks), tag_(tag), own_(columns) {
+std::vector<PeerRows> make_peers(const comm::Communicator& ranks, Index columns) {
+  std::vector<PeerRows> peers;
   for (int rank = 1; rank < ranks.size() && ranks.is_coordinator(); ++rank)
-    peers_.push_back({GrowingMatrix(columns), {}});
+    peers.push_back({GrowingMatrix(columns), {}});
+  return peers;
 }
+
+RowDelivery::RowDelivery(const comm::Communicator& ranks, Index columns, comm::Tag tag)
+    : ranks_(&ranks), tag_(tag), own_(columns), peers_(make_peers(ranks, columns)) {}
 
 void RowDelivery::start(const RoutePlan& plan, ConstMatrixView matrix) {
   if (!ranks_->is_coordinator()) {
@@ -36,14 +40,11 @@ ConstMatrixView RowDelivery::arrived() {
 }
 
 void RowDelivery::finish() {
-  for (Peer& peer : peers_) peer.request.wait();
+  for (PeerRows& peer : peers_) peer.request.wait();
 }
 
 RowReduction::RowReduction(const comm::Communicator& ranks, Index width, comm::Tag tag)
-    : ranks_(&ranks), tag_(tag), own_(width) {
-  for (int rank = 1; rank < ranks.size() && ranks.is_coordinator(); ++rank)
-    peers_.push_back({GrowingMatrix(width), {}});
-}
+    : ranks_(&ranks), tag_(tag), own_(width), peers_(make_peers(ranks, width)) {}
 
 void RowReduction::begin(const RoutePlan& plan) {
   own_rows_ = plan.block_row_count(ranks_->rank());
@@ -52,7 +53,7 @@ void RowReduction::begin(const RoutePlan& plan) {
     const int rank = narrow<int>(p) + 1;
     const Index count = plan.block_row_count(rank);
     if (count == 0) continue;
-    peers_[p].request = ranks_->start_receive(peers_[p].sums.rows(count).values(), rank, tag_);
+    peers_[p].request = ranks_->start_receive(peers_[p].rows.rows(count).values(), rank, tag_);
   }
 }
 
@@ -63,13 +64,13 @@ void RowReduction::send() {
 void RowReduction::combine(const RoutePlan& plan, MatrixView sum) {
   sent_.wait();
   if (!ranks_->is_coordinator()) return;
-  for (Peer& peer : peers_) peer.request.wait();
+  for (PeerRows& peer : peers_) peer.request.wait();
   next_.clear();
   for (Index rank = 0; rank < plan.topology().ranks(); ++rank) {
     Index first_row = 0;
     for (Index k = plan.first_block(rank); k < plan.first_block(rank + 1); ++k) {
       const auto count = static_cast<Index>(plan.block_rows(k).size());
-      GrowingMatrix& sums = rank == 0 ? own_ : peers_[size(rank - 1)].sums;
+      GrowingMatrix& sums = rank == 0 ? own_ : peers_[size(rank - 1)].rows;
       next_.push_back(count == 0 ? nullptr : sums.rows_from(first_row, count).data);
       first_row += count;
     }

@@ -10,6 +10,14 @@
 
 namespace dmoe::distribution {
 
+/// What the coordinator and one other rank exchange: rows, and the message they travel in.
+struct PeerRows {
+  GrowingMatrix rows;
+  comm::Request request;
+};
+/// One for each of the ranks 1 .. E-1 on the coordinator, none elsewhere. Local.
+std::vector<PeerRows> make_peers(const comm::Communicator& ranks, Index columns);
+
 /// Rows of a matrix that the coordinator holds, to every rank those it needs, once each: the input of experts
 /// above the first layer, dz.
 class RowDelivery {
@@ -34,11 +42,7 @@ class RowDelivery {
   GrowingMatrix own_;  // elsewhere
   Index own_rows_ = 0;
   comm::Request received_;
-  struct Peer {
-    GrowingMatrix rows;
-    comm::Request request;
-  };
-  std::vector<Peer> peers_;  // coordinator only: ranks 1 .. E-1
+  std::vector<PeerRows> peers_;
 };
 
 /// A sum over the chosen experts of each row, onto the coordinator, along the fixed tree: every rank sends
@@ -66,11 +70,7 @@ class RowReduction {
   GrowingMatrix own_;
   Index own_rows_ = 0;
   comm::Request sent_;
-  struct Peer {
-    GrowingMatrix sums;
-    comm::Request request;
-  };
-  std::vector<Peer> peers_;             // coordinator only: ranks 1 .. E-1
+  std::vector<PeerRows> peers_;
   std::vector<model::TreeTerm> terms_;  // scratch
   std::vector<const float*> next_;      // scratch: of each block, the sum of its next row
   std::vector<Index> used_;             // scratch: of each expert or block, rows that are done
