@@ -64,7 +64,7 @@ TEST(CommandLine, accepts_what_each_command_needs) {
   EXPECT_TRUE(parse({"analyze", "run", "--split", "train"}).action);
   EXPECT_TRUE(parse({"info", "run/run.h5"}).action);
   EXPECT_TRUE(parse({"bench", "step"}).action);
-  EXPECT_TRUE(parse({"bench", "sum", "--steps", "3"}).action);
+  EXPECT_TRUE(parse({"bench", "all", "--steps", "3", "--output", "table.csv"}).action);
 }
 
 TEST(CommandLine, refuses_what_it_does_not_know) {
@@ -78,6 +78,8 @@ TEST(CommandLine, refuses_what_it_does_not_know) {
       {"evaluate", "run", "--split", "dev"},
       "dmoe: --split must be one of test, train, validation, got \"dev\"\nsee dmoe evaluate --help\n");
   expect_refused({"tarin"}, "dmoe: The following argument was not expected: tarin\nsee dmoe --help\n");
+  expect_refused({"bench", "step", "--output", "table.txt"},
+                 "dmoe: --output must end in .h5 or .csv, got \"table.txt\"\nsee dmoe bench --help\n");
   expect_refused({"bench"}, "dmoe: A subcommand is required\nsee dmoe bench --help\n");
 }
 
