@@ -12,12 +12,14 @@
 
 #include "app/document.hpp"
 #include "app/launch.hpp"
+#include "app/named_option.hpp"
 #include "bench/bench.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "core/version.hpp"
 #include "io/table.hpp"
 #include "numerics/library.hpp"
+#include "numerics/linear.hpp"
 
 namespace dmoe::app {
 
@@ -27,6 +29,7 @@ namespace fs = std::filesystem;
 
 struct BenchOptions {
   bench::Options measured;
+  numerics::Precision precision = numerics::Precision::float32;
   std::string output;                      // "": printed only
   std::vector<const bench::Bench*> asked;  // subcommands
 };
@@ -112,6 +115,7 @@ std::vector<const bench::Bench*> possible(const comm::Communicator& world, const
 Status run_benches(const Job& job, const BenchOptions& options) {
   const comm::Communicator& world = job.world();
   agreed(world, [&] {
+    numerics::use_precision(options.precision);
     if (world.is_coordinator() && !options.output.empty()) check_folder_of(options.output);
   });
   const std::vector<const bench::Bench*> chosen = possible(world, options.measured, options.asked);
@@ -184,6 +188,10 @@ Action declare_bench(CLI::App& parser) {
   };
   parser.add_option_function<std::string>("--output", output, "write the table to this file too")
       ->option_text("FILE.h5|FILE.csv");
+  add_named_option<numerics::Precision>(
+      parser, "--precision", options->precision,
+      {{"float32", numerics::Precision::float32}, {"bf16", numerics::Precision::bf16}},
+      "that matrix products multiply in (default: float32)");
   parser.footer(
       "A row of the table is a measurement: what was measured on what, and the median, smallest and largest "
       "of\n"

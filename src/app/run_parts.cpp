@@ -46,9 +46,8 @@ std::string newest_model(const std::string& run) {
 }
 
 void use_precision(const NumericsSpec& spec) {
-  using numerics::Precision;
   try {
-    numerics::use_precision(spec.precision == "bf16" ? Precision::bf16 : Precision::float32);
+    numerics::use_precision(numerics::precision_named(spec.precision));
   } catch (const InputError& error) {
     throw InputError("{}: numerics.precision is {}, but {}", spec.precision_place, spec.precision,
                      error.what());

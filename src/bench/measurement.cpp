@@ -63,7 +63,7 @@ std::vector<io::TableColumn> table_of(const std::vector<Measurement>& rows) {
   numbers("chosen", "1", [](const Measurement& row) { return number_or_none(row.subject.chosen); });
   numbers("ranks", "1", [](const Measurement& row) { return static_cast<double>(row.subject.ranks); });
   numbers("rank", "1", [](const Measurement& row) { return static_cast<double>(row.rank); });
-  texts("precision", [](const Measurement& /*row*/) { return "float32"; });
+  texts("precision", [](const Measurement& row) { return to_text(row.precision); });
   texts("quantity", [](const Measurement& row) { return row.quantity.name; });
   texts("unit", [](const Measurement& row) { return row.quantity.unit; });
   numbers("median", measured, [](const Measurement& row) { return row.spread.median; });

@@ -7,6 +7,7 @@
 
 #include "core/types.hpp"
 #include "io/table.hpp"
+#include "numerics/linear.hpp"
 
 namespace dmoe::bench {
 
@@ -54,6 +55,7 @@ struct Measurement {
   Spread spread;
   Index repetitions = 0;
   Index rank = -1;  // -1: of all
+  numerics::Precision precision = numerics::precision_in_use();
 };
 
 /// Takes the rows one by one, as they come, on the coordinator.

@@ -11,6 +11,7 @@
 
 #include <dnnl.hpp>
 
+#include "core/enum_names.hpp"
 #include "core/error.hpp"
 
 namespace dmoe::numerics {
@@ -28,6 +29,8 @@ struct ProductShape {
   Precision precision;
   auto operator<=>(const ProductShape&) const = default;
 };
+
+constexpr EnumNames<Precision, 2> names{"precision", {"float32", "bf16"}};
 
 int threads = 1;
 Precision precision = Precision::float32;
@@ -188,6 +191,22 @@ Index padded_rows(Index rows) {
 void use_threads(int count) {
   threads = count;
   omp_set_num_threads(count);
+}
+
+std::string to_text(Precision named) {
+  return names.text(named);
+}
+
+std::vector<std::string> precision_names() {
+  return names.all();
+}
+
+Precision precision_named(const std::string& name) {
+  return names.named(name);
+}
+
+Precision precision_in_use() {
+  return precision;
 }
 
 void use_precision(Precision wanted) {

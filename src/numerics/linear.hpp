@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/matrix.hpp"
 
@@ -36,10 +37,16 @@ void use_threads(int count);
 /// What the operands of a product are rounded to, to nearest even, before they are multiplied. Sums, results
 /// and everything between the products are float32 either way.
 enum class Precision { float32, bf16 };
+/// "float32", "bf16". Local.
+std::string to_text(Precision precision);
+std::vector<std::string> precision_names();
+/// Throws InputError for a name that is none. Local.
+Precision precision_named(const std::string& name);
 
 /// Of every product from now on; float32 until then. Part of what fixes the bits. Throws InputError where the
 /// instruction set in use has no products of bf16 (AVX-512 with BF16, AMX). Local.
 void use_precision(Precision precision);
+Precision precision_in_use();
 
 /// Restricts the instruction sets that the products may use: "best", "avx512", "avx2", "sse41". To be called
 /// before the first product. Throws InputError for an unknown name. Local.

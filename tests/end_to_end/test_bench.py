@@ -129,6 +129,15 @@ class Bench(unittest.TestCase):
             if row["experts"] == 2:
                 self.assertEqual(row["smallest"], row["batch"])
 
+    def test_products_in_bf16(self):
+        output = self.folder / "rounded.csv"
+        process = run([DMOE, "bench", "step", *TINY, "--precision", "bf16", "--output", output])
+        if "avx512_bf16" not in Path("/proc/cpuinfo").read_text().split():
+            self.assertEqual(process.returncode, 2)
+            self.assertIn("has no bf16 products", process.stderr)
+            return
+        self.assertEqual({row["precision"] for row in csv_rows(output)}, {"bf16"})
+
     def test_bad_usage_is_refused_before_anything_is_measured(self):
         nowhere = self.folder / "missing" / "table.csv"
         cases = [
