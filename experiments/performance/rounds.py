@@ -1,0 +1,75 @@
+"""dmoe and PyTorch timed in turn, on the same cores."""
+
+import dataclasses
+import os
+import statistics
+
+import torch
+
+import forms
+import work
+
+# name: (what PyTorch does, its forms, dmoe's benchmark)
+KINDS = {
+    "training": (work.Training, forms.TRAINING, "step"),
+    "evaluation": (work.Evaluation, forms.EVALUATION, "evaluate"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    what: str  # of KINDS
+    cores: int
+    batch: int
+
+
+@dataclasses.dataclass
+class Result:
+    """Milliseconds of a step or batch, one value a round."""
+    setting: Setting
+    form: str  # of PyTorch, the fastest
+    trials: list  # (form, milliseconds) of all
+    dmoe_as: str  # ranks and threads
+    dmoe: list
+    pytorch: list
+    pytorch_not_presenting: list  # the same batch again and again
+
+    def ratios(self, values):
+        """PyTorch over dmoe of each round: above 1 dmoe is faster."""
+        return [value / own for value, own in zip(values, self.dmoe)]
+
+
+def spread(values):
+    """Median, smallest and largest."""
+    return statistics.median(values), min(values), max(values)
+
+
+def settings(options):
+    return [Setting(what, cores, batch) for cores in sorted(set(options.cores)) for what in options.what
+            for batch in options.batch_size]
+
+
+def pin(cores):
+    """This process and those that it starts to the last so many cores that it was given."""
+    os.sched_setaffinity(0, sorted(ALL_CORES)[-cores:])
+    torch.set_num_threads(cores)
+
+
+ALL_CORES = os.sched_getaffinity(0)
+
+
+def measured(dmoe, parameters, setting, options):
+    kind, candidates, benchmark = KINDS[setting.what]
+    pin(setting.cores)
+    fastest = work.Fastest(kind, candidates, parameters, work.Images(), setting.batch)
+    ways = dmoe.ways(setting.cores)
+    dmoe_ms = {way: [] for way in ways}
+    presenting, not_presenting = [], []
+    for _ in range(options.rounds):
+        for way in ways:
+            dmoe_ms[way].append(dmoe.bench(benchmark, setting.batch, options.steps, way))
+        for times, presents in ((presenting, True), (not_presenting, False)):
+            work.milliseconds(fastest.work, options.steps, presents)  # warms up, as dmoe does
+            times.append(work.milliseconds(fastest.work, options.steps, presents))
+    best = min(ways, key=lambda way: statistics.median(dmoe_ms[way]))
+    return Result(setting, fastest.form.name, fastest.trials, best.name, dmoe_ms[best], presenting, not_presenting)
