@@ -1,270 +1,188 @@
 #include "app/bench.hpp"
 
-#include <algorithm>
-#include <chrono>
-#include <deque>
-#include <functional>
-#include <optional>
-#include <ranges>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <thread>
+#include <vector>
 
-#include "app/agreement.hpp"
-#include "core/random.hpp"
-#include "data/image_dataset.hpp"
-#include "distribution/exchange.hpp"
-#include "distribution/input_gradient.hpp"
-#include "numerics/linear.hpp"
-#include "training/trainer.hpp"
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "app/document.hpp"
+#include "app/launch.hpp"
+#include "bench/bench.hpp"
+#include "core/error.hpp"
+#include "core/paths.hpp"
+#include "core/version.hpp"
+#include "io/table.hpp"
+#include "numerics/library.hpp"
 
 namespace dmoe::app {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+namespace fs = std::filesystem;
 
-double milliseconds_of(const std::function<void()>& body) {
-  const Clock::time_point began = Clock::now();
-  body();
-  return std::chrono::duration<double, std::milli>(Clock::now() - began).count();
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-/// A of RECIPE.md on 36 x 36 inputs.
-model::NetworkSpec paper_network() {
-  return {1296, 10, {{4, 100, 50}, {4, 100, 50}}};
-}
-
-/// Images of random pixels, jittered like the paper's: their values do not matter for the time.
-data::ImageDataset random_images() {
-  data::ImageSplits splits;
-  splits.classes = 10;
-  splits.train.height = splits.train.width = 28;
-  splits.test.height = splits.test.width = 28;
-  RandomStream stream(0, Purpose::bench, 0);
-  constexpr Index count = 4096;
-  for (Index i = 0; i < count; ++i)
-    splits.train.labels.push_back(static_cast<std::int32_t>(stream.below(10)));
-  for (Index i = 0; i < count * 28 * 28; ++i)
-    splits.train.pixels.push_back(static_cast<std::uint8_t>(stream.below(256)));
-  return {std::move(splits), {.max_translation = 4, .train_seed = 0, .test_seed = 1}};
-}
-
-/// A trainer of A on random images, ready to be stepped.
-class SteppedTraining {
- public:
-  SteppedTraining(const comm::Communicator& ranks, Index batch_size)
-      : spec_(spec_of(batch_size)),
-        network_(paper_network(), ranks, spec_.seed, batch_size),
-        trainer_(spec_, network_, images_, observer_, [] { return false; }) {
-    trainer_.begin_phase(0);
-  }
-  void steps(Index count) {
-    for (Index i = 0; i < count; ++i) trainer_.step(0.01);
-  }
-
- private:
-  static training::TrainingSpec spec_of(Index batch_size) {
-    const Settings rule = defaults(balance::rules().find("margin").settings);
-    const Settings schedule = defaults(training::schedules().find("constant").settings);
-    training::TrainingSpec spec;
-    spec.batch_size = batch_size;
-    spec.evaluation.batch_size = batch_size;
-    spec.phases.push_back({"bench", 1, {"margin", rule}, {"constant", schedule}});
-    return spec;
-  }
-  data::ImageDataset images_ = random_images();
-  training::TrainingSpec spec_;
-  training::Observer observer_;
-  distribution::Network network_;
-  training::Trainer trainer_;
+struct BenchOptions {
+  bench::Options measured;
+  std::string output;  // "": printed only
 };
 
-Matrix random_matrix(Index rows, Index columns) {
-  Matrix matrix(rows, columns);
-  RandomStream stream(0, Purpose::bench, 1);
-  for (float& value : matrix.values()) value = stream.uniform(-0.1F, 0.1F);
-  return matrix;
+/// Of each rank; more are not measured.
+constexpr Index threads = 1;
+
+std::string or_dash(Index count) {
+  return count == 0 ? "-" : fmt::format("{}", count);
 }
 
-/// y = x W^T, dW = dy^T x and, where dx is wanted, dx = dy W of one linear part of the network.
-class Products {
- public:
-  Products(ConstMatrixView x, Index outputs, numerics::Activation activation,
-           distribution::InputGradient input_gradient)
-      : x_(x),
-        weight_(random_matrix(outputs, x.columns)),
-        bias_(1, outputs),
-        y_(x.rows, outputs),
-        d_weight_(outputs, x.columns),
-        d_x_(input_gradient == distribution::InputGradient::wanted ? x.rows : 0, x.columns),
-        activation_(activation) {}
-  ConstMatrixView y() const { return y_.view(); }
-  void forward() { numerics::linear(x_, weight_.view(), bias_.values(), activation_, y_.view()); }
-  void backward() {
-    if (d_x_.rows() > 0) numerics::linear_input_gradient(y_.view(), weight_.view(), d_x_.view());
-    numerics::linear_weight_gradient(y_.view(), x_, d_weight_.view());
-  }
-
- private:
-  ConstMatrixView x_;
-  Matrix weight_, bias_, y_, d_weight_, d_x_;
-  numerics::Activation activation_;
-};
-
-/// All matrix products of a training step of the network on one rank, in its order and on operands of its
-/// sizes.
-class StepProducts {
- public:
-  StepProducts(const model::NetworkSpec& spec, Index rows) : x_(random_matrix(rows, spec.inputs)) {
-    using distribution::InputGradient;
-    using numerics::Activation;
-    ConstMatrixView x = x_.view();
-    for (const auto& [experts, hidden, gate_hidden, kind] : spec.layers) {
-      const InputGradient input = products_.empty() ? InputGradient::skipped : InputGradient::wanted;
-      const ConstMatrixView gate_hidden_values =
-          products_.emplace_back(x, gate_hidden, Activation::relu, input).y();
-      products_.emplace_back(gate_hidden_values, experts, Activation::identity, InputGradient::wanted);
-      for (Index i = 0; i < experts; ++i) products_.emplace_back(x, hidden, Activation::relu, input);
-      x = products_.back().y();
-    }
-    products_.emplace_back(x, spec.classes, Activation::identity, InputGradient::wanted);
-  }
-  void steps(Index count) {
-    for (Index i = 0; i < count; ++i) {
-      for (Products& product : products_) product.forward();
-      for (Products& product : std::views::reverse(products_)) product.backward();
-    }
-  }
-
- private:
-  Matrix x_;
-  std::deque<Products> products_;
-};
-
-/// Multiply-accumulates of a training step of one example on one of E ranks.
-double step_work(const model::NetworkSpec& spec, Index ranks, Index rank) {
-  Index work = 0;
-  for (Index l = 0; l < spec.layer_count(); ++l) {
-    const auto& [experts, hidden, gate_hidden, kind] = spec.layers[size(l)];
-    const Index inputs = spec.input_width(l);
-    const Index passes = l == 0 ? 2 : 3;  // forward, dW and, above the first layer, dx
-    work += passes * inputs * hidden * distribution::Topology(experts, ranks).range(rank).count;
-    if (rank == 0) work += passes * inputs * gate_hidden + 3 * gate_hidden * experts;
-  }
-  if (rank == 0) work += 3 * spec.classes * spec.input_width(spec.layer_count());
-  return static_cast<double>(work);
+void print_header() {
+  fmt::print("{:<22} {:<14} {:>6} {:>7} {:>6} {:>5} {:>4}  {:<13} {:>12} {:>12} {:>12} {:<8} {:>4}\n",
+             "measurement", "network", "batch", "experts", "chosen", "ranks", "rank", "quantity", "median",
+             "smallest", "largest", "unit", "of");
 }
 
-/// All work over that of the busiest rank: the most that E ranks can gain.
-double speedup_ceiling(const model::NetworkSpec& spec, Index ranks) {
-  double all = 0;
-  double busiest = 0;
-  for (Index rank = 0; rank < ranks; ++rank) {
-    all += step_work(spec, ranks, rank);
-    busiest = std::max(busiest, step_work(spec, ranks, rank));
-  }
-  return all / busiest;
-}
-
-void bench_batch_size(const comm::Communicator& world, const BenchOptions& options, Index rows) {
-  const bool measures = world.is_coordinator();
-  const comm::Communicator alone = comm::Communicator::local();
-  std::optional<SteppedTraining> on_one;
-  std::optional<StepProducts> products;
-  if (measures) {
-    on_one.emplace(alone, rows);
-    products.emplace(paper_network(), rows);
-  }
-  std::optional<SteppedTraining> on_all;
-  agreed(world, [&] { on_all.emplace(world, rows); });
-  std::vector<double> one_ms;
-  std::vector<double> products_ms;
-  std::vector<double> all_ms;
-  for (Index repetition = -1; repetition < options.repetitions; ++repetition) {  // the first one warms up
-    std::vector<double> times;
-    if (measures) {
-      times.push_back(milliseconds_of([&] { on_one->steps(options.steps); }));
-      times.push_back(milliseconds_of([&] { products->steps(options.steps); }));
-    }
-    world.barrier();
-    times.push_back(milliseconds_of([&] { on_all->steps(options.steps); }));
-    if (!measures || repetition < 0) continue;
-    const auto per_step = static_cast<double>(options.steps);
-    one_ms.push_back(times[0] / per_step);
-    products_ms.push_back(times[1] / per_step);
-    all_ms.push_back(times[2] / per_step);
-  }
-  if (!measures) return;
-  const double one = median(one_ms);
-  const double gemm = median(products_ms);
-  const double gflops = 2e-6 * step_work(paper_network(), 1, 0) * static_cast<double>(rows) / gemm;
+void print(const bench::Measurement& row) {
+  const bench::Subject& subject = row.subject;
   fmt::print(
-      "  batch {:4}   step {:7.3f} ms   matrix products alone {:7.3f} ms ({:.0f} GFLOP/s)   ratio {:.2f}\n",
-      rows, one, gemm, gflops, one / gemm);
-  if (world.size() == 1) return;
-  const double all = median(all_ms);
-  const double ceiling = speedup_ceiling(paper_network(), world.size());
-  fmt::print("               {} ranks {:4.3f} ms   speed-up {:.2f} of at most {:.2f} ({:.0f} %)\n",
-             world.size(), all, one / all, ceiling, 100 * one / all / ceiling);
+      "{:<22} {:<14} {:>6} {:>7} {:>6} {:>5} {:>4}  {:<13} {:>12.6g} {:>12.6g} {:>12.6g} {:<8} {:>4}\n",
+      row.name, subject.network.empty() ? "-" : subject.network, or_dash(subject.batch),
+      or_dash(subject.experts), or_dash(subject.chosen), subject.ranks,
+      row.rank < 0 ? "all" : fmt::format("{}", row.rank), row.quantity.name, row.spread.median,
+      row.spread.smallest, row.spread.largest, row.quantity.unit, row.repetitions);
+  std::fflush(stdout);
+}
+
+bool has_extension(const std::string& path, const char* extension) {
+  return fs::path(path).extension() == extension;
+}
+
+std::string checked_output(const std::string& path) {
+  if (has_extension(path, ".h5") || has_extension(path, ".csv")) return "";
+  return "--output must end in .h5 or .csv, got " + toml_quoted(path);
+}
+
+/// What can be found out before anything is measured.
+void check_folder_of(const std::string& output) {
+  const fs::path parent = fs::path(output).parent_path();
+  if (!parent.empty() && !is_folder(parent))
+    throw InputError("--output {}: there is no folder {}", output, parent.string());
+  if (is_folder(output)) throw InputError("--output {}: is a folder", output);
+}
+
+/// On what and how it was measured. Collective.
+hdf5::Attributes notes_of(const Job& job) {
+  const io::Launch launch = launch_of(job, threads);
+  return {{"cpu", launch.cpu},
+          {"instruction_set", launch.instruction_set},
+          {"cores", static_cast<std::int64_t>(std::thread::hardware_concurrency())},
+          {"hosts", launch.hosts},
+          {"ranks", launch.ranks},
+          {"threads", launch.threads},
+          {"products_library", numerics::library()},
+          {"mpi_library", launch.mpi_library},
+          {"dmoe_commit", std::string(build_info().git_commit)},
+          {"compiler", std::string(build_info().compiler)},
+          {"command_line", launch.command_line}};
+}
+
+void write(const std::string& output, const std::vector<bench::Measurement>& rows,
+           const hdf5::Attributes& notes) {
+  if (has_extension(output, ".h5"))
+    io::write_table_hdf5(output, bench::table_of(rows), "measurement", notes);
+  else
+    io::write_table_csv(output, bench::table_of(rows));
+}
+
+/// Those of `asked` that can run; where it is one alone and cannot, that is an error. Collective.
+std::vector<const bench::Bench*> possible(const comm::Communicator& world, const bench::Options& options,
+                                          const std::vector<const bench::Bench*>& asked) {
+  std::vector<const bench::Bench*> result;
+  agreed(world, [&] {
+    for (const bench::Bench* one : asked) {
+      const std::string obstacle = bench::obstacle(*one, world.size(), options);
+      if (obstacle.empty())
+        result.push_back(one);
+      else if (asked.size() == 1)
+        throw InputError("dmoe bench {} {}", one->name, obstacle);
+      else if (world.is_coordinator())
+        fmt::print("{} left out: it {}\n", one->name, obstacle);
+    }
+  });
+  return result;
+}
+
+Status run_benches(const Job& job, const BenchOptions& options,
+                   const std::vector<const bench::Bench*>& asked) {
+  const comm::Communicator& world = job.world();
+  agreed(world, [&] {
+    if (world.is_coordinator() && !options.output.empty()) check_folder_of(options.output);
+  });
+  const std::vector<const bench::Bench*> chosen = possible(world, options.measured, asked);
+  const hdf5::Attributes notes = notes_of(job);
+  std::vector<bench::Measurement> rows;
+  const bench::Record record([&](const bench::Measurement& row) {
+    rows.push_back(row);
+    print(row);
+  });
+  if (world.is_coordinator()) print_header();
+  for (const bench::Bench* one : chosen) one->run(world, options.measured, record);
+  agreed(world, [&] {
+    if (world.is_coordinator() && !options.output.empty()) write(options.output, rows, notes);
+  });
+  return Status::done;
 }
 
 }  // namespace
 
-void bench_step(const comm::Communicator& world, const BenchOptions& options) {
-  if (world.is_coordinator()) {
-    fmt::print(
-        "One training step of A (4x100 - 4x100, gates 50 - 50), {}, 1 thread per rank;\n"
-        "medians of {} repetitions of {} steps, taken in turn\n",
-        numerics::instruction_set(), options.repetitions, options.steps);
-  }
-  for (const Index rows : options.batch_sizes) bench_batch_size(world, options, rows);
-}
-
-void bench_sum(const comm::Communicator& world, const BenchOptions& options) {
-  constexpr Index width = 100;
-  if (world.is_coordinator()) {
-    fmt::print(
-        "Sum of (B, {}) partial sums over {} ranks onto the coordinator;\n"
-        "medians of {} repetitions of {} sums, taken in turn\n",
-        width, world.size(), options.repetitions, options.steps);
-  }
-  const Index ranks = world.size();
-  for (const Index rows : options.batch_sizes) {
-    for (const Index experts : {ranks, 2 * ranks + 1, 8 * ranks}) {
-      const distribution::Topology topology(experts, world.size());
-      distribution::TreeReduction tree(world, topology, rows, width, comm::Tag::partial_sums);
-      Matrix sum(rows, width);
-      std::vector<double> fixed_ms;
-      std::vector<double> library_ms;
-      for (Index repetition = -1; repetition < options.repetitions; ++repetition) {
-        world.barrier();
-        const double fixed = milliseconds_of([&] {
-          for (Index i = 0; i < options.steps; ++i) {
-            tree.begin(rows);
-            tree.send();
-            tree.combine(sum.view());
-          }
-        });
-        world.barrier();
-        const double library = milliseconds_of([&] {
-          for (Index i = 0; i < options.steps; ++i) world.reduce_any_order(sum.values());
-        });
-        if (repetition < 0) continue;
-        fixed_ms.push_back(fixed / static_cast<double>(options.steps));
-        library_ms.push_back(library / static_cast<double>(options.steps));
-      }
-      if (!world.is_coordinator()) continue;
-      const double fixed = median(fixed_ms);
-      const double library = median(library_ms);
-      fmt::print(
-          "  batch {:4}  experts {:4}   fixed order {:8.4f} ms   MPI_Reduce {:8.4f} ms   ratio {:.2f}\n",
-          rows, experts, fixed, library, fixed / library);
+Action declare_bench(CLI::App& parser) {
+  const auto options = std::make_shared<BenchOptions>();
+  bench::Options& measured = options->measured;
+  std::vector<std::pair<const CLI::App*, const bench::Bench*>> subcommands;
+  for (const bench::Bench& one : bench::benches())
+    subcommands.emplace_back(parser.add_subcommand(one.name, one.help)->fallthrough(), &one);
+  parser.add_subcommand("all", "all of these, but for those that need more ranks")->fallthrough();
+  parser.require_subcommand(1);
+  const auto network = [&measured](const std::string& text) {
+    try {
+      measured.network = bench::network_named(text);
+    } catch (const InputError& error) {
+      throw CLI::ValidationError(std::string("--network ") + error.what());
     }
-  }
+  };
+  parser
+      .add_option_function<std::string>(
+          "--network", network, "of step, evaluate and ranks: A (4x100-4x100, default) or 16x50-16x50")
+      ->option_text("NETWORK");
+  parser
+      .add_option("--batch-size", measured.batch_sizes,
+                  "of step, evaluate, ranks and sum (default: 100 128 512; evaluate: 500; sum: 100 128)")
+      ->check(CLI::Range(1, 1'000'000))
+      ->option_text("ROWS..");
+  parser.add_option("--repetitions", measured.repetitions, "of each measurement (default: 7; size: 5)")
+      ->check(CLI::Range(1, 1'000'000))
+      ->option_text("COUNT");
+  parser
+      .add_option("--steps", measured.steps, "of one repetition (default: 50; size: 32,768 rows, at most 20)")
+      ->check(CLI::Range(1, 1'000'000))
+      ->option_text("COUNT");
+  parser.add_option("--output", options->output, "also write the table as HDF5 or CSV")
+      ->check(checked_output)
+      ->option_text("FILE.h5|FILE.csv");
+  parser.footer(
+      "Each row is a measurement: the median, smallest and largest of its repetitions. What is compared is "
+      "measured\n"
+      "in turn, ratios are those of each repetition.");
+  return [options, subcommands](const Job& job) {
+    std::vector<const bench::Bench*> asked;
+    for (const auto& [parsed, one] : subcommands) {
+      if (*parsed) asked = {one};
+    }
+    if (asked.empty()) {
+      for (const auto& [unused, one] : subcommands) asked.push_back(one);
+    }
+    return run_benches(job, *options, asked);
+  };
 }
 
 }  // namespace dmoe::app

@@ -1,7 +1,3 @@
-#include <memory>
-
-#include <CLI/CLI.hpp>
-
 #include "app/analyze.hpp"
 #include "app/bench.hpp"
 #include "app/check.hpp"
@@ -12,28 +8,6 @@
 #include "app/train.hpp"
 
 namespace dmoe::app {
-
-namespace {
-
-Action declare_bench(CLI::App& bench) {
-  const auto options = std::make_shared<BenchOptions>();
-  const CLI::App* step =
-      bench.add_subcommand("step", "a training step against its matrix products, and on all ranks")
-          ->fallthrough();
-  bench.add_subcommand("sum", "the sum in fixed order against MPI's own reduction")->fallthrough();
-  bench.require_subcommand(1);
-  bench.add_option("--batch-size", options->batch_sizes, "examples of a step")
-      ->check(CLI::Range(1, 1'000'000));
-  bench.add_option("--repetitions", options->repetitions, "of each measurement")
-      ->check(CLI::Range(1, 1'000'000));
-  bench.add_option("--steps", options->steps, "of one repetition")->check(CLI::Range(1, 1'000'000));
-  return [options, step](const Job& job) {
-    step->parsed() ? bench_step(job.world(), *options) : bench_sum(job.world(), *options);
-    return Status::done;
-  };
-}
-
-}  // namespace
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table{

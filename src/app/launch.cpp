@@ -30,13 +30,13 @@ std::string cpu_name() {
 
 }  // namespace
 
-io::Launch launch_of(const Job& job, const Config& config) {
+io::Launch launch_of(const Job& job, Index threads) {
   io::Launch launch;
   launch.command_line = job.command_line;
   launch.hosts = job.world().gather(host_name());
   launch.mpi_library = job.session.library();
   launch.ranks = job.world().size();
-  launch.threads = config.numerics.threads;
+  launch.threads = threads;
   launch.cpu = cpu_name();
   launch.instruction_set = numerics::instruction_set();
   return launch;

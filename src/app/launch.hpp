@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "app/command.hpp"
-#include "app/config.hpp"
+#include "core/types.hpp"
 #include "io/run_summary.hpp"
 
 namespace dmoe::app {
 
-/// On the coordinator; elsewhere without the other ranks' hosts. Collective.
-io::Launch launch_of(const Job& job, const Config& config);
+/// threads: of each rank. On the coordinator; elsewhere without the other ranks' hosts. Collective.
+io::Launch launch_of(const Job& job, Index threads);
 
 /// "" where all ranks compute with one instruction set, else a warning: results then depend on which rank
 /// owns what. On the coordinator. Collective.

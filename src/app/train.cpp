@@ -76,7 +76,7 @@ class TrainingRun {
               dataset.example_count(data::Split::test)},
         console_(std::cout, console_width(options.progress)),
         progress_(console_) {
-    const io::Launch launch = launch_of(job, config);
+    const io::Launch launch = launch_of(job, config.numerics.threads);
     const std::string warning = mixed_instruction_sets(world_);
     if (says_progress()) introduce();
     if (world_.is_coordinator() && !warning.empty()) console_.line(warning);

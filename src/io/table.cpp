@@ -62,7 +62,8 @@ void write_table_csv(const std::string& path, const std::vector<TableColumn>& co
   throw RunError("{}: cannot write the table", path);
 }
 
-void write_table_hdf5(const std::string& path, const std::vector<TableColumn>& columns) {
+void write_table_hdf5(const std::string& path, const std::vector<TableColumn>& columns,
+                      const std::string& row, const hdf5::Attributes& notes) {
   hdf5::AtomicFile file(path);
   hdf5::write_format(*file, table_format);
   file->create_group("/table");
@@ -71,7 +72,7 @@ void write_table_hdf5(const std::string& path, const std::vector<TableColumn>& c
   for (const TableColumn& column : columns) {
     names.push_back(column.name);
     const std::string dataset = dataset_path(column.name, taken);
-    const hdf5::Annotation annotation{column.units, {"run"}};
+    const hdf5::Annotation annotation{column.units, {row}};
     if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values)) {
       file->write(dataset, *texts, annotation);
     } else {
@@ -80,6 +81,7 @@ void write_table_hdf5(const std::string& path, const std::vector<TableColumn>& c
     }
   }
   file->write_attribute("/table", "columns", names);
+  for (const auto& [name, value] : notes) file->write_attribute("/table", name, value);
   file.commit();
 }
 

@@ -16,7 +16,8 @@ MODULES = {
     "training": ["distribution", "data"],
     "analysis": ["training"],
     "io": ["hdf5", "training", "analysis"],
-    "app": ["io"],
+    "bench": ["io"],
+    "app": ["bench"],
 }
 
 # Outside headers, each in the one module that wraps it.

@@ -1,0 +1,30 @@
+// The networks that are measured, and data for them: their values do not matter for the time.
+#pragma once
+
+#include <string>
+
+#include "bench/measurement.hpp"
+#include "data/image_dataset.hpp"
+#include "model/network_spec.hpp"
+
+namespace dmoe::bench {
+
+struct NamedNetwork {
+  std::string name;
+  model::NetworkSpec spec;
+
+  /// All experts work on every row.
+  Subject subject(Index batch, Index ranks) const {
+    const Index experts = spec.layers.front().experts;
+    return {name, batch, experts, experts, ranks};
+  }
+};
+
+/// "A", of 4x100-4x100, or the mixtures themselves: "16x50-16x50". On the paper's 36 x 36 inputs with gates
+/// of 50 units and 10 classes. Throws InputError for anything else. Local.
+NamedNetwork network_named(const std::string& text);
+
+/// Images of random pixels for it, jittered like the paper's. Local.
+data::ImageDataset random_images(Index train_examples, Index test_examples);
+
+}  // namespace dmoe::bench
