@@ -1,19 +1,13 @@
 """dmoe as a program that is run."""
 
-import dataclasses
-import re
+import csv
 import subprocess
+import tempfile
 from pathlib import Path
 
 
 class ProgramError(Exception):
     """What was run, and what it said."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Way:
-    name: str
-    ranks: int | None  # None: without mpirun
 
 
 class Dmoe:
@@ -37,12 +31,16 @@ class Dmoe:
     def version(self):
         return self.run("--version").strip()
 
-    @staticmethod
-    def ways(cores):
-        """How it can use so many cores."""
-        return [Way("1 rank", None)] if cores == 1 else [Way(f"{cores} ranks", cores)]
-
-    def bench(self, what, batch, steps, way):
-        """Milliseconds of a step or batch in `dmoe bench`."""
-        printed = self.run("bench", what, "--batch-size", batch, "--repetitions", 1, "--steps", steps, ranks=way.ranks)
-        return float(re.search(r"ranks ([\d.]+) ms" if way.ranks else r"step +([\d.]+) ms", printed).group(1))
+    def bench(self, what, batch, steps, ranks):
+        """Milliseconds of a "step" or of a batch to "evaluate" of A on so many ranks, of one thread each."""
+        with tempfile.TemporaryDirectory(prefix="dmoe-compare-") as folder:
+            table = Path(folder, "bench.csv")
+            self.run("bench", what if ranks == 1 else "ranks", "--network", "A", "--batch-size", batch,
+                     "--repetitions", 1, "--steps", steps, "--output", table, ranks=None if ranks == 1 else ranks)
+            with table.open(newline="", encoding="utf-8") as file:
+                times = [float(row["median"]) for row in csv.DictReader(file)
+                         if (row["measurement"], row["quantity"]) == (what, "time")
+                         and (int(row["ranks"]), int(row["rank"])) == (ranks, -1)]
+        if len(times) != 1:
+            raise ProgramError(f"dmoe bench: {len(times)} times of {what}, batch {batch}, {ranks} ranks; expected one")
+        return times[0]

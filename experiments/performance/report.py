@@ -43,6 +43,10 @@ def title(setting):
     return f"{setting.what}, batch {setting.batch}, {setting.cores} core{'s' * (setting.cores > 1)}"
 
 
+def dmoe_as(setting):
+    return f"{setting.cores} rank{'s' * (setting.cores > 1)}"
+
+
 def print_trials(result):
     print(f"\n{title(result.setting)}: forms in PyTorch, ms")
     for form, ms in result.trials:
@@ -55,7 +59,7 @@ def print_table(results):
     print("| | dmoe | PyTorch | ratio | PyTorch not presenting over dmoe |")
     print("|---|---|---|---|---|")
     for result in results:
-        cells = [f"{title(result.setting)}; {result.dmoe_as}", *(
+        cells = [title(result.setting), *(
             "{:.{digits}f} ({:.{digits}f} to {:.{digits}f})".format(*spread(values), digits=digits)
             for values, digits in ((result.dmoe, 3), (result.pytorch, 3), (result.ratios(result.pytorch), 2),
                                    (result.ratios(result.pytorch_not_presenting), 2)))]
@@ -65,7 +69,7 @@ def print_table(results):
 def rows(result):
     setting = result.setting
     for program, way, quantity, unit, values in (
-        ("dmoe", result.dmoe_as, "time", "ms", result.dmoe),
+        ("dmoe", dmoe_as(setting), "time", "ms", result.dmoe),
         ("PyTorch", result.form, "time", "ms", result.pytorch),
         ("PyTorch", result.form, "time without presenting", "ms", result.pytorch_not_presenting),
         ("PyTorch / dmoe", result.form, "ratio", "1", result.ratios(result.pytorch)),

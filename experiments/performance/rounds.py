@@ -29,7 +29,6 @@ class Result:
     setting: Setting
     form: str  # of PyTorch, the fastest
     trials: list  # (form, milliseconds) of all
-    dmoe_as: str  # ranks and threads
     dmoe: list
     pytorch: list
     pytorch_not_presenting: list  # the same batch again and again
@@ -62,14 +61,10 @@ def measured(dmoe, parameters, setting, options):
     kind, candidates, benchmark = KINDS[setting.what]
     pin(setting.cores)
     fastest = work.Fastest(kind, candidates, parameters, work.Images(), setting.batch)
-    ways = dmoe.ways(setting.cores)
-    dmoe_ms = {way: [] for way in ways}
-    presenting, not_presenting = [], []
+    own, presenting, not_presenting = [], [], []
     for _ in range(options.rounds):
-        for way in ways:
-            dmoe_ms[way].append(dmoe.bench(benchmark, setting.batch, options.steps, way))
+        own.append(dmoe.bench(benchmark, setting.batch, options.steps, ranks=setting.cores))
         for times, presents in ((presenting, True), (not_presenting, False)):
             work.milliseconds(fastest.work, options.steps, presents)  # warms up, as dmoe does
             times.append(work.milliseconds(fastest.work, options.steps, presents))
-    best = min(ways, key=lambda way: statistics.median(dmoe_ms[way]))
-    return Result(setting, fastest.form.name, fastest.trials, best.name, dmoe_ms[best], presenting, not_presenting)
+    return Result(setting, fastest.form.name, fastest.trials, own, presenting, not_presenting)
