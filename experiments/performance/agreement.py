@@ -19,6 +19,7 @@ import torch
 
 import forms
 import network
+from program import ProgramError
 
 TOLERANCE = 1e-5
 SIDE, CLASSES = 36, 10  # 1296 inputs
@@ -57,6 +58,10 @@ learning_rate = {{{{ schedule = "constant", start = {LARGE_RATE} }}}}
 [checkpoint]
 at_phase_ends = false
 """
+
+
+class Disagreement(Exception):
+    """dmoe and PyTorch do not even mask the same experts."""
 
 
 @dataclasses.dataclass
@@ -122,7 +127,7 @@ class Reference:
             self.loss = float(run["train/loss"][-1])
         self.masks = torch.from_numpy(totals > totals.mean(1, keepdims=True) + MARGIN)
         if not np.array_equal(self.masks.numpy(), masked == 1) or not self.masks.any():
-            raise ValueError(f"masked by totals {totals.tolist()}: expected somebody, as in dmoe, {masked.tolist()}")
+            raise Disagreement(f"masked by totals {totals.tolist()}: expected somebody, as in dmoe, {masked.tolist()}")
         values = [network.Parameters.of_file(run / "model.h5").by_path() for run in (before, after)]
         self.gradients = {path: (before_step.astype(float) - values[1][path]) / LARGE_RATE
                           for path, before_step in values[0].items()}
@@ -142,7 +147,11 @@ class Reference:
         one = folder / "one" / f"{len(list((folder / 'one').iterdir()))}"
         set_of_one = image[None], np.array([label], np.uint8)
         write_folder(one, set_of_one, set_of_one)
-        return float(re.search(r"loss ([\d.]+) nats", dmoe.run("evaluate", run, "--set", f"data.path={one}")).group(1))
+        printed = dmoe.run("evaluate", run, "--set", f"data.path={one}")
+        loss = re.search(r"loss ([\d.]+) nats", printed)
+        if loss is None:
+            raise ProgramError(f"dmoe evaluate: expected a loss, got: {printed}")
+        return float(loss.group(1))
 
 
 def difference(name, found, expected, form):

@@ -22,7 +22,7 @@ def print_versions(dmoe):
     config = torch.__config__.show()
     onednn = first_match(r"MKL-DNN v(\S+)", config, "none")
     blas = Path("/proc/self/maps").read_text(encoding="utf-8")
-    blas = first_match(r"(\S*(?:blas|mkl_core|blis)\S*\.so\S*)", blas, "its own")
+    blas = first_match(r"(/\S*/lib(?:openblas|blas|mkl_core|blis)\S*\.so\S*)", blas, "its own")
     cpu = first_match(r"model name\s*:(.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"), "unknown CPU")
     capability = first_match(r"CPU capability usage: (\S+)", config, "default")
     print(f"dmoe:    {dmoe.version()}")

@@ -62,6 +62,7 @@ class Comparison(unittest.TestCase):
     def test_bad_usage_is_refused(self):
         for arguments, message in (
             (["--rounds", 0], "expected 1 or more, got 0"),
+            (["--steps", "many"], "expected 1 or more, got many"),
             (["--dmoe", "/nowhere/dmoe"], "there is no /nowhere/dmoe"),
             (["--output", "/nowhere/table.csv"], "there is no folder /nowhere"),
         ):
