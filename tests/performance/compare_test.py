@@ -26,7 +26,8 @@ class Comparison(unittest.TestCase):
         cores = list(range(1, min(2, len(os.sched_getaffinity(0))) + 1))
         with tempfile.TemporaryDirectory(prefix="dmoe-compare-test-") as folder:
             table = Path(folder, "table.csv")
-            process = compare("--rounds", 2, "--steps", 2, "--batch-size", 16, "--cores", *cores, "--output", table)
+            process = compare("--rounds", 2, "--steps", 2, "--batch-size", 16, "--cores", *cores, "--output", table,
+                              timeout=280)
             self.assertEqual(process.returncode, 0, process.stdout + process.stderr)
             with table.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
