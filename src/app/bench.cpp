@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -26,7 +27,8 @@ namespace fs = std::filesystem;
 
 struct BenchOptions {
   bench::Options measured;
-  std::string output;  // "": printed only
+  std::string output;                      // "": printed only
+  std::vector<const bench::Bench*> asked;  // subcommands
 };
 
 /// Of each rank; more are not measured.
@@ -37,7 +39,7 @@ std::string or_dash(Index count) {
 }
 
 void print_header() {
-  fmt::print("{:<22} {:<14} {:>6} {:>7} {:>6} {:>5} {:>4}  {:<13} {:>12} {:>12} {:>12} {:<8} {:>4}\n",
+  fmt::print("{:<24} {:<17} {:>6} {:>7} {:>6} {:>5} {:>4}  {:<13} {:>12} {:>12} {:>12} {:<8} {:>4}\n",
              "measurement", "network", "batch", "experts", "chosen", "ranks", "rank", "quantity", "median",
              "smallest", "largest", "unit", "of");
 }
@@ -45,7 +47,7 @@ void print_header() {
 void print(const bench::Measurement& row) {
   const bench::Subject& subject = row.subject;
   fmt::print(
-      "{:<22} {:<14} {:>6} {:>7} {:>6} {:>5} {:>4}  {:<13} {:>12.6g} {:>12.6g} {:>12.6g} {:<8} {:>4}\n",
+      "{:<24} {:<17} {:>6} {:>7} {:>6} {:>5} {:>4}  {:<13} {:>12.6g} {:>12.6g} {:>12.6g} {:<8} {:>4}\n",
       row.name, subject.network.empty() ? "-" : subject.network, or_dash(subject.batch),
       or_dash(subject.experts), or_dash(subject.chosen), subject.ranks,
       row.rank < 0 ? "all" : fmt::format("{}", row.rank), row.quantity.name, row.spread.median,
@@ -55,11 +57,6 @@ void print(const bench::Measurement& row) {
 
 bool has_extension(const std::string& path, const char* extension) {
   return fs::path(path).extension() == extension;
-}
-
-std::string checked_output(const std::string& path) {
-  if (has_extension(path, ".h5") || has_extension(path, ".csv")) return "";
-  return "--output must end in .h5 or .csv, got " + toml_quoted(path);
 }
 
 /// What can be found out before anything is measured.
@@ -112,13 +109,12 @@ std::vector<const bench::Bench*> possible(const comm::Communicator& world, const
   return result;
 }
 
-Status run_benches(const Job& job, const BenchOptions& options,
-                   const std::vector<const bench::Bench*>& asked) {
+Status run_benches(const Job& job, const BenchOptions& options) {
   const comm::Communicator& world = job.world();
   agreed(world, [&] {
     if (world.is_coordinator() && !options.output.empty()) check_folder_of(options.output);
   });
-  const std::vector<const bench::Bench*> chosen = possible(world, options.measured, asked);
+  const std::vector<const bench::Bench*> chosen = possible(world, options.measured, options.asked);
   const hdf5::Attributes notes = notes_of(job);
   std::vector<bench::Measurement> rows;
   const bench::Record record([&](const bench::Measurement& row) {
@@ -133,16 +129,7 @@ Status run_benches(const Job& job, const BenchOptions& options,
   return Status::done;
 }
 
-}  // namespace
-
-Action declare_bench(CLI::App& parser) {
-  const auto options = std::make_shared<BenchOptions>();
-  bench::Options& measured = options->measured;
-  std::vector<std::pair<const CLI::App*, const bench::Bench*>> subcommands;
-  for (const bench::Bench& one : bench::benches())
-    subcommands.emplace_back(parser.add_subcommand(one.name, one.help)->fallthrough(), &one);
-  parser.add_subcommand("all", "all of these, but for those that need more ranks")->fallthrough();
-  parser.require_subcommand(1);
+void add_measured_options(CLI::App& parser, bench::Options& measured) {
   const auto network = [&measured](const std::string& text) {
     try {
       measured.network = bench::network_named(text);
@@ -150,39 +137,65 @@ Action declare_bench(CLI::App& parser) {
       throw CLI::ValidationError(std::string("--network ") + error.what());
     }
   };
+  const auto add = [&parser](const std::string& name, auto& value, const std::string& help, Index most,
+                             const std::string& text) {
+    parser.add_option(name, value, help)->check(CLI::Range(Index{1}, most))->option_text(text);
+  };
+  constexpr Index million = 1'000'000;
   parser
       .add_option_function<std::string>(
-          "--network", network, "of step, evaluate and ranks: A (4x100-4x100, default) or 16x50-16x50")
-      ->option_text("NETWORK");
-  parser
-      .add_option("--batch-size", measured.batch_sizes,
-                  "of step, evaluate, ranks and sum (default: 100 128 512; evaluate: 500; sum: 100 128)")
-      ->check(CLI::Range(1, 1'000'000))
-      ->option_text("ROWS..");
-  parser.add_option("--repetitions", measured.repetitions, "of each measurement (default: 7; size: 5)")
-      ->check(CLI::Range(1, 1'000'000))
-      ->option_text("COUNT");
-  parser
-      .add_option("--steps", measured.steps, "of one repetition (default: 50; size: 32,768 rows, at most 20)")
-      ->check(CLI::Range(1, 1'000'000))
-      ->option_text("COUNT");
-  parser.add_option("--output", options->output, "also write the table as HDF5 or CSV")
-      ->check(checked_output)
+          "--network", network,
+          "of step, evaluate and ranks: A (4x100-4x100, default) or experts x units of each layer")
+      ->option_text("A|16x50-16x50");
+  add("--batch-size", measured.batch_sizes,
+      "rows of step, evaluate, ranks and sum (default: 100 128 512; of an evaluation 500; sum: 100 128)",
+      million, "ROWS..");
+  add("--experts", measured.experts, "of size: in each of two layers (default: 4 16 64 256 1024)", 65'536,
+      "COUNT..");
+  add("--chosen", measured.chosen, "of size: experts that each row goes to (default: 2)", 65'536, "COUNT");
+  add("--hidden", measured.hidden,
+      "of size and shapes: units of an expert, on twice as many inputs (default: 128)", 65'536, "UNITS");
+  add("--rows", measured.rows, "of size: of a step (default: 32768 100)", million, "ROWS..");
+  add("--repetitions", measured.repetitions, "of each measurement (default: 7; size: 5)", million, "COUNT");
+  add("--steps", measured.steps,
+      "of one repetition (default: 50; size: as many as make 32,768 rows, 20 at most)", million, "COUNT");
+}
+
+}  // namespace
+
+Action declare_bench(CLI::App& parser) {
+  const auto options = std::make_shared<BenchOptions>();
+  for (const bench::Bench& one : bench::benches()) {
+    parser.add_subcommand(one.name, one.help)->fallthrough()->callback([options, &one] {
+      options->asked.push_back(&one);
+    });
+  }
+  parser.add_subcommand("all", "all of these that can run on so many ranks")
+      ->fallthrough()
+      ->callback([options] {
+        for (const bench::Bench& one : bench::benches()) options->asked.push_back(&one);
+      });
+  parser.require_subcommand(1);
+  add_measured_options(parser, options->measured);
+  const auto output = [options](const std::string& path) {
+    if (!has_extension(path, ".h5") && !has_extension(path, ".csv"))
+      throw CLI::ValidationError("--output must end in .h5 or .csv, got " + toml_quoted(path));
+    options->output = path;
+  };
+  parser.add_option_function<std::string>("--output", output, "write the table to this file too")
       ->option_text("FILE.h5|FILE.csv");
   parser.footer(
-      "Each row is a measurement: the median, smallest and largest of its repetitions. What is compared is "
-      "measured\n"
-      "in turn, ratios are those of each repetition.");
-  return [options, subcommands](const Job& job) {
-    std::vector<const bench::Bench*> asked;
-    for (const auto& [parsed, one] : subcommands) {
-      if (*parsed) asked = {one};
-    }
-    if (asked.empty()) {
-      for (const auto& [unused, one] : subcommands) asked.push_back(one);
-    }
-    return run_benches(job, *options, asked);
-  };
+      "A row of the table is a measurement: what was measured on what, and the median, smallest and largest "
+      "of\n"
+      "its repetitions. What is compared is measured in turn, and its ratio is taken within each "
+      "repetition.\n"
+      "Columns: measurement, network, batch, experts (of a layer), chosen (of them by each row), ranks, "
+      "rank\n"
+      "(-1: of all), precision, quantity, unit, median, smallest, largest, repetitions. The HDF5 also says, "
+      "in\n"
+      "attributes of /table, on which machine, with which libraries and by which command line; CSV does "
+      "not.");
+  return [options](const Job& job) { return run_benches(job, *options); };
 }
 
 }  // namespace dmoe::app

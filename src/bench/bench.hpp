@@ -17,13 +17,24 @@ struct Options {
   std::vector<Index> batch_sizes;    // of step, evaluate, ranks and sum
   std::optional<Index> repetitions;  // of each measurement, in turn
   std::optional<Index> steps;        // of one repetition
+
+  // Of size: two layers of N experts of H units each, on 2 H inputs, with gates of H / 4 units.
+  std::vector<Index> experts{4, 16, 64, 256, 1024};  // N
+  Index hidden = 128;                                // H
+  Index chosen = 2;                                  // of N by each row
+  std::vector<Index> rows{32'768, 100};              // of a step
+
+  Index inputs() const { return 2 * hidden; }
+  std::vector<Index> batch_sizes_or(std::vector<Index> usual) const {
+    return batch_sizes.empty() ? usual : batch_sizes;
+  }
 };
 
 struct Bench {
   std::string name;
   std::string help;  // one line
   Index least_ranks;
-  /// The experts that the smallest network it measures on all ranks has: more ranks would have nothing to do.
+  /// The experts of the smallest network that it measures on all ranks: more ranks would have nothing to do.
   Index (*most_ranks)(const Options& options);
   /// Collective over `world`.
   void (*run)(const comm::Communicator& world, const Options& options, const Record& record);
@@ -43,5 +54,26 @@ void step(const comm::Communicator& world, const Options& options, const Record&
 /// The same of evaluation, a batch at a time: "evaluate", "forward_products", "peak". Collective over
 /// `world`; the coordinator measures.
 void evaluate(const comm::Communicator& world, const Options& options, const Record& record);
+
+/// Steps and evaluations on all ranks against one: "step" and "evaluate" (time, speed-up, the ceiling that
+/// the split of the work sets, the share of it that is reached; of each rank the time by activity), and the
+/// bytes of a step, counted ("step_sent", ..) and by the closed form ("closed_form_sent", ..). Collective
+/// over `world`.
+void ranks(const comm::Communicator& world, const Options& options, const Record& record);
+
+/// A step and an evaluation for each number of experts, two of which each row chooses, for each number of
+/// rows: "step", "evaluate", the gates alone ("gate", and their products, "gate_products"), what is left for
+/// the experts; ratios to the first number of experts; memory of each rank; rows of an expert and shapes of
+/// products; and what the weights of the chosen experts, moved once each time they are needed, take at least
+/// ("weights_moved"). Collective over `world`.
+void size_of_layers(const comm::Communicator& world, const Options& options, const Record& record);
+
+/// The sum over the ranks in the fixed order of the tree ("sum_fixed_order") against MPI_Reduce
+/// ("sum_any_order"), of (B, 100) partial sums onto the coordinator. Collective over `world`.
+void sum(const comm::Communicator& world, const Options& options, const Record& record);
+
+/// One product of an expert, of a new number of rows ("first_call") and of one known ("later_call").
+/// Collective over `world`; the coordinator measures.
+void shapes(const comm::Communicator& world, const Options& options, const Record& record);
 
 }  // namespace dmoe::bench

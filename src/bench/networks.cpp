@@ -40,12 +40,13 @@ NamedNetwork network_named(const std::string& text) {
   return network;
 }
 
-data::ImageDataset random_images(Index train_examples, Index test_examples) {
+data::ImageDataset random_images(Index rows, Index test_batches) {
+  constexpr Index examples = 4096;  // at least, for training
   data::ImageSplits splits;
   splits.classes = classes;
   RandomStream stream(0, Purpose::bench, 0);
-  splits.train = random_set(train_examples, stream);
-  splits.test = random_set(test_examples, stream);
+  splits.train = random_set((examples + rows - 1) / rows * rows, stream);
+  splits.test = random_set(test_batches * rows, stream);
   return {std::move(splits), {.max_translation = translation, .train_seed = 0, .test_seed = 1}};
 }
 

@@ -24,7 +24,8 @@ struct NamedNetwork {
 /// of 50 units and 10 classes. Throws InputError for anything else. Local.
 NamedNetwork network_named(const std::string& text);
 
-/// Images of random pixels for it, jittered like the paper's. Local.
-data::ImageDataset random_images(Index train_examples, Index test_examples);
+/// Images of random pixels for it, jittered like the paper's: for batches of `rows`, all of them full, and
+/// `test_batches` in the test split. Local.
+data::ImageDataset random_images(Index rows, Index test_batches);
 
 }  // namespace dmoe::bench

@@ -15,8 +15,8 @@ namespace {
 
 /// What is measured of one batch size, on the coordinator.
 struct Case {
-  Case(const NamedNetwork& network, Index rows, Index steps)
-      : images(random_images(std::max<Index>(4096, rows), steps * rows)),
+  Case(const NamedNetwork& network, Index rows, Pass pass, Index count)
+      : images(random_images(rows, pass == Pass::step ? 1 : count)),
         training(network.spec, alone, images, rows, "margin"),
         products(network_products(network.spec, rows)) {}
 
@@ -62,7 +62,7 @@ void measure(const comm::Communicator& world, const Options& options, const Reco
   std::vector<Task> tasks = peak_tasks(loop, square);
   const std::size_t first = tasks.size();
   for (const Index rows : batch_sizes) {
-    Case& of = cases.emplace_back(options.network, rows, pass == Pass::evaluation ? count : 1);
+    Case& of = cases.emplace_back(options.network, rows, pass, count);
     if (pass == Pass::step) {
       tasks.push_back({Where::coordinator, count, [&of, count] { of.training.steps(count); }});
       tasks.push_back({Where::coordinator, count, [&of, count] { of.products.steps(count); }});
@@ -83,14 +83,12 @@ void measure(const comm::Communicator& world, const Options& options, const Reco
 }  // namespace
 
 void step(const comm::Communicator& world, const Options& options, const Record& record) {
-  measure(world, options, record, Pass::step, {"step", "products"},
-          options.batch_sizes.empty() ? std::vector<Index>{100, 128, 512} : options.batch_sizes);
+  measure(world, options, record, Pass::step, {"step", "products"}, options.batch_sizes_or({100, 128, 512}));
 }
 
 void evaluate(const comm::Communicator& world, const Options& options, const Record& record) {
-  const std::vector<Index> usual{training::EvaluationSpec{}.batch_size};
   measure(world, options, record, Pass::evaluation, {"evaluate", "forward_products"},
-          options.batch_sizes.empty() ? usual : options.batch_sizes);
+          options.batch_sizes_or({training::EvaluationSpec{}.batch_size}));
 }
 
 }  // namespace dmoe::bench
