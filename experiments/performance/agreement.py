@@ -23,7 +23,7 @@ from program import ProgramError
 
 TOLERANCE = 1e-5
 SIDE, CLASSES = 36, 10  # 1296 inputs
-EXAMPLES, SCORED = 96, 3
+EXAMPLES, SCORED = 96, 2
 STEPS, RATE, MARGIN = 40, 0.3, 1.0  # margin: examples, of 96 a step, so that somebody is masked
 LARGE_RATE = 2.0**14
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 import agreement
-from rounds import spread
+from rounds import named, spread
 
 COLUMNS = ("measurement", "cores", "batch", "program", "setting", "quantity", "unit", "median", "smallest", "largest",
            "rounds")
@@ -49,8 +49,8 @@ def dmoe_as(setting):
 
 def print_trials(result):
     print(f"\n{title(result.setting)}: forms in PyTorch, ms")
-    for form, ms in result.trials:
-        print(f"  {ms:9.3f}  {form.name}", flush=True)
+    for form, threads, ms in result.trials:
+        print(f"  {ms:9.3f}  {named(form, threads)}", flush=True)
 
 
 def print_table(results):
@@ -70,10 +70,10 @@ def rows(result):
     setting = result.setting
     for program, way, quantity, unit, values in (
         ("dmoe", dmoe_as(setting), "time", "ms", result.dmoe),
-        ("PyTorch", result.form, "time", "ms", result.pytorch),
-        ("PyTorch", result.form, "time without presenting", "ms", result.pytorch_not_presenting),
-        ("PyTorch / dmoe", result.form, "ratio", "1", result.ratios(result.pytorch)),
-        ("PyTorch / dmoe", result.form, "ratio without presenting in PyTorch", "1",
+        ("PyTorch", result.pytorch_as, "time", "ms", result.pytorch),
+        ("PyTorch", result.pytorch_as, "time without presenting", "ms", result.pytorch_not_presenting),
+        ("PyTorch / dmoe", result.pytorch_as, "ratio", "1", result.ratios(result.pytorch)),
+        ("PyTorch / dmoe", result.pytorch_as, "ratio without presenting in PyTorch", "1",
          result.ratios(result.pytorch_not_presenting)),
     ):
         numbers = (f"{value:.6g}" for value in spread(values))

@@ -4,8 +4,6 @@ import dataclasses
 import os
 import statistics
 
-import torch
-
 import forms
 import work
 
@@ -27,8 +25,8 @@ class Setting:
 class Result:
     """Milliseconds of a step or batch, one value a round."""
     setting: Setting
-    form: str  # of PyTorch, the fastest
-    trials: list  # (form, milliseconds) of all
+    pytorch_as: str  # the fastest form and its threads
+    trials: list  # (form, threads, milliseconds) of all
     dmoe: list
     pytorch: list
     pytorch_not_presenting: list  # the same batch again and again
@@ -51,7 +49,10 @@ def settings(options):
 def pin(cores):
     """This process and those that it starts to the last so many cores that it was given."""
     os.sched_setaffinity(0, sorted(ALL_CORES)[-cores:])
-    torch.set_num_threads(cores)
+
+
+def named(form, threads):
+    return f"{form.name}, {threads} thread{'s' * (threads > 1)}"
 
 
 ALL_CORES = os.sched_getaffinity(0)
@@ -60,11 +61,12 @@ ALL_CORES = os.sched_getaffinity(0)
 def measured(dmoe, parameters, setting, options):
     kind, candidates, benchmark = KINDS[setting.what]
     pin(setting.cores)
-    fastest = work.Fastest(kind, candidates, parameters, work.Images(), setting.batch)
+    fastest = work.Fastest(kind, candidates, parameters, work.Images(), setting.batch, setting.cores, options.steps)
     own, presenting, not_presenting = [], [], []
     for _ in range(options.rounds):
         own.append(dmoe.bench(benchmark, setting.batch, options.steps, ranks=setting.cores))
         for times, presents in ((presenting, True), (not_presenting, False)):
             work.milliseconds(fastest.work, options.steps, presents)  # warms up, as dmoe does
             times.append(work.milliseconds(fastest.work, options.steps, presents))
-    return Result(setting, fastest.form.name, fastest.trials, own, presenting, not_presenting)
+    chosen = named(fastest.work.form, fastest.threads)
+    return Result(setting, chosen, fastest.trials, own, presenting, not_presenting)

@@ -46,7 +46,7 @@ class Training:
     """Steps of plain SGD under the margin rule."""
 
     def __init__(self, form, parameters, images, batch):
-        self.images, self.batch = images, batch
+        self.form, self.images, self.batch = form, images, batch
         self.fixed = images.present(batch)
         self.totals = torch.zeros((len(parameters.sizes), parameters.sizes[0][0]), dtype=torch.float64)
         self.gradients = forms.Gradients(form, parameters, *self.fixed, self.masks())
@@ -57,7 +57,7 @@ class Training:
 
     def run(self, count, presents):
         for _ in range(count):
-            with torch.inference_mode(self.gradients.form.by_hand):
+            with torch.inference_mode(self.form.by_hand):
                 x, labels = self.images.present(self.batch) if presents else self.fixed
                 _, gates, found = self.gradients(x, labels, self.masks())
             with torch.no_grad():
@@ -69,7 +69,7 @@ class Evaluation:
     """Loss and error of batches."""
 
     def __init__(self, form, parameters, images, batch):
-        self.images, self.batch = images, batch
+        self.form, self.images, self.batch = form, images, batch
         self.fixed = images.present(batch)
         self.scores = forms.Scores(form, parameters, self.fixed[0])
 
@@ -92,18 +92,30 @@ def milliseconds(work, count, presents=True):
 
 
 class Fastest:
-    """The fastest form of a kind of work on the threads in force. trials: (form, ms) of all, fastest first."""
+    """The fastest form and number of threads, at most `cores` and left in force, of a kind of work; each is tried for
+    so many steps at most. trials: (form, threads, milliseconds) of all, fastest first."""
 
-    def __init__(self, kind, candidates, parameters, images, batch):
-        found, best = [], float("inf")
-        for form in candidates:
-            work = kind(form, parameters.copy(), images, batch)
-            ms = min(milliseconds(work, 1) for _ in range(4))  # torch.jit compiles in the first ones
-            ends = time.perf_counter() + 0.3
-            while ms < 4 * best and time.perf_counter() < ends:  # far slower ones need no more
-                ms = min(ms, milliseconds(work, 1))
-            best = min(best, ms)
-            found.append((ms, form, work))
-        found.sort(key=lambda one: one[0])
-        self.trials = [(form, ms) for ms, form, _ in found]
-        _, self.form, self.work = found[0]
+    PASSES = 2  # over all: one alone may meet a busy moment
+
+    def __init__(self, kind, candidates, parameters, images, batch, cores, steps):
+        works = [kind(form, parameters.copy(), images, batch) for form in candidates]
+        ways = [(work, threads) for work in works for threads in range(1, cores + 1)]
+        found = dict.fromkeys(ways, float("inf"))
+        for _ in range(self.PASSES):
+            for work, threads in ways:
+                torch.set_num_threads(threads)
+                found[work, threads] = min(found[work, threads], self.tried(work, min(found.values()), steps))
+        ranked = sorted(found.items(), key=lambda one: one[1])
+        self.trials = [(work.form, threads, ms) for (work, threads), ms in ranked]
+        (self.work, self.threads), _ = ranked[0]
+        torch.set_num_threads(self.threads)
+
+    @staticmethod
+    def tried(work, best, steps):
+        ms = min(milliseconds(work, 1) for _ in range(4))  # torch.jit compiles in the first ones
+        ends = time.perf_counter() + 0.2
+        for _ in range(steps):
+            if ms > 4 * best or time.perf_counter() > ends:  # far slower ones need no more
+                break
+            ms = min(ms, milliseconds(work, 1))
+        return ms
