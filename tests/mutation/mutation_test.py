@@ -164,7 +164,9 @@ def of_sanitizers(folder):
     for path in folder.glob("sanitizer.*"):
         text = path.read_text(errors="replace")
         path.unlink()
-        is_hdf5 = re.search(r"#[0-3] .*libhdf5", text) and "heap-buffer-overflow" not in text.partition("\n")[2][:200]
+        overruns = "heap-buffer-overflow" in text.partition("\n")[2][:200]
+        only_reads = "\nREAD of size" in text and " dmoe::io::verify(" in text  # a check hands out no buffers to be read
+        is_hdf5 = re.search(r"#[0-3] .*libhdf5", text) and (only_reads or not overruns)
         if not is_hdf5 and not re.search(r"out-of-memory|allocation-size-too-big|stack-overflow", text):
             reports.append(text[:5000])
     return "\n".join(reports)
