@@ -48,7 +48,7 @@ class Comparison(unittest.TestCase):
                  "network.torch.ops.aten.threshold_backward = lambda d, outputs, threshold: d;"
                  "runpy.run_path(sys.argv[0], run_name='__main__')")
         command = [sys.executable, "-B", "-c", wrong, FOLDER, COMPARE, "--dmoe", dmoe_testing.DMOE, "--rounds", 1]
-        process = dmoe_testing.run(command)
+        process = dmoe_testing.run(command, timeout=280)
         self.assertEqual(process.returncode, 1, process.stdout + process.stderr)
         self.assertIn("DISAGREES", process.stdout)
         self.assertIn("differ by more than 1e-05", process.stderr)
