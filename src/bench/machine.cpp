@@ -14,7 +14,7 @@ namespace dmoe::bench {
 namespace {
 
 constexpr Index square = 1024;
-constexpr Index triad_count = 16 * 1024 * 1024;  // floats of each array
+constexpr Index triad_count = Index{16} * 1024 * 1024;  // floats of each array
 
 // Twelve chains: more than the latency of a multiply-add times the units of any current core, and few enough
 // for the 16 registers of AVX2.
