@@ -25,7 +25,7 @@ struct Options {
   std::vector<Index> rows{32'768, 100};              // of a step
 
   Index inputs() const { return 2 * hidden; }
-  std::vector<Index> batch_sizes_or(std::vector<Index> usual) const {
+  std::vector<Index> batch_sizes_or(const std::vector<Index>& usual) const {
     return batch_sizes.empty() ? usual : batch_sizes;
   }
 };

@@ -14,7 +14,7 @@ namespace dmoe::bench {
 namespace {
 
 constexpr Index square = 1024;
-constexpr Index triad_count = 16 * 1024 * 1024;  // floats of each array
+constexpr Index triad_count = Index{16} * 1024 * 1024;  // floats of each array
 
 // Twelve chains: more than the latency of a multiply-add times the units of any current core, and few enough
 // for the 16 registers of AVX2.
@@ -24,7 +24,7 @@ constexpr Index rounds = 4'000'000;
 #if defined(__x86_64__)
 
 __attribute__((target("avx512f"))) float fma_avx512() {
-  __m512 sums[chains]{};  // NOLINT(modernize-avoid-c-arrays): std::array drops the type's alignment
+  __m512 sums[chains]{};
   const __m512 factor = _mm512_set1_ps(0.999F);
   const __m512 term = _mm512_set1_ps(0.001F);
   for (Index i = 0; i < rounds; ++i) {
@@ -36,7 +36,7 @@ __attribute__((target("avx512f"))) float fma_avx512() {
 }
 
 __attribute__((target("avx2,fma"))) float fma_avx2() {
-  __m256 sums[chains]{};  // NOLINT(modernize-avoid-c-arrays)
+  __m256 sums[chains]{};
   const __m256 factor = _mm256_set1_ps(0.999F);
   const __m256 term = _mm256_set1_ps(0.001F);
   for (Index i = 0; i < rounds; ++i) {
