@@ -30,8 +30,8 @@ void limit_this_process(std::uint64_t seconds) {
     setrlimit(resource, &value);
   };
   limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_CPU, seconds, 1);    // SIGXCPU first: whoever waits is told why
-#if !defined(__SANITIZE_ADDRESS__)  // which reserves terabytes
+  limit(RLIMIT_CPU, seconds, 1);  // SIGXCPU first: whoever waits is told why
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which reserve terabytes
   limit(RLIMIT_AS, rlim_t{8} << 30);
 #endif
 }

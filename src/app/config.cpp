@@ -20,6 +20,7 @@ constexpr Index most_threads = 1'024;
 constexpr Index largest_seed = std::numeric_limits<Index>::max();
 constexpr double largest_weight_decay = 1e6;
 constexpr double largest_norm = 1e30;
+constexpr double largest_rate_factor = 1e6;
 constexpr double most_minutes = 1e6;
 constexpr Index most_checkpoints = 1'000'000;
 
@@ -106,6 +107,8 @@ training::PhaseSpec read_phase(Section& phase, const std::vector<model::LayerSpe
   spec.rule = phase.part("balance", rule_kind());
   spec.routings = phase.parts("routing", routing_kind());
   spec.schedule = phase.part("learning_rate", schedule_kind());
+  spec.expert_rate_factor =
+      phase.real("expert_rate_factor", {0.0, largest_rate_factor}, spec.expert_rate_factor);
   phase.finish();
   check_routings(phase, spec.routings, layers);
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };

@@ -9,7 +9,7 @@ namespace dmoe::model {
 
 ClassifierExperts::ClassifierExperts(const LayerSpec& spec, Index inputs, Index classes, Index layer,
                                      Index first, Index count, std::uint64_t seed)
-    : ExpertGroup(first, count),
+    : ExpertGroup(spec, first, count),
       experts_(spec.experts),
       hidden_(spec.hidden),
       classes_(classes),
@@ -88,7 +88,7 @@ void ClassifierExperts::for_each_parameter(const std::string& prefix, const Para
   const auto list = [&](const char* name, std::vector<Index> shape, std::vector<std::string> dimensions,
                         Weights& weights) {
     visit({prefix + name, std::move(shape), std::move(dimensions), first(), count(), weights.value.values(),
-           weights.gradient.values(), have_gradients()});
+           weights.gradient.values(), activity()});
   };
   list("/hidden_weight", {experts_, hidden_, hidden_weight_.value.columns()}, {"expert", "hidden", "input"},
        hidden_weight_);

@@ -11,11 +11,18 @@ namespace dmoe::model {
 void ExpertGroup::forward(std::span<const ExpertBatch> batches) {
   assert(batches.size() == batches_.size());
   std::ranges::copy(batches, batches_.begin());
-  compute();
+  use();
 }
 
 void ExpertGroup::forward(ConstMatrixView x) {
   for (Index i = 0; i < count_; ++i) batches_[size(i)] = {x, i * x.rows, x.rows};
+  use();
+}
+
+void ExpertGroup::use() {
+  for (Index i = 0; i < count_; ++i) {
+    if (batch(i).rows > 0) activity_.before_use(i);
+  }
   compute();
 }
 
@@ -28,9 +35,10 @@ void ExpertGroup::backward_output(ConstMatrixView gates, ConstMatrixView d_z, Ma
 }
 
 bool ExpertGroup::has_gradient(Index i) {
-  const bool had_rows = has_gradient_[size(i)] != 0;
-  has_gradient_[size(i)] = batch(i).rows > 0 ? 1 : 0;
-  return had_rows || batch(i).rows > 0;
+  std::uint8_t& has_rows = activity_.has_gradient[size(i)];
+  const bool had_rows = has_rows != 0;
+  has_rows = batch(i).rows > 0 ? 1 : 0;
+  return had_rows || has_rows != 0;
 }
 
 Index ExpertGroup::buffer_rows() const {
@@ -39,7 +47,7 @@ Index ExpertGroup::buffer_rows() const {
 
 Experts::Experts(const LayerSpec& spec, Index inputs, Index layer, Index first, Index count,
                  std::uint64_t seed)
-    : ExpertGroup(first, count),
+    : ExpertGroup(spec, first, count),
       experts_(spec.experts),
       hidden_(spec.hidden),
       weight_(count * spec.hidden, inputs),
@@ -106,7 +114,7 @@ void Experts::for_each_parameter(const std::string& prefix, const ParameterVisit
          count(),
          weight_.value.values(),
          weight_.gradient.values(),
-         have_gradients()});
+         activity()});
   visit({prefix + "/bias",
          {experts_, hidden_},
          {"expert", "hidden"},
@@ -114,7 +122,7 @@ void Experts::for_each_parameter(const std::string& prefix, const ParameterVisit
          count(),
          bias_.value.values(),
          bias_.gradient.values(),
-         have_gradients()});
+         activity()});
 }
 
 }  // namespace dmoe::model

@@ -40,8 +40,8 @@ struct ExpertUse {
 /// rows takes no time, and its gradient is 0.
 class ExpertGroup {
  public:
-  ExpertGroup(Index first, Index count)
-      : first_(first), count_(count), batches_(size(count)), has_gradient_(size(count), 1) {}
+  ExpertGroup(const LayerSpec& spec, Index first, Index count)
+      : first_(first), count_(count), batches_(size(count)), activity_(count, spec.is_gated()) {}
   virtual ~ExpertGroup() = default;
   ExpertGroup(const ExpertGroup&) = delete;
   ExpertGroup& operator=(const ExpertGroup&) = delete;
@@ -72,6 +72,7 @@ class ExpertGroup {
   virtual void for_each_parameter(const std::string& prefix, const ParameterVisitor& visit) = 0;
 
  protected:
+  /// outputs() of all batches.
   virtual void compute() = 0;
   /// What own expert i works on in this batch.
   const ExpertBatch& batch(Index i) const { return batches_[size(i)]; }
@@ -85,15 +86,17 @@ class ExpertGroup {
   /// Whether the gradient of own expert i has to be computed: not where it was 0 and stays so. Once in each
   /// backward_weights.
   bool has_gradient(Index i);
-  /// (count): 0 where the gradient is 0 since no row was there in the last backward pass.
-  std::span<const std::uint8_t> have_gradients() const { return has_gradient_; }
+  ExpertActivity* activity() { return &activity_; }
 
  private:
+  /// Announces the experts that have rows, and computes.
+  void use();
+
   Index first_;
   Index count_;
   std::vector<ExpertBatch> batches_;
   std::vector<ExpertUse> uses_;
-  std::vector<std::uint8_t> has_gradient_;  // (count)
+  ExpertActivity activity_;
 };
 
 /// The paper's experts, rectified linear units.

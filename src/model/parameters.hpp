@@ -12,6 +12,18 @@
 
 namespace dmoe::model {
 
+/// What an optimiser must know of a rank's experts of one layer, so as to leave those without rows alone.
+struct ExpertActivity {
+  ExpertActivity(Index count, bool has_gate) : is_gated(has_gate), has_gradient(size(count), 1) {}
+  /// Whether a gate shares the examples out among them; else all work on all.
+  bool is_gated;
+  /// (count): 0 where every gradient of the expert is all 0, since no row came to it in the last backward
+  /// pass.
+  std::vector<std::uint8_t> has_gradient;
+  /// Told own expert i before a forward pass reads its parameters.
+  std::function<void(Index)> before_use = [](Index) {};
+};
+
 /// One parameter tensor, sharded along its first axis. Every rank lists every parameter, in the same order; a
 /// rank that holds no part of one has count 0 and empty spans.
 struct Parameter {
@@ -22,9 +34,8 @@ struct Parameter {
   Index count = 0;
   std::span<float> values;
   std::span<float> gradient;
-  /// (count), of a tensor sharded by expert: 0 where the gradient of that entry of axis 0 is all 0, since no
-  /// row came to the expert; none where nobody keeps count.
-  std::span<const std::uint8_t> has_gradient{};
+  /// Of the experts that axis 0 counts; none where nobody keeps count. Outlives the parameter's use.
+  ExpertActivity* activity = nullptr;
 
   /// Split over the ranks by expert; else one rank holds all of it.
   bool is_sharded() const { return name.find("/experts/") != std::string::npos; }

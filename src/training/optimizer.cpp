@@ -1,7 +1,9 @@
 #include "training/optimizer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstring>
 
 namespace dmoe::training {
 
@@ -13,58 +15,144 @@ std::uint32_t magnitude(float value) {
 }
 constexpr std::uint32_t infinite = 0x7f800000U;
 
+/// One step of one weight.
+struct Update {
+  float momentum;
+  float weight_decay;
+  float rate;
+  void operator()(float& w, float gradient) const { w -= rate * (gradient + weight_decay * w); }
+  void operator()(float& w, float& v, float gradient) const {
+    v = momentum * v + (gradient + weight_decay * w);
+    w -= rate * v;
+  }
+};
+
+/// A step of the weights w, with velocities v or none; returns the largest magnitude of a gradient.
+std::uint32_t step_with(std::span<const float> gradient, float scale, Update update, std::span<float> w,
+                        std::span<float> v) {
+  std::uint32_t largest = 0;
+  if (v.empty()) {
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      largest = std::max(largest, magnitude(gradient[i]));
+      update(w[i], scale * gradient[i]);
+    }
+  } else {
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      largest = std::max(largest, magnitude(gradient[i]));
+      update(w[i], v[i], scale * gradient[i]);
+    }
+  }
+  return largest;
+}
+
+void step_at_rest(Update update, std::span<float> w, std::span<float> v) {
+  if (v.empty()) {
+    for (float& value : w) update(value, 0.0F);
+  } else {
+    for (std::size_t i = 0; i < w.size(); ++i) update(w[i], v[i], 0.0F);
+  }
+}
+
+/// That many steps without a gradient, a part small enough for the nearest cache at a time. Ends early at
+/// values that a step no longer changes.
+void rest(Index steps, Update update, std::span<float> all_w, std::span<float> all_v) {
+  constexpr std::size_t part = 1024;
+  constexpr Index steps_between_looks = 16;
+  std::array<float, part> w_before{};
+  std::array<float, part> v_before{};
+  for (std::size_t first = 0; first < all_w.size(); first += part) {
+    const std::span<float> w = all_w.subspan(first, std::min(part, all_w.size() - first));
+    const std::span<float> v = all_v.empty() ? all_v : all_v.subspan(first, w.size());
+    for (Index step = 0; step < steps; ++step) {
+      const bool looks = step % steps_between_looks == steps_between_looks - 1;
+      if (looks) {
+        std::ranges::copy(w, w_before.begin());
+        std::ranges::copy(v, v_before.begin());
+      }
+      step_at_rest(update, w, v);
+      if (looks && std::memcmp(w.data(), w_before.data(), w.size_bytes()) == 0 &&
+          (v.empty() || std::memcmp(v.data(), v_before.data(), v.size_bytes()) == 0))
+        break;
+    }
+  }
+}
+
 }  // namespace
 
 Sgd::Sgd(distribution::Network& network, double momentum, double weight_decay)
     : momentum_(static_cast<float>(momentum)), weight_decay_(static_cast<float>(weight_decay)) {
   network.for_each_parameter([&](const model::Parameter& parameter) {
-    slots_.push_back({parameter, std::vector<float>(momentum != 0 ? parameter.values.size() : 0)});
+    const Index blocks =
+        parameter.activity != nullptr ? parameter.count : std::min<Index>(parameter.count, 1);
+    tensors_.push_back({parameter, std::vector<float>(momentum != 0 ? parameter.values.size() : 0),
+                        std::vector<Index>(size(blocks))});
   });
+  if (is_plain()) return;
+  for (const Tensor& tensor : tensors_) {
+    model::ExpertActivity* const experts = tensor.parameter.activity;
+    if (experts == nullptr) continue;
+    experts->before_use = [this, experts](Index expert) {
+      for (Tensor& own : tensors_) {
+        if (own.parameter.activity == experts) catch_up(own, expert);
+      }
+    };
+  }
 }
 
-std::optional<std::string> Sgd::step(double rate, float scale) {
-  const auto eta = static_cast<float>(rate);
-  const Slot* damaged = nullptr;
-  for (Slot& slot : slots_) {
-    float* const w = slot.parameter.values.data();
-    const float* const gradient = slot.parameter.gradient.data();
-    std::uint32_t largest = 0;
-    if (slot.velocity.empty()) {
-      for_each_moving_part(slot.parameter, [&](std::size_t first, std::size_t end) {
-        for (std::size_t i = first; i < end; ++i) {
-          largest = std::max(largest, magnitude(gradient[i]));
-          w[i] -= eta * (scale * gradient[i] + weight_decay_ * w[i]);
-        }
-      });
-    } else {
-      float* const v = slot.velocity.data();
-      for (std::size_t i = 0; i < slot.parameter.values.size(); ++i) {
-        largest = std::max(largest, magnitude(gradient[i]));
-        v[i] = momentum_ * v[i] + (scale * gradient[i] + weight_decay_ * w[i]);
-        w[i] -= eta * v[i];
-      }
-    }
-    if (largest >= infinite && damaged == nullptr) damaged = &slot;
+Sgd::~Sgd() {
+  catch_up();
+  for (const Tensor& tensor : tensors_) {
+    if (tensor.parameter.activity != nullptr) tensor.parameter.activity->before_use = [](Index) {};
   }
+}
+
+std::optional<std::string> Sgd::step(Rates rates, float scale) {
+  const Update update{momentum_, weight_decay_, static_cast<float>(rates.rest)};
+  const Update update_of_experts{momentum_, weight_decay_, static_cast<float>(rates.experts)};
+  const Tensor* damaged = nullptr;
+  for (Tensor& tensor : tensors_) {
+    std::uint32_t largest = 0;
+    for (Index block = 0; block < tensor.blocks(); ++block) {
+      if (tensor.rests(block)) continue;
+      catch_up(tensor, block);
+      largest = std::max(largest, step_with(tensor.part(tensor.parameter.gradient, block), scale,
+                                            tensor.is_gated() ? update_of_experts : update,
+                                            tensor.part(tensor.parameter.values, block),
+                                            tensor.part(tensor.velocity, block)));
+      tensor.steps_taken[size(block)] = rates_.steps() + 1;
+    }
+    if (largest >= infinite && damaged == nullptr) damaged = &tensor;
+  }
+  rates_.add(update_of_experts.rate);
   if (damaged == nullptr) return std::nullopt;
   return damaged->parameter.name;
 }
 
-template <class Visit>
-void Sgd::for_each_moving_part(const model::Parameter& parameter, Visit visit) const {
-  const std::size_t count = parameter.values.size();
-  if (parameter.has_gradient.empty() || weight_decay_ != 0) return visit(0, count);
-  const std::size_t block = count / parameter.has_gradient.size();
-  for (std::size_t entry = 0; entry < parameter.has_gradient.size(); ++entry) {
-    if (parameter.has_gradient[entry] != 0) visit(entry * block, (entry + 1) * block);
+void Sgd::catch_up(Tensor& tensor, Index block) {
+  Index& taken = tensor.steps_taken[size(block)];
+  if (!is_plain()) {
+    rates_.for_each_since(taken, [&](float rate, Index steps) {
+      rest(steps, {momentum_, weight_decay_, rate}, tensor.part(tensor.parameter.values, block),
+           tensor.part(tensor.velocity, block));
+    });
   }
+  taken = rates_.steps();
+}
+
+void Sgd::catch_up() {
+  for (Tensor& tensor : tensors_) {
+    for (Index block = 0; block < tensor.blocks(); ++block) catch_up(tensor, block);
+    std::ranges::fill(tensor.steps_taken, Index{0});
+  }
+  rates_.forget();
 }
 
 void Sgd::for_each_velocity(const model::ParameterVisitor& visit) {
   if (momentum_ == 0) return;
-  for (Slot& slot : slots_) {
-    model::Parameter velocity = slot.parameter;
-    velocity.values = slot.velocity;
+  catch_up();
+  for (Tensor& tensor : tensors_) {
+    model::Parameter velocity = tensor.parameter;
+    velocity.values = tensor.velocity;
     visit(velocity);
   }
 }

@@ -56,6 +56,7 @@ Outcome Trainer::run(const SaveCheckpoint& save_checkpoint) {
   saved_step_ = step_;
   const Outcome outcome = run_steps(save_checkpoint);
   if (outcome == Outcome::stopped) save(save_checkpoint);
+  optimizer_.catch_up();
   if (window_.steps > 0) log_row();  // the end of the curves; a start from the last checkpoint makes it whole
   return outcome;
 }
@@ -93,6 +94,11 @@ double Trainer::learning_rate() const {
                                         spec_.phases[size(phase_)].epochs);
 }
 
+Rates Trainer::rates(double learning_rate) const {
+  const PhaseSpec& phase = spec_.phases[size(std::max<Index>(phase_, 0))];
+  return {learning_rate, learning_rate * phase.expert_rate_factor};
+}
+
 bool Trainer::is_phase_end() const {
   if (step_ == 0 || step_ % steps_per_epoch() != 0) return false;
   for (Index p = 1; p <= static_cast<Index>(spec_.phases.size()); ++p) {
@@ -115,6 +121,7 @@ bool Trainer::checkpoint_is_due() const {
 
 void Trainer::save(const SaveCheckpoint& save_checkpoint) {
   check_numbers();
+  optimizer_.catch_up();
   save_checkpoint();
   saved_step_ = step_;
   saved_at_ = Timing::Clock::now();
@@ -155,7 +162,7 @@ numerics::Loss Trainer::step(double learning_rate) {
   assignment_.start(requests());
   const numerics::Loss loss = network_.backward(batch_.inputs(), batch_.labels());
   const auto scale = gradient_norm_ ? clip_scale((*gradient_norm_)(), spec_.max_gradient_norm) : 1.0F;
-  const std::optional<std::string> damaged = optimizer_.step(learning_rate, scale);
+  const std::optional<std::string> damaged = optimizer_.step(rates(learning_rate), scale);
   assignment_.finish();
   for (std::size_t l = 0; l < balancers_.size(); ++l) {
     balancers_[l].add(assignment_.assigned(static_cast<Index>(l)));

@@ -49,7 +49,8 @@ class Trainer {
   /// when it stops. Throws NumericalError. Collective over the network's ranks.
   Outcome run(const SaveCheckpoint& save = [] {});
 
-  /// One step on its own, for benchmarks and tests: step t of the first phase. Collective.
+  /// One step on its own, for benchmarks and tests: step t of the first phase. The optimiser may leave
+  /// experts behind. Collective.
   numerics::Loss step(double learning_rate);
 
   /// Steps done.
@@ -83,6 +84,7 @@ class Trainer {
   Index phase_of_next_step() const;
   Index first_epoch(Index phase) const;
   double learning_rate() const;
+  Rates rates(double learning_rate) const;
   bool is_phase_end() const;
   bool evaluation_is_due() const;
   bool checkpoint_is_due() const;

@@ -62,7 +62,7 @@ TEST(ConfigChanges, that_matter_are_refused_all_at_once) {
   for (const char* change :
        {"train.batch_size=5", "train.momentum=0.5", "train.max_gradient_norm=2", "data.classes=5",
         "network.baseline=single", "numerics.threads=2", "phases.constrained.balance.margin=4",
-        "phases.fine_tune.learning_rate.end=0.02"}) {
+        "phases.fine_tune.learning_rate.end=0.02", "phases.fine_tune.expert_rate_factor=2"}) {
     EXPECT_NE(refusal(config({change})), "") << change;
   }
 }

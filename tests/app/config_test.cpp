@@ -110,6 +110,7 @@ epochs = 3
 balance = { rule = "margin", margin = 100.0 }
 routing = { rule = "all" }
 learning_rate = { schedule = "constant", start = 1e-07 }
+expert_rate_factor = 1.0
 
 [checkpoint]
 every_steps = 0
