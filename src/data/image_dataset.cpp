@@ -8,23 +8,37 @@
 namespace dmoe::data {
 namespace {
 
-/// value / 255 of every pixel value, correctly rounded.
-constexpr std::array<float, 256> intensities = [] {
-  std::array<float, 256> table{};
-  for (std::size_t value = 0; value < table.size(); ++value)
-    table[value] = static_cast<float>(value) / 255.0F;
-  return table;
-}();
+/// intensities = pixels / 255, correctly rounded.
+void convert(const std::uint8_t* pixels, Index count, float* intensities) {
+  for (Index i = 0; i < count; ++i) intensities[i] = static_cast<float>(pixels[i]) / 255.0F;
+}
 
 /// Writes the (height, width) image at (row, column) of a canvas of `canvas_width` columns, zeros elsewhere.
 void place(const ImageSet& set, Index example, Index row, Index column, Index canvas_width,
            std::span<float> canvas) {
   std::fill(canvas.begin(), canvas.end(), 0.0F);
-  const std::uint8_t* pixel = set.image(example).data();
-  for (Index y = 0; y < set.height; ++y, pixel += set.width) {
-    float* out = canvas.data() + (row + y) * canvas_width + column;
-    for (Index x = 0; x < set.width; ++x) out[x] = intensities[pixel[x]];
+  const std::uint8_t* const pixels = set.image(example).data();
+  float* const corner = canvas.data() + row * canvas_width + column;
+  // Rows are short, and conversion likes long runs: as many rows at a time as there is room for.
+  std::array<float, 1024> run;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
+  const Index rows_at_once = static_cast<Index>(run.size()) / set.width;
+  if (rows_at_once == 0) {
+    for (Index y = 0; y < set.height; ++y)
+      convert(pixels + y * set.width, set.width, corner + y * canvas_width);
+    return;
   }
+  for (Index first = 0; first < set.height; first += rows_at_once) {
+    const Index rows = std::min(rows_at_once, set.height - first);
+    convert(pixels + first * set.width, rows * set.width, run.data());
+    for (Index y = 0; y < rows; ++y)
+      std::copy_n(run.data() + y * set.width, set.width, corner + (first + y) * canvas_width);
+  }
+}
+
+/// Images of a shuffled epoch lie far apart in memory: asks for one ahead of its use.
+void prefetch(std::span<const std::uint8_t> image) {
+  constexpr std::size_t cache_line = 64;
+  for (std::size_t byte = 0; byte < image.size(); byte += cache_line) __builtin_prefetch(&image[byte]);
 }
 
 }  // namespace
@@ -70,6 +84,8 @@ void ImageDataset::present(Split split, std::span<const Index> examples, Draw dr
   const Index positions = 2 * options_.max_translation + 1;
   for (Index r = 0; r < batch.rows; ++r) {
     const Index example = examples[size(r)];
+    constexpr Index ahead = 2;
+    if (r + ahead < batch.rows) prefetch(set.image(examples[size(r + ahead)]));
     Index row = 0;
     Index column = 0;
     if (options_.max_translation > 0) {

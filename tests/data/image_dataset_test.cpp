@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -15,11 +16,11 @@ namespace {
 constexpr Index height = 3;
 constexpr Index width = 4;
 
-ImageSet noise_images(Index count, std::uint64_t seed) {
-  ImageSet set{height, width, {}, {}};
+ImageSet noise_images(Index count, std::uint64_t seed, Index rows = height, Index columns = width) {
+  ImageSet set{rows, columns, {}, {}};
   for (Index i = 0; i < count; ++i) {
     RandomStream random(seed, Purpose::test, static_cast<std::uint64_t>(i));
-    for (Index p = 0; p < height * width; ++p) set.pixels.push_back(narrow<std::uint8_t>(random.below(256)));
+    for (Index p = 0; p < rows * columns; ++p) set.pixels.push_back(narrow<std::uint8_t>(random.below(256)));
     set.labels.push_back(narrow<std::int32_t>(random.below(5)));
   }
   return set;
@@ -52,8 +53,8 @@ std::vector<float> inputs_of(const Dataset& dataset, Split split, Draw draw = {}
 float reference(const ImageSet& set, Index example, Index row, Index column, Index y, Index x) {
   const Index from_y = y - row;
   const Index from_x = x - column;
-  if (from_y < 0 || from_y >= height || from_x < 0 || from_x >= width) return 0.0F;
-  return static_cast<float>(set.pixels[size((example * height + from_y) * width + from_x)]) / 255.0F;
+  if (from_y < 0 || from_y >= set.height || from_x < 0 || from_x >= set.width) return 0.0F;
+  return static_cast<float>(set.pixels[size((example * set.height + from_y) * set.width + from_x)]) / 255.0F;
 }
 
 /// Compares a batch with the definition; `stream_of` tells the stream of a row.
@@ -73,9 +74,9 @@ void expect_jittered(const ImageDataset& dataset, Split split, const ImageSet& s
     EXPECT_EQ(batch.factor(1)[size(r)], row * (2 * t + 1) + column);
     EXPECT_EQ(batch.factor(0)[size(r)], set.labels[size(examples[size(r)])]);
     EXPECT_EQ(batch.labels()[size(r)], set.labels[size(examples[size(r)])]);
-    for (Index y = 0; y < height + 2 * t; ++y) {
-      for (Index x = 0; x < width + 2 * t; ++x) {
-        EXPECT_EQ(batch.inputs()(r, y * (width + 2 * t) + x),
+    for (Index y = 0; y < set.height + 2 * t; ++y) {
+      for (Index x = 0; x < set.width + 2 * t; ++x) {
+        EXPECT_EQ(batch.inputs()(r, y * (set.width + 2 * t) + x),
                   reference(set, examples[size(r)], row, column, y, x));
       }
     }
@@ -119,6 +120,17 @@ TEST(ImageDataset, training_translations_follow_seed_and_presentation) {
   expect_jittered(dataset, Split::train, source.train, {4, 2}, evaluation, 2, [](Index row) {
     return RandomStream(9, Purpose::evaluation_transform, 5 + static_cast<std::uint64_t>(row));
   });
+}
+
+TEST(ImageDataset, presents_images_of_any_shape) {
+  for (const auto& [rows, columns] : {std::pair<Index, Index>{28, 28}, {90, 100}, {3, 1500}}) {
+    const ImageSplits source{5, noise_images(4, 1, rows, columns), {}, noise_images(2, 3, rows, columns)};
+    const ImageDataset dataset(source, {.max_translation = 2, .train_seed = 9, .test_seed = 1});
+    expect_jittered(dataset, Split::train, source.train, {3, 1, 2, 0, 1}, {Purpose::train_transform, 7}, 2,
+                    [](Index row) {
+                      return RandomStream(9, Purpose::train_transform, 7 + static_cast<std::uint64_t>(row));
+                    });
+  }
 }
 
 TEST(ImageDataset, test_and_validation_translations_follow_the_example) {
