@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 namespace dmoe::numerics {
 
@@ -85,50 +86,53 @@ namespace {
 
 struct RowLoss {
   double loss;
-  float largest;
-  double sum;  // of exp(logit - largest)
+  double sum;  // of exps
   bool is_wrong;
 };
 
-RowLoss row_loss(std::span<const float> logits, std::size_t label) {
+/// exps (C) = exp(logit - the largest).
+RowLoss row_loss(std::span<const float> logits, std::size_t label, std::span<double> exps) {
   assert(label < logits.size());
   const auto largest = std::max_element(logits.begin(), logits.end());
   double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit - *largest));
-  return {std::log(sum) - static_cast<double>(logits[label] - *largest), *largest, sum,
+  for (std::size_t c = 0; c < logits.size(); ++c)
+    sum += exps[c] = std::exp(static_cast<double>(logits[c] - *largest));
+  return {std::log(sum) - static_cast<double>(logits[label] - *largest), sum,
           static_cast<std::size_t>(largest - logits.begin()) != label};
+}
+
+/// Cross-entropy; for_each_row(row, label, exps, their sum) on the way.
+template <class Visit>
+Loss cross_entropy_of(ConstMatrixView logits, std::span<const std::int32_t> labels, Visit for_each_row) {
+  assert(labels.size() == size(logits.rows));
+  thread_local std::vector<double> exps;  // so that a steady step allocates nothing
+  exps.resize(size(logits.columns));
+  Loss total;
+  for (Index b = 0; b < logits.rows; ++b) {
+    const auto label = static_cast<std::size_t>(labels[size(b)]);
+    const RowLoss row = row_loss(logits.row(b), label, exps);
+    total.sum += row.loss;
+    total.errors += row.is_wrong ? 1 : 0;
+    for_each_row(b, label, std::span<const double>(exps), row.sum);
+  }
+  return total;
 }
 
 }  // namespace
 
 Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels) {
-  assert(labels.size() == size(logits.rows));
-  Loss total;
-  for (Index b = 0; b < logits.rows; ++b) {
-    const RowLoss row = row_loss(logits.row(b), static_cast<std::size_t>(labels[size(b)]));
-    total.sum += row.loss;
-    total.errors += row.is_wrong ? 1 : 0;
-  }
-  return total;
+  return cross_entropy_of(logits, labels, [](auto&&...) {});
 }
 
 Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels, MatrixView d_logits) {
-  assert(labels.size() == size(logits.rows) && d_logits.rows == logits.rows);
-  Loss total;
+  assert(d_logits.rows == logits.rows);
   const auto rows = static_cast<double>(logits.rows);
-  for (Index b = 0; b < logits.rows; ++b) {
-    const auto label = static_cast<std::size_t>(labels[size(b)]);
-    const auto z = logits.row(b);
-    const RowLoss row = row_loss(z, label);
-    total.sum += row.loss;
-    total.errors += row.is_wrong ? 1 : 0;
-    const auto d_row = d_logits.row(b);
-    for (std::size_t c = 0; c < z.size(); ++c) {
-      const double p = std::exp(static_cast<double>(z[c] - row.largest)) / row.sum;
-      d_row[c] = static_cast<float>((p - (c == label ? 1.0 : 0.0)) / rows);
-    }
-  }
-  return total;
+  return cross_entropy_of(
+      logits, labels, [&](Index b, std::size_t label, std::span<const double> exps, double sum) {
+        const auto d_row = d_logits.row(b);
+        for (std::size_t c = 0; c < exps.size(); ++c)
+          d_row[c] = static_cast<float>((exps[c] / sum - (c == label ? 1.0 : 0.0)) / rows);
+      });
 }
 
 namespace {
