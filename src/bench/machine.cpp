@@ -17,14 +17,15 @@ constexpr Index square = 1024;
 constexpr Index triad_count = Index{16} * 1024 * 1024;  // floats of each array
 
 // Twelve chains: more than the latency of a multiply-add times the units of any current core, and few enough
-// for the 16 registers of AVX2.
+// for the 16 registers of AVX2. They begin at different values: of equal ones the compiler would compute one.
 constexpr int chains = 12;
 constexpr Index rounds = 4'000'000;
 
 #if defined(__x86_64__)
 
 __attribute__((target("avx512f"))) float fma_avx512() {
-  __m512 sums[chains]{};
+  __m512 sums[chains];
+  for (int i = 0; i < chains; ++i) sums[i] = _mm512_set1_ps(static_cast<float>(i));
   const __m512 factor = _mm512_set1_ps(0.999F);
   const __m512 term = _mm512_set1_ps(0.001F);
   for (Index i = 0; i < rounds; ++i) {
@@ -36,7 +37,8 @@ __attribute__((target("avx512f"))) float fma_avx512() {
 }
 
 __attribute__((target("avx2,fma"))) float fma_avx2() {
-  __m256 sums[chains]{};
+  __m256 sums[chains];
+  for (int i = 0; i < chains; ++i) sums[i] = _mm256_set1_ps(static_cast<float>(i));
   const __m256 factor = _mm256_set1_ps(0.999F);
   const __m256 term = _mm256_set1_ps(0.001F);
   for (Index i = 0; i < rounds; ++i) {
