@@ -267,6 +267,7 @@ class Oracle:
             for epoch_of_phase in range(phase["epochs"]):
                 routing = phase.get("routing", {"rule": "all"})
                 self.routings = routing if isinstance(routing, list) else [routing] * len(self.sizes)
+                self.expert_rate_factor = phase.get("expert_rate_factor", 1.0)
                 self.run_epoch(epoch, margin, learning_rate(phase, epoch_of_phase))
                 self.evaluate(epoch)
                 epoch += 1
@@ -295,9 +296,15 @@ class Oracle:
         for name, value in self.parameters.items():
             slope = found[name] + self.config["train"]["weight_decay"] * value
             self.velocity[name] = self.config["train"]["momentum"] * self.velocity[name] + slope
-            value -= rate * self.velocity[name]
+            factor = self.expert_rate_factor if self.is_of_gated_experts(name) else 1.0
+            value -= rate * factor * self.velocity[name]
         totals = [np.array(layer) / UNITS for layer in self.totals]
         self.rows.append((*self.score(p, labels), totals, masks))
+
+    def is_of_gated_experts(self, name):
+        """layers/1/experts/.., where a gate chooses among them"""
+        parts = name.split("/")
+        return parts[2:3] == ["experts"] and self.sizes[int(parts[1]) - 1] > 0
 
     @staticmethod
     def score(p, labels):

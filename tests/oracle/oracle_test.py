@@ -70,9 +70,10 @@ ROUTED = {
     **PHASES,
     "phases": [
         PHASES["phases"][0],
-        {**PHASES["phases"][1], "routing": TOP_2},
+        {**PHASES["phases"][1], "routing": TOP_2, "expert_rate_factor": 1.5},
         {
             **PHASES["phases"][2],
+            "expert_rate_factor": 0.5,
             "routing": [
                 {**TOP_2, "k": 1, "value": "probability"},
                 {"rule": "threshold", "probability": 0.3, "value": "straight_through", "noise": 0.0},
@@ -81,7 +82,12 @@ ROUTED = {
     ],
 }
 MIXTURE = BASE["layers"][0]
-CONCATENATED = {**PLAIN, "layers": [MIXTURE, {"kind": "concatenated", "experts": 3, "hidden": 8}]}
+# The factor is for the experts of the mixture alone.
+CONCATENATED = {
+    **PLAIN,
+    "layers": [MIXTURE, {"kind": "concatenated", "experts": 3, "hidden": 8}],
+    "phases": [{**PLAIN["phases"][0], "expert_rate_factor": 1.5}],
+}
 SINGLE = {**PLAIN, "layers": [MIXTURE, {"kind": "single", "hidden": 8}]}
 DENSE = {**PLAIN, "layers": [{"kind": "dense", "hidden": 12}, {"kind": "dense", "hidden": 8}]}
 CLASSIFIERS = {**PLAIN, "layers": [{**MIXTURE, "kind": "classifier_mixture"}]}
