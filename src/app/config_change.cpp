@@ -65,9 +65,9 @@ bool has_same_rates(const PhaseSpec& before, const PhaseSpec& after, Index epoch
 /// Why phase p may not become `after`; empty where it may.
 std::string refusal_of_phase(const PhaseSpec& before, const PhaseSpec& after, Index p, Index epochs_begun,
                              Index phase_in_force) {
-  if (after.name != before.name || after.rule != before.rule || after.routings != before.routings ||
-      after.schedule != before.schedule || after.expert_rate_factor != before.expert_rate_factor)
-    return fmt::format("phases[{}]", p + 1);
+  PhaseSpec of_other_length = before;
+  of_other_length.epochs = after.epochs;
+  if (after != of_other_length) return fmt::format("phases[{}]", p + 1);
   if (after.epochs == before.epochs) return "";
   const std::string change = fmt::format("phases[{}].epochs: {} -> {}", p + 1, before.epochs, after.epochs);
   if (p < phase_in_force) return change + " (the run is past it; add a phase behind)";

@@ -1,38 +1,27 @@
 #include "data/image_dataset.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <utility>
+#include <vector>
 
 namespace dmoe::data {
 namespace {
 
-/// intensities = pixels / 255, correctly rounded.
-void convert(const std::uint8_t* pixels, Index count, float* intensities) {
-  for (Index i = 0; i < count; ++i) intensities[i] = static_cast<float>(pixels[i]) / 255.0F;
-}
-
-/// Writes the (height, width) image at (row, column) of a canvas of `canvas_width` columns, zeros elsewhere.
+/// Writes the (height, width) image at (row, column) of a canvas of `canvas_width` columns, zeros elsewhere:
+/// each pixel / 255, correctly rounded.
 void place(const ImageSet& set, Index example, Index row, Index column, Index canvas_width,
            std::span<float> canvas) {
+  // Rows are short and conversion likes long runs: the image as a whole. Kept, so that a step allocates
+  // nothing.
+  thread_local std::vector<float> intensities;
+  const std::span<const std::uint8_t> pixels = set.image(example);
+  intensities.resize(pixels.size());
+  float* const out = intensities.data();
+  for (std::size_t i = 0; i < pixels.size(); ++i) out[i] = static_cast<float>(pixels[i]) / 255.0F;
   std::fill(canvas.begin(), canvas.end(), 0.0F);
-  const std::uint8_t* const pixels = set.image(example).data();
-  float* const corner = canvas.data() + row * canvas_width + column;
-  // Rows are short, and conversion likes long runs: as many rows at a time as there is room for.
-  std::array<float, 1024> run;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
-  const Index rows_at_once = static_cast<Index>(run.size()) / set.width;
-  if (rows_at_once == 0) {
-    for (Index y = 0; y < set.height; ++y)
-      convert(pixels + y * set.width, set.width, corner + y * canvas_width);
-    return;
-  }
-  for (Index first = 0; first < set.height; first += rows_at_once) {
-    const Index rows = std::min(rows_at_once, set.height - first);
-    convert(pixels + first * set.width, rows * set.width, run.data());
-    for (Index y = 0; y < rows; ++y)
-      std::copy_n(run.data() + y * set.width, set.width, corner + (first + y) * canvas_width);
-  }
+  for (Index y = 0; y < set.height; ++y)
+    std::copy_n(out + y * set.width, set.width, canvas.data() + (row + y) * canvas_width + column);
 }
 
 /// Images of a shuffled epoch lie far apart in memory: asks for one ahead of its use.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cassert>
 #include <cstring>
 
 namespace dmoe::training {
@@ -114,7 +115,7 @@ std::optional<std::string> Sgd::step(Rates rates, float scale) {
     std::uint32_t largest = 0;
     for (Index block = 0; block < tensor.blocks(); ++block) {
       if (tensor.rests(block)) continue;
-      catch_up(tensor, block);
+      assert(is_plain() || tensor.steps_taken[size(block)] == rates_.steps());  // since it was used
       largest = std::max(largest, step_with(tensor.part(tensor.parameter.gradient, block), scale,
                                             tensor.is_gated() ? update_of_experts : update,
                                             tensor.part(tensor.parameter.values, block),

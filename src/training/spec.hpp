@@ -25,6 +25,7 @@ struct PhaseSpec {
   PartSpec schedule;
   std::vector<PartSpec> routings{};  // of every layer; or one, of all layers; none: all experts
   double expert_rate_factor = 1;     // learning rate of gated experts over that of everything else
+  bool operator==(const PhaseSpec&) const = default;
 };
 
 struct EvaluationSpec {

@@ -14,6 +14,15 @@ namespace {
 
 const model::NetworkSpec spec{6, 3, {{5, 4, 3}, {3, 7, 2}}};
 
+/// Values of every tensor of a network.
+std::vector<std::vector<float>> weights_of(distribution::Network& network) {
+  std::vector<std::vector<float>> all;
+  network.for_each_parameter([&](const model::Parameter& parameter) {
+    all.emplace_back(parameter.values.begin(), parameter.values.end());
+  });
+  return all;
+}
+
 /// w and v of one tensor in double.
 struct Reference {
   std::vector<double> values;
@@ -69,17 +78,12 @@ TEST(Sgd, decays_weights_with_momentum) {
 TEST(Sgd, does_not_move_at_rate_zero) {
   const comm::Communicator alone = comm::Communicator::local();
   distribution::Network network(spec, alone, 0, 4);
-  std::vector<float> before;
-  std::vector<float> after;
-  network.for_each_parameter([&](const model::Parameter& parameter) {
-    before.insert(before.end(), parameter.values.begin(), parameter.values.end());
+  const std::vector<std::vector<float>> before = weights_of(network);
+  network.for_each_parameter([](const model::Parameter& parameter) {
     for (float& value : parameter.gradient) value = 1.0F;
   });
   Sgd(network, 0.5, 0.1).step(Rates(0));
-  network.for_each_parameter([&](const model::Parameter& parameter) {
-    after.insert(after.end(), parameter.values.begin(), parameter.values.end());
-  });
-  EXPECT_EQ(before, after);
+  EXPECT_EQ(before, weights_of(network));
 }
 
 /// Of a mixture, a concatenated layer and a dense one the experts of the first alone have a rate of their
@@ -90,9 +94,8 @@ TEST(Sgd, moves_gated_experts_at_their_own_rate) {
       {6, 3, {{5, 4, 3}, {3, 7, 0, model::LayerKind::concatenated}, {1, 4, 0, model::LayerKind::dense}}},
       alone, 0, 4);
   test::set_random_weights(network, 0, 0.5F);
-  std::vector<std::vector<float>> before;
-  network.for_each_parameter([&](const model::Parameter& parameter) {
-    before.emplace_back(parameter.values.begin(), parameter.values.end());
+  const std::vector<std::vector<float>> before = weights_of(network);
+  network.for_each_parameter([](const model::Parameter& parameter) {
     for (float& value : parameter.gradient) value = 1.0F;
   });
   Sgd(network, 0, 0).step(Rates(0.125, 0.5));
@@ -106,15 +109,6 @@ TEST(Sgd, moves_gated_experts_at_their_own_rate) {
 }
 
 const model::NetworkSpec one_layer{6, 3, {{5, 4, 3}}};
-
-/// Values of every tensor of a network.
-std::vector<std::vector<float>> weights_of(distribution::Network& network) {
-  std::vector<std::vector<float>> all;
-  network.for_each_parameter([&](const model::Parameter& parameter) {
-    all.emplace_back(parameter.values.begin(), parameter.values.end());
-  });
-  return all;
-}
 
 /// Visits the parts of each expert without rows: tensor, first value, values.
 template <class Visit>
