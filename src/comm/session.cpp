@@ -15,9 +15,18 @@ const char* variable(const char* name) {
   return std::getenv(name);
 }  // NOLINT(concurrency-mt-unsafe)
 
+/// Within a host, Open MPI lets the receiver of a message above a limit, by default 4 KiB, fetch it from the
+/// sender's memory. The coordinator receives most and the others wait for it: up to a higher limit the sender
+/// copies. A limit that the user has set stands. Before MPI_Init.
+void let_senders_copy() {
+  constexpr auto name = "OMPI_MCA_btl_vader_eager_limit";  // Open MPI 5, where vader is sm, knows both
+  setenv(name, "262144", /*overwrite=*/0);                 // [bytes] NOLINT(concurrency-mt-unsafe)
+}
+
 bool initialise() {
   const bool launched = is_launched();
   if (launched) {
+    let_senders_copy();
     int provided = 0;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
     return true;

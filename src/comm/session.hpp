@@ -9,7 +9,8 @@
 namespace dmoe::comm {
 
 /// MPI from construction to finalize(). A process that no launcher started (mpirun, srun --mpi=pmix) does not
-/// touch MPI and gets a local world.
+/// touch MPI and gets a local world. Messages of up to 256 KiB within a host are copied by their sender,
+/// unless OMPI_MCA_btl_vader_eager_limit says otherwise.
 class Session {
  public:
   /// Throws InputError where several tasks were started without a process manager that MPI understands.

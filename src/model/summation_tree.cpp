@@ -7,20 +7,21 @@ namespace dmoe::model {
 
 namespace {
 
-/// Adds one row over a subtree: its leaves are rows of `columns` values which `leaf(expert, scratch)` points
-/// at (in place, or written into the scratch it is given). Returns where the sum stands: at a leaf or in
-/// scratch. Scratch needs columns * (1 + log2(width)) values.
+/// Adds one row over a subtree: its leaves are rows of `columns` values which `leaf(node, sum)` points at (in
+/// place, or written into the sum it is given). Returns where the sum stands: at a leaf or in `sum`. Scratch
+/// needs columns * log2(width) values.
 template <class Leaf>
-const float* add_row(Index first, Index width, Index experts, Index columns, float* scratch,
+const float* add_row(Index first, Index width, Index experts, Index columns, float* sum, float* scratch,
                      const Leaf& leaf) {
-  if (const float* value = leaf(TreeBlock{first, width}, scratch); value != nullptr) return value;
+  if (const float* value = leaf(TreeBlock{first, width}, sum); value != nullptr) return value;
   const Index half = width / 2;
-  const float* const left = add_row(first, half, experts, columns, scratch, leaf);
+  const float* const left = add_row(first, half, experts, columns, sum, scratch, leaf);
   if (first + half >= experts) return left;  // an absent subtree is skipped
-  const float* const right = add_row(first + half, half, experts, columns, scratch + columns, leaf);
-#pragma GCC ivdep  // scratch may be left itself, at the same h only
-  for (Index h = 0; h < columns; ++h) scratch[h] = left[h] + right[h];
-  return scratch;
+  const float* const right =
+      add_row(first + half, half, experts, columns, scratch, scratch + columns, leaf);
+#pragma GCC ivdep  // sum may be left itself, at the same h only
+  for (Index h = 0; h < columns; ++h) sum[h] = left[h] + right[h];
+  return sum;
 }
 
 /// A scratch buffer that grows to the largest request and stays.
@@ -33,21 +34,22 @@ float* scratch_of(Index values) {
 template <class Leaf>
 void add_rows(const TreeBlock& block, Index experts, MatrixView sum, const Leaf& leaf_of_row) {
   const auto levels = static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(block.width)));
-  float* const scratch = scratch_of(sum.columns * (levels + 1));
+  float* const scratch = scratch_of(sum.columns * levels);
   for (Index b = 0; b < sum.rows; ++b) {
+    float* const row = sum.row(b).data();
     const float* const total =
-        add_row(block.first, block.width, experts, sum.columns, scratch, leaf_of_row(b));
-    std::copy_n(total, sum.columns, sum.row(b).data());
+        add_row(block.first, block.width, experts, sum.columns, row, scratch, leaf_of_row(b));
+    if (total != row) std::copy_n(total, sum.columns, row);
   }
 }
 
-/// The sum of the terms below the smallest subtree that holds them all, in scratch or at a term's values.
-const float* add_terms(std::span<const TreeTerm> terms, Index columns, float* scratch) {
+/// The sum of the terms below the smallest subtree that holds them all, in `sum` or at a term's values.
+const float* add_terms(std::span<const TreeTerm> terms, Index columns, float* sum, float* scratch) {
   if (terms.size() == 1) {
     const TreeTerm& term = terms.front();
     if (term.weight == nullptr) return term.values;
-    for (Index h = 0; h < columns; ++h) scratch[h] = *term.weight * term.values[h];
-    return scratch;
+    for (Index h = 0; h < columns; ++h) sum[h] = *term.weight * term.values[h];
+    return sum;
   }
   // The subtree's halves part at the highest bit in which its first and last term differ.
   const auto first = static_cast<std::uint64_t>(terms.front().first);
@@ -57,11 +59,11 @@ const float* add_terms(std::span<const TreeTerm> terms, Index columns, float* sc
   const auto split =
       std::ranges::partition_point(terms, [&](const TreeTerm& term) { return term.first < middle; });
   const auto left_count = static_cast<std::size_t>(split - terms.begin());
-  const float* const left = add_terms(terms.first(left_count), columns, scratch);
-  const float* const right = add_terms(terms.subspan(left_count), columns, scratch + columns);
-#pragma GCC ivdep  // scratch may be left itself, at the same h only
-  for (Index h = 0; h < columns; ++h) scratch[h] = left[h] + right[h];
-  return scratch;
+  const float* const left = add_terms(terms.first(left_count), columns, sum, scratch);
+  const float* const right = add_terms(terms.subspan(left_count), columns, scratch, scratch + columns);
+#pragma GCC ivdep  // sum may be left itself, at the same h only
+  for (Index h = 0; h < columns; ++h) sum[h] = left[h] + right[h];
+  return sum;
 }
 
 }  // namespace
@@ -84,12 +86,12 @@ void weighted_tree_sum(const TreeBlock& block, ConstMatrixView gates, ConstMatri
   const Index columns = sum.columns;
   const Index rows = sum.rows;
   add_rows(block, gates.columns, sum, [&](Index b) {
-    return [&, b](const TreeBlock& node, float* scratch) -> const float* {
+    return [&, b](const TreeBlock& node, float* product) -> const float* {
       if (node.width != 1) return nullptr;
       const float gate = gates(b, node.first);
       const float* const output = outputs.data + ((node.first - first_output) * rows + b) * columns;
-      for (Index h = 0; h < columns; ++h) scratch[h] = gate * output[h];
-      return scratch;
+      for (Index h = 0; h < columns; ++h) product[h] = gate * output[h];
+      return product;
     };
   });
 }
@@ -99,7 +101,7 @@ void tree_sum(const TreeBlock& block, Index experts, ConstMatrixView leaves, Ind
   const Index columns = sum.columns;
   const Index rows = sum.rows;
   add_rows(block, experts, sum, [&](Index b) {
-    return [&, b](const TreeBlock& node, float* /*scratch*/) -> const float* {
+    return [&, b](const TreeBlock& node, float* /*sum*/) -> const float* {
       if (node.width != 1) return nullptr;
       return leaves.data + ((node.first - first_leaf) * rows + b) * columns;
     };
@@ -109,14 +111,14 @@ void tree_sum(const TreeBlock& block, Index experts, ConstMatrixView leaves, Ind
 void sum_terms(std::span<const TreeTerm> terms, std::span<float> sum) {
   const auto columns = static_cast<Index>(sum.size());
   const auto levels = static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(terms.back().first)));
-  const float* const total = add_terms(terms, columns, scratch_of(columns * (levels + 1)));
-  std::copy_n(total, columns, sum.data());
+  const float* const total = add_terms(terms, columns, sum.data(), scratch_of(columns * levels));
+  if (total != sum.data()) std::copy_n(total, columns, sum.data());
 }
 
 void combine_blocks(std::span<const BlockSum> blocks, Index experts, MatrixView sum) {
   const Index columns = sum.columns;
   add_rows(whole_tree(experts), experts, sum, [&](Index b) {
-    return [&, b](const TreeBlock& node, float* /*scratch*/) -> const float* {
+    return [&, b](const TreeBlock& node, float* /*sum*/) -> const float* {
       const auto found = std::lower_bound(
           blocks.begin(), blocks.end(), node.first,
           [](const BlockSum& candidate, Index first) { return candidate.block.first < first; });

@@ -30,8 +30,8 @@ using Integers = std::vector<std::int64_t>;
 
 constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t smallest = std::numeric_limits<std::int64_t>::min();
-// None, one, a few, and more than MPI sends before the receiver asks.
-constexpr std::array<std::size_t, 4> counts{0, 1, 5, 70'000};
+// None, one, a few, many, and more than MPI sends before the receiver asks.
+constexpr std::array<std::size_t, 5> counts{0, 1, 5, 20'000, 70'000};
 constexpr std::array<Tag, 3> tags{Tag::partial_sums, Tag::gate_gradient, Tag::input_gradient};
 
 int last() {
@@ -176,6 +176,29 @@ TEST(Communicator, keeps_messages_in_order_by_peer_and_tag) {
     }
     for (Request& send : sends) send.wait();
   }
+}
+
+TEST(Communicator, sends_more_than_there_is_room_for_before_anyone_receives) {
+  constexpr std::size_t count = 50'000;  // sent before the receiver asks
+  constexpr int messages = 40;           // twice what fits the shared memory of a rank in Open MPI
+  std::vector<std::vector<float>> sent;
+  std::vector<Request> sends;
+  for (int number = 0; number < messages; ++number) {
+    for (const int peer : peers()) {
+      sent.push_back(message(world().rank(), peer, Tag::partial_sums, number, count));
+      sends.push_back(world().start_send(sent.back(), peer, Tag::partial_sums));
+    }
+  }
+  world().barrier();
+  std::vector<float> received(count);
+  for (int number = 0; number < messages; ++number) {
+    for (const int peer : peers()) {
+      world().start_receive(received, peer, Tag::partial_sums).wait();
+      EXPECT_TRUE(same_bits(received, message(peer, world().rank(), Tag::partial_sums, number, count)))
+          << number;
+    }
+  }
+  for (Request& send : sends) send.wait();
 }
 
 TEST(Communicator, keeps_the_messages_of_a_duplicate_apart) {

@@ -19,6 +19,22 @@ void print(const std::string& line) {
   std::fflush(stdout);
 }
 
+/// What Open MPI uses, in bytes.
+std::size_t eager_limit() {
+  int provided = 0;
+  MPI_T_init_thread(MPI_THREAD_SINGLE, &provided);
+  int index = 0;
+  MPI_T_cvar_get_index("btl_vader_eager_limit", &index);
+  MPI_T_cvar_handle handle = nullptr;
+  int count = 0;
+  MPI_T_cvar_handle_alloc(index, nullptr, &handle, &count);
+  std::size_t limit = 0;
+  MPI_T_cvar_read(handle, &limit);
+  MPI_T_cvar_handle_free(&handle);
+  MPI_T_finalize();
+  return limit;
+}
+
 void finalize(Session& session) {
   const bool was_local = session.world().is_local();
   session.finalize();
@@ -36,7 +52,8 @@ int main(int argc, char** argv) {
   const int rank = session.world().rank();
   print(fmt::format("rank {} of {} with {}", rank, session.world().size(), session.library()));
   session.world().barrier();
-  if (end == "finalize") finalize(session);
+  if (end == "limit") print(fmt::format("eager limit {}", eager_limit()));
+  if (end == "limit" || end == "finalize") finalize(session);
   if (end == "abort" && rank == session.world().size() - 1) Session::abort(3);
   if (end == "abort") session.world().barrier();  // in vain: the last rank does not come
   return 0;

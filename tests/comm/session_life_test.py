@@ -1,5 +1,6 @@
 """A session of MPI from launch to its end: session_life_test.py PROGRAM."""
 
+import os
 import sys
 import unittest
 
@@ -9,8 +10,8 @@ PROGRAM = sys.argv[1]
 del sys.argv[1:]
 
 
-def run(end, ranks):
-    return dmoe_testing.run([PROGRAM, end], ranks, timeout=60)
+def run(end, ranks, **options):
+    return dmoe_testing.run([PROGRAM, end], ranks, timeout=60, **options)
 
 
 class SessionLife(unittest.TestCase):
@@ -30,6 +31,14 @@ class SessionLife(unittest.TestCase):
         self.assertEqual(
             process.stdout.splitlines(), ["rank 0 of 1 with none (one process)", "over true local true"]
         )
+
+    def test_senders_copy_up_to_a_limit_of_ours_or_the_users(self):
+        name = "OMPI_MCA_btl_vader_eager_limit"
+        unset = {key: value for key, value in os.environ.items() if key != name}
+        for environment, limit in ((unset, 262144), ({**unset, name: "8192"}, 8192)):
+            process = run("limit", 2, env=environment)
+            self.assertEqual(process.returncode, 0, process.stderr)
+            self.assertEqual(process.stdout.splitlines().count(f"eager limit {limit}"), 2, process.stdout)
 
     def test_abort_ends_all_ranks_with_the_status(self):
         for ranks in (None, 1, 3):
