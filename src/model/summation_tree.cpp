@@ -17,8 +17,7 @@ const float* add_row(Index first, Index width, Index experts, Index columns, flo
   const Index half = width / 2;
   const float* const left = add_row(first, half, experts, columns, sum, scratch, leaf);
   if (first + half >= experts) return left;  // an absent subtree is skipped
-  const float* const right =
-      add_row(first + half, half, experts, columns, scratch, scratch + columns, leaf);
+  const float* const right = add_row(first + half, half, experts, columns, scratch, scratch + columns, leaf);
 #pragma GCC ivdep  // sum may be left itself, at the same h only
   for (Index h = 0; h < columns; ++h) sum[h] = left[h] + right[h];
   return sum;
