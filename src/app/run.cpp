@@ -40,10 +40,10 @@ int answer(const Request& request) {
 }
 
 /// A rank that fails alone: the others may be waiting for it.
-[[noreturn]] void end_job(const comm::Communicator& world, Status status, const char* message) {
+[[noreturn]] void end_job(const comm::Communicator& world, Status status, const std::exception& error) {
   const std::string who = world.size() == 1 ? "" : fmt::format("rank {}: ", world.rank());
   std::fflush(stdout);
-  print(stderr, fmt::format("dmoe: {}{}\n", who, one_line(message)));
+  print(stderr, fmt::format("dmoe: {}{}\n", who, one_line(message_of(error))));
   comm::Session::abort(static_cast<int>(status));
 }
 
@@ -54,9 +54,9 @@ Status perform(const Action& action, const Job& job) {
     if (job.world().is_coordinator()) print(stderr, fmt::format("dmoe: {}\n", one_line(error.what())));
     return error.status();
   } catch (const InputError& error) {
-    end_job(job.world(), Status::refused, error.what());
+    end_job(job.world(), Status::refused, error);
   } catch (const std::exception& error) {
-    end_job(job.world(), Status::failed, error.what());
+    end_job(job.world(), Status::failed, error);
   }
 }
 

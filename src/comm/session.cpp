@@ -64,7 +64,7 @@ Failure failure_of(const std::function<void()>& body) {
   } catch (const InputError& error) {
     return {2, error.what()};
   } catch (const std::exception& error) {
-    return {1, error.what()};
+    return {1, message_of(error)};
   } catch (...) {
     return {1, "an exception of unknown type"};
   }

@@ -1,6 +1,8 @@
 // The two kinds of failure a user can meet. Our own mistakes are assertions, not exceptions.
 #pragma once
 
+#include <exception>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -27,5 +29,12 @@ class RunError : public std::runtime_error {
   explicit RunError(fmt::format_string<First, Rest...> text, First&& first, Rest&&... rest)
       : std::runtime_error(fmt::format(text, std::forward<First>(first), std::forward<Rest>(rest)...)) {}
 };
+
+/// What the user is told of an exception: its own message, or, of memory that ran out, one that helps. Local.
+inline std::string message_of(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
+    return "memory ran out; smaller batches and more ranks take less";
+  return error.what();
+}
 
 }  // namespace dmoe

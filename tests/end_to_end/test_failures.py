@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import resource
 import signal
 import subprocess
 import tempfile
@@ -59,6 +60,17 @@ class Failures(unittest.TestCase):
         process = run([*command, "--set", "train.stop_after=1s"], timeout=SECONDS)
         self.assertEqual(process.returncode, 75, process.stderr)
         self.assertIn("going on after step", process.stdout)
+
+    def test_memory_that_runs_out_is_said(self):
+        limit = 900 << 20  # bytes: enough for the network (550 MB), too little for its training (over 1,500)
+        big = ["--set", "data.train_examples=1000000", "--set", "train.batch_size=1000000"]
+        process = run(
+            [DMOE, "train", self.config, "--output", self.output, *big],
+            timeout=SECONDS,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+        )
+        self.assertEqual(process.returncode, 1, process.stderr)
+        self.assertEqual(process.stderr, "dmoe: memory ran out; smaller batches and more ranks take less\n")
 
     def test_killed_rank_ends_the_job(self):
         chance = random.Random(1)
