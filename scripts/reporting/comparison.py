@@ -7,6 +7,7 @@ from reporting import words
 
 # What the network and the column of epochs already say.
 SAID = ("kind", "experts", "hidden", "epochs", "name")
+ROUTING = ".routing"
 MOST_DIFFERENCES = 4  # named in a group's label
 
 
@@ -56,7 +57,9 @@ def spread(runs, measure):
 
 
 def flat(config, prefix=""):
-    """{"phases.constrained.epochs": 8, ..}: lists by their names, or counted from 1."""
+    """{"phases.constrained.epochs": 8, ..}: lists by their names, or counted from 1; a phase's routing in words."""
+    if prefix.endswith(ROUTING):
+        return {prefix: words.routings(config)}
     if isinstance(config, dict):
         items = config.items()
     elif isinstance(config, list):
@@ -81,7 +84,20 @@ def epochs_of(config):
 
 def setting(keys, key):
     name = key.removeprefix("phases.")
+    if key.endswith(ROUTING) and key in keys:
+        return f"{name.removesuffix(ROUTING)} with {keys[key]}"
     return f"{name} = {keys[key]}" if key in keys else f"without {name}"
+
+
+def in_phases(keys):
+    """The names of the phases, in order."""
+    return list(dict.fromkeys(key.split(".")[1] for key in keys if key.startswith("phases.")))
+
+
+def new_phase(keys, name):
+    """One that the first group does not have, in a word: its routing is what matters."""
+    routing = keys.get(f"phases.{name}{ROUTING}", words.ALL_EXPERTS)
+    return f"phase {name}" + ("" if routing == words.ALL_EXPERTS else f" with {routing}")
 
 
 def label(run, first):
@@ -94,10 +110,13 @@ def label(run, first):
     parts = [run.network]
     if words.gates(run.config) not in ("", words.gates(first.config)):
         parts.append(words.gates(run.config))
-    rest = [key for key in changed if not key.endswith(".gate_hidden")]
-    parts += [setting(keys, key) for key in rest[:MOST_DIFFERENCES]]
-    if len(rest) > MOST_DIFFERENCES:
-        parts.append(f"and {len(rest) - MOST_DIFFERENCES} more")
+    new = [name for name in in_phases(keys) if name not in in_phases(reference)]
+    rest = [key for key in changed if not key.endswith(".gate_hidden")
+            and not any(key.startswith(f"phases.{name}.") for name in new)]
+    differences = [new_phase(keys, name) for name in new] + [setting(keys, key) for key in rest]
+    parts += differences[:MOST_DIFFERENCES]
+    if len(differences) > MOST_DIFFERENCES:
+        parts.append(f"and {len(differences) - MOST_DIFFERENCES} more")
     missing = [key for key in reference if key not in keys]
     if missing and len(parts) == 1 and not any(key.startswith("layers") for key in missing):
         parts.append(f"without {words.listed(missing[:MOST_DIFFERENCES])}")

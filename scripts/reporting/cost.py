@@ -182,7 +182,7 @@ def learned_sentence(run):
     phases = [phase for phase in run.config["phases"] if phase["epochs"]]
     specs = phases[-1].get("routing", {}) if phases else {}
     specs = specs if isinstance(specs, list) else [specs]
-    names = [words.routing(spec.get("rule", "all"), spec.get("k", spec.get("probability"))) for spec in specs]
+    names = [words.routing_of(spec) for spec in specs]
     if len(set(names)) > 1:
         names = [f"{name} in layer {number}" for number, name in enumerate(names, start=1)]
     return f"In its last phase it learned with {words.listed(dict.fromkeys(names))}."

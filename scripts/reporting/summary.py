@@ -31,16 +31,6 @@ def tiles(run):
     return found
 
 
-def routing_text(phase):
-    """", computing top 2 - all experts": by layers where they differ; "" of all experts everywhere."""
-    routings = phase.get("routing", {"rule": "all"})
-    routings = routings if isinstance(routings, list) else [routings]
-    texts = [words.routing(one["rule"], one.get("k", one.get("probability"))) for one in routings]
-    if all(one["rule"] == "all" for one in routings):
-        return ""
-    return ", computing " + (texts[0] if len(set(texts)) == 1 else " - ".join(texts))
-
-
 def phase_text(phase, is_gated):
     epochs = words.counted(phase["epochs"], "epoch")
     if not is_gated:  # nothing to balance
@@ -51,7 +41,8 @@ def phase_text(phase, is_gated):
                          for name, value in balance.items())
     details = f" ({settings})" if settings else ""
     how = "without a balancing rule" if rule == "none" else f"under the {rule} rule{details}"
-    return f"{epochs} {how}{routing_text(phase)}"
+    routings = words.routings(phase.get("routing", {}))
+    return f"{epochs} {how}" + ("" if routings == words.ALL_EXPERTS else f", computing {routings}")
 
 
 def trained(run):

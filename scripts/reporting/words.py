@@ -2,6 +2,7 @@
 import datetime
 
 NONE = "–"  # where there is nothing to say
+ALL_EXPERTS = "all experts"
 
 
 def percent(fraction, places=2):
@@ -75,6 +76,20 @@ def routing(rule, setting):
     if rule == "top_k":
         return f"top {setting:g}"
     return f"gates of {setting:g} and more" if rule == "threshold" else f"{rule} experts"
+
+
+def routing_of(spec):
+    """"top 2", "top 1 (probability, noise 2)": of one in a config, without what goes without saying."""
+    text = routing(spec.get("rule", "all"), spec.get("k", spec.get("probability")))
+    value, noise = spec.get("value", "renormalised"), spec.get("noise", 0)
+    details = [value.replace("_", " ")] * (value != "renormalised") + [f"noise {noise:g}"] * (noise > 0)
+    return f"{text} ({', '.join(details)})" if details else text
+
+
+def routings(specs):
+    """"top 2", "all experts - top 2": of a phase in a config, by layers where they differ."""
+    texts = [routing_of(spec) for spec in (specs if isinstance(specs, list) else [specs])]
+    return texts[0] if len(set(texts)) == 1 else " - ".join(texts)
 
 
 def network(config):

@@ -298,6 +298,8 @@ class WhatIsSaid(Report):
             (top_2, ", computing top 2"),
             ([top_2, top_2], ", computing top 2"),
             ([{"rule": "all"}, threshold], ", computing all experts - gates of 0.1 and more"),
+            ({**top_2, "value": "renormalised", "noise": 0.0}, ", computing top 2"),
+            ({**top_2, "value": "straight_through", "noise": 0.5}, ", computing top 2 (straight through, noise 0.5)"),
         ):
             phase = {"name": "x", "epochs": 2, "balance": {"rule": "none"}, "routing": routing}
             self.assertEqual(summary.phase_text(phase, True), "2 epochs without a balancing rule" + told)
@@ -624,6 +626,25 @@ class SeveralRuns(Report):
                 "4x10 - 3x10, gates 5 - 5 3 + 1 epochs",
                 "4x10 - 3x10, constrained.epochs = 9 9 + 1 epochs",
                 "4x10 - 3x10, data.train_examples = 1300 9 + 1 epochs",
+            ],
+        )
+
+    def test_labels_tell_routings(self):
+        plain = self.ruled[0]
+        lifted = 'routing = { rule = "all" }\nlearning_rate = { schedule = "exp'
+        top_2 = lifted.replace('"all"', '"top_k", k = 2, value = "renormalised", noise = 0.0')
+        routed = self.with_config(plain, "routed", lifted, top_2)
+        by_layer = lifted.replace('{ rule = "all" }', '[{ rule = "all" }, { rule = "top_k", k = 1, noise = 2.0 }]')
+        apart = self.with_config(plain, "apart", lifted, by_layer)
+        phased = self.with_config(routed, "phased", 'name = "fine_tune"', 'name = "decide"')
+        rows, _ = self.compared("routings", plain, routed, apart, phased)
+        self.assertEqual(
+            [row["config"].removesuffix(" 3 + 1 epochs") for row in rows],
+            [
+                "4x10 - 3x10",
+                "4x10 - 3x10, fine_tune with top 2",
+                "4x10 - 3x10, fine_tune with all experts - top 1 (noise 2)",
+                "4x10 - 3x10, phase decide with top 2",
             ],
         )
 
