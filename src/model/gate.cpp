@@ -57,22 +57,26 @@ void Gate::add_noise(MatrixView logits, float deviation, const Presentation& pre
 void Gate::forward(ConstMatrixView x, std::span<const std::uint8_t> masked, const Routing& routing,
                    const std::optional<Presentation>& presentation, const Choices& choices) {
   const MatrixView logits = logits_of(x);
-  const MatrixView p = p_.rows(rows_);
   if (presentation && routing.noise() > 0) add_noise(logits, routing.noise(), *presentation);
-  numerics::masked_softmax(logits, masked, p);
+  const bool needs_p = routing.value() != GateValue::renormalised;
+  const MatrixView all_p = p_.rows(needs_p ? rows_ : 1);
   for (Index b = 0; b < rows_; ++b) {
-    routing.choose(p.row(b), masked, chosen_);
+    const MatrixView p = all_p.rows_from(needs_p ? b : 0, 1);
+    const bool is_chosen = !needs_p && routing.choose_by_logits(logits.row(b), masked, chosen_);
+    if (!is_chosen) {
+      numerics::masked_softmax(logits.rows_from(b, 1), masked, p);
+      routing.choose(p.row(0), masked, chosen_);
+    }
     const auto chosen = static_cast<Index>(chosen_.size());
     if (chosen < 1 || chosen > choices.most())
       throw InputError("the routing chooses {} experts for a row; allowed are 1 to {}", chosen,
                        choices.most());
-    for (Index j = 0; j < choices.most(); ++j) {
-      if (j < chosen)
-        choices.set(b, j, chosen_[size(j)], p(b, chosen_[size(j)]));
-      else
-        choices.set(b, j, -1, 0);
+    for (Index j = 0; j < choices.most(); ++j) choices.set(b, j, j < chosen ? chosen_[size(j)] : -1, 0);
+    const bool is_wrong = !is_chosen && std::isnan(p(0, chosen_.front()));  // shall show
+    if (routing.value() == GateValue::probability || is_wrong) {
+      for (Index j = 0; j < chosen; ++j) choices.value(b, j) = p(0, chosen_[size(j)]);
+      continue;
     }
-    if (routing.value() == GateValue::probability || std::isnan(p(b, chosen_.front()))) continue;
     float largest = -std::numeric_limits<float>::infinity();
     for (const Index i : chosen_) largest = std::max(largest, logits(b, i));
     float sum = 0;
@@ -100,7 +104,7 @@ void Gate::backward_input(const ConstChoices& choices, const Routing& routing, C
   assert(choices.rows() == rows_ && d_values.rows == rows_);
   const MatrixView d_logits = d_logits_.first_rows(rows_);
   const bool is_renormalised = routing.value() == GateValue::renormalised;
-  const ConstMatrixView p = p_.rows_from(0, rows_);
+  const ConstMatrixView p = p_.rows_from(0, is_renormalised ? 0 : rows_);
   for (Index b = 0; b < rows_; ++b) {
     // Through the softmax over all of which only the chosen reach the loss, or over the chosen alone.
     const Index chosen = choices.count(b);

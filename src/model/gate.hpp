@@ -57,7 +57,7 @@ class Gate {
   Index rows_ = 0;         // B of the last forward pass
   Matrix hidden_;          // (capacity, G)
   Matrix logits_;          // (capacity, N)
-  GrowingMatrix p_;        // (B, N): the softmax that the last routing chose from
+  GrowingMatrix p_;        // (B, N): the softmax that the last routing chose from, where its values need it
   Matrix d_hidden_;        // (capacity, G)
   Matrix d_logits_;        // (capacity, N)
   std::vector<Index> chosen_;

@@ -45,6 +45,12 @@ class Routing {
   /// masked. A pure function of these; what is none of this ends the training. Local.
   virtual void choose(std::span<const float> p, std::span<const std::uint8_t> masked,
                       std::vector<Index>& chosen) const = 0;
+  /// The same from the logits (N), for values that need no p: with many experts most of the softmax is never
+  /// looked at. False where the routing, or this row, cannot be told without p. Local.
+  virtual bool choose_by_logits(std::span<const float> /*logits*/, std::span<const std::uint8_t> /*masked*/,
+                                std::vector<Index>& /*chosen*/) const {
+    return false;
+  }
 
   GateValue value() const { return value_; }
   float noise() const { return noise_; }
@@ -74,6 +80,8 @@ class TopK final : public Routing {
   Index most_chosen(Index experts) const override { return k_ < experts ? k_ : experts; }
   void choose(std::span<const float> p, std::span<const std::uint8_t> masked,
               std::vector<Index>& chosen) const override;
+  bool choose_by_logits(std::span<const float> logits, std::span<const std::uint8_t> masked,
+                        std::vector<Index>& chosen) const override;
 
  private:
   Index k_;

@@ -7,7 +7,9 @@
 
 #include <gmock/gmock.h>
 
+#include "core/matrix.hpp"
 #include "core/random.hpp"
+#include "numerics/kernels.hpp"
 
 namespace dmoe::model {
 namespace {
@@ -58,6 +60,67 @@ TEST(TopK, is_what_sorting_gives) {
     std::ranges::sort(order);
     EXPECT_EQ(choice_of(TopK(k), p, masked), order);
   }
+}
+
+/// Logits of up to 80 experts, some of them masked.
+struct Row {
+  explicit Row(std::uint64_t trial) {
+    RandomStream stream(2, Purpose::test, trial);
+    logits.resize(1 + size(stream.below(80)));
+    masked.resize(logits.size());
+    const float scale = std::pow(10.0F, static_cast<float>(stream.below(7)) - 3);  // from all near to all far
+    for (float& logit : logits) logit = scale * stream.normal();
+    if (trial % 4 == 0) {  // by the smallest step from one to the next
+      for (std::size_t i = 1; i < logits.size(); ++i)
+        logits[i] = std::nextafter(logits[i - 1], static_cast<float>(stream.below(3)) - 1);
+    }
+    for (std::uint8_t& value : masked) value = stream.below(4) == 0 ? 1 : 0;
+    masked[size(stream.below(static_cast<Index>(logits.size())))] = 0;
+  }
+  /// What is chosen of the softmax.
+  Chosen by_p(const TopK& routing) const {
+    Matrix p(1, static_cast<Index>(logits.size()));
+    numerics::masked_softmax({logits.data(), 1, p.columns()}, masked, p.view());
+    Chosen chosen;
+    routing.choose(p.values(), masked, chosen);
+    return chosen;
+  }
+
+  std::vector<float> logits;
+  std::vector<std::uint8_t> masked;
+};
+
+TEST(TopK, chooses_by_logits_what_it_chooses_by_probabilities) {
+  Index told = 0;
+  constexpr Index trials = 4000;
+  for (std::uint64_t trial = 0; trial < trials; ++trial) {
+    const Row row(trial);
+    const TopK routing(1 + static_cast<Index>(trial) % 5);
+    Chosen chosen{99};
+    if (!routing.choose_by_logits(row.logits, row.masked, chosen)) continue;
+    ++told;
+    EXPECT_EQ(chosen, row.by_p(routing)) << trial;
+  }
+  EXPECT_GT(told, trials / 2);
+}
+
+TEST(TopK, leaves_to_the_softmax_what_logits_do_not_tell) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinity = std::numeric_limits<float>::infinity();
+  constexpr float smallest = std::numeric_limits<float>::epsilon();
+  const std::vector<std::uint8_t> masked{0, 0, 0, 1};
+  const auto is_told = [&](const std::vector<float>& logits) {
+    Chosen chosen;
+    return TopK(2).choose_by_logits(logits, masked, chosen);
+  };
+  EXPECT_TRUE(is_told({3, 1, 2, 2}));
+  EXPECT_TRUE(is_told({3, 1, 2, nan}));  // masked
+  EXPECT_FALSE(is_told({3, nan, 2, 2}));
+  EXPECT_FALSE(is_told({infinity, 1, 2, 2}));
+  EXPECT_FALSE(is_told({3, 2, 2, 2}));             // a tie
+  EXPECT_FALSE(is_told({3, 1, 1 + smallest, 2}));  // a tie once rounded
+  EXPECT_FALSE(is_told({0, -200, -150, 2}));       // both have no probability left
+  EXPECT_TRUE(is_told({3, -infinity, 2, 2}));
 }
 
 TEST(Threshold, chooses_who_reaches_it_and_the_largest) {
