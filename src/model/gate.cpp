@@ -95,15 +95,15 @@ void Gate::backward_from_logits(MatrixView d_x) {
 
 void Gate::backward_input(ConstMatrixView gates, ConstMatrixView d_gates, MatrixView d_x) {
   assert(gates.rows == rows_ && d_gates.rows == rows_);
-  numerics::softmax_gradient(gates, d_gates, d_logits_.first_rows(rows_));
+  numerics::softmax_gradient(gates, d_gates, all_d_logits());
   backward_from_logits(d_x);
 }
 
 void Gate::backward_input(const ConstChoices& choices, const Routing& routing, ConstMatrixView d_values,
                           MatrixView d_x) {
   assert(choices.rows() == rows_ && d_values.rows == rows_);
-  const MatrixView d_logits = d_logits_.first_rows(rows_);
   const bool is_renormalised = routing.value() == GateValue::renormalised;
+  const MatrixView d_logits = is_renormalised ? no_d_logits() : all_d_logits();
   const ConstMatrixView p = p_.rows_from(0, is_renormalised ? 0 : rows_);
   for (Index b = 0; b < rows_; ++b) {
     // Through the softmax over all of which only the chosen reach the loss, or over the chosen alone.
@@ -114,10 +114,28 @@ void Gate::backward_input(const ConstChoices& choices, const Routing& routing, C
     float mean = 0;
     for (Index j = 0; j < chosen; ++j) mean += weight(j) * d_values(b, j);
     const auto out = d_logits.row(b);
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = is_renormalised ? 0.0F : -p.row(b)[i] * mean;
-    for (Index j = 0; j < chosen; ++j) out[size(choices.expert(b, j))] = weight(j) * (d_values(b, j) - mean);
+    for (std::size_t i = 0; !is_renormalised && i < out.size(); ++i) out[i] = -p.row(b)[i] * mean;
+    for (Index j = 0; j < chosen; ++j) {
+      const Index expert = choices.expert(b, j);
+      out[size(expert)] = weight(j) * (d_values(b, j) - mean);
+      if (is_renormalised) places_.push_back(b * d_logits.columns + expert);
+    }
   }
   backward_from_logits(d_x);
+}
+
+MatrixView Gate::all_d_logits() {
+  are_few_ = false;
+  return d_logits_.first_rows(rows_);
+}
+
+MatrixView Gate::no_d_logits() {
+  const auto values = d_logits_.values();
+  if (!are_few_) std::ranges::fill(values, 0.0F);
+  for (const Index place : places_) values[size(place)] = 0;
+  places_.clear();
+  are_few_ = true;
+  return d_logits_.first_rows(rows_);
 }
 
 void Gate::backward_weights(ConstMatrixView x) {
@@ -125,7 +143,13 @@ void Gate::backward_weights(ConstMatrixView x) {
   const ConstMatrixView d_logits = d_logits_.first_rows(rows_);
   const ConstMatrixView d_hidden = d_hidden_.first_rows(rows_);
   numerics::linear_weight_gradient(d_logits, hidden_.first_rows(rows_), output_weight_.gradient.view());
-  numerics::column_sums(d_logits, output_bias_.gradient.values());
+  const auto d_output_bias = output_bias_.gradient.values();
+  if (are_few_) {
+    std::ranges::fill(d_output_bias, 0.0F);
+    for (const Index place : places_) d_output_bias[size(place % d_logits.columns)] += d_logits.data[place];
+  } else {
+    numerics::column_sums(d_logits, d_output_bias);
+  }
   numerics::linear_weight_gradient(d_hidden, x, hidden_weight_.gradient.view());
   numerics::column_sums(d_hidden, hidden_bias_.gradient.values());
 }

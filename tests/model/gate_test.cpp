@@ -120,6 +120,43 @@ TEST(Gate, learns_straight_through_what_it_learns_from_probabilities) {
   EXPECT_TRUE(std::ranges::all_of(renormalised.d_bias, [](float value) { return value == 0.0F; }));
 }
 
+/// A forward and a backward pass of a gate on x; all of its gradients.
+std::vector<float> gradients_of(Gate& gate, const Matrix& x, const Routing& routing) {
+  const Index rows = x.rows();
+  const std::array<std::uint8_t, 4> masked{};
+  Matrix d_x(rows, inputs);
+  if (routing.is_dense(spec.experts)) {
+    Matrix gates(rows, spec.experts);
+    gate.forward(x.view(), masked, gates.view());
+    gate.backward_input(gates.view(), random_matrix(rows, spec.experts, 2).view(), d_x.view());
+  } else {
+    const Index most = routing.most_chosen(spec.experts);
+    Matrix table(rows, Choices::columns(most));
+    gate.forward(x.view(), masked, routing, {}, Choices(table.view()));
+    gate.backward_input(ConstChoices(table.view()), routing, random_matrix(rows, most, 2).view(), d_x.view());
+  }
+  gate.backward_weights(x.view());
+  std::vector<float> gradients(d_x.values().begin(), d_x.values().end());
+  gate.for_each_parameter("", [&](const Parameter& parameter) {
+    gradients.insert(gradients.end(), parameter.gradient.begin(), parameter.gradient.end());
+  });
+  return gradients;
+}
+
+TEST(Gate, remembers_nothing_of_the_batch_before) {
+  const AllExperts all;
+  const TopK one(1, GateValue::probability);
+  const TopK two(2);
+  const Threshold many(0.2);
+  const std::array<const Routing*, 9> routings{&two, &two, &all, &two, &many, &one, &many, &two, &all};
+  Gate gate(spec, inputs, 1, Presence::here, 0, batch);
+  for (std::size_t i = 0; i < routings.size(); ++i) {
+    const Matrix x = random_matrix(i % 2 == 0 ? batch : batch - 2, inputs, i + 10);
+    Gate fresh(spec, inputs, 1, Presence::here, 0, batch);
+    EXPECT_EQ(gradients_of(gate, x, *routings[i]), gradients_of(fresh, x, *routings[i])) << i;
+  }
+}
+
 /// d_logit_i = p_i (d_p_i - sum_j p_j d_p_j), d_p 0 where not chosen.
 TEST(Gate, gives_the_gradient_of_probabilities_to_those_not_chosen_too) {
   const std::array<std::uint8_t, 4> masked{0, 0, 0, 0};
