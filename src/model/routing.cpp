@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "core/enum_names.hpp"
+#include "numerics/largest.hpp"
 
 namespace dmoe::model {
 
@@ -19,38 +20,6 @@ void choose_first(Index most, std::span<const std::uint8_t> masked, std::vector<
   for (std::size_t i = 0; i < masked.size() && static_cast<Index>(chosen.size()) < most; ++i) {
     if (masked[i] == 0) chosen.push_back(static_cast<Index>(i));
   }
-}
-
-/// Whether any of 16 values is above a bound, or not a number.
-bool is_any_above(float bound, const float* scores) {
-  unsigned found = 0;
-  for (std::size_t lane = 0; lane < 16; ++lane) found |= scores[lane] <= bound ? 0U : 1U;
-  return found != 0;
-}
-
-/// best: the `most` largest of those that are not masked, the largest first, of equals the lower index first.
-/// False where one of these is not a number.
-bool find_largest(std::size_t most, std::span<const float> scores, std::span<const std::uint8_t> masked,
-                  std::vector<Index>& best) {
-  constexpr std::size_t lanes = 16;
-  const auto larger = [&](Index a, Index b) { return scores[size(a)] > scores[size(b)]; };
-  best.clear();
-  bool is_full = false;
-  float least = 0;  // of the best, once there are enough
-  for (std::size_t begin = 0; begin < scores.size(); begin += lanes) {
-    const std::size_t end = std::min(begin + lanes, scores.size());
-    if (is_full && end == begin + lanes && !is_any_above(least, &scores[begin])) continue;
-    for (std::size_t i = begin; i < end; ++i) {
-      if ((is_full && scores[i] <= least) || masked[i] != 0) continue;
-      if (std::isnan(scores[i])) return false;
-      const auto expert = static_cast<Index>(i);
-      if (is_full) best.pop_back();
-      best.insert(std::upper_bound(best.begin(), best.end(), expert, larger), expert);
-      is_full = best.size() == most;
-      least = scores[size(best.back())];
-    }
-  }
-  return true;
 }
 
 SettingSpec value_setting() {
@@ -81,14 +50,16 @@ void AllExperts::choose(std::span<const float> /*p*/, std::span<const std::uint8
 
 void TopK::choose(std::span<const float> p, std::span<const std::uint8_t> masked,
                   std::vector<Index>& chosen) const {
-  if (!find_largest(size(k_), p, masked, chosen)) return choose_first(k_, masked, chosen);  // so that it shows
+  if (!numerics::find_largest(size(k_), p, masked, chosen))
+    return choose_first(k_, masked, chosen);  // so that it shows
   std::ranges::sort(chosen);
 }
 
 bool TopK::choose_by_logits(std::span<const float> logits, std::span<const std::uint8_t> masked,
                             std::vector<Index>& chosen) const {
   const std::size_t k = size(k_);
-  if (!find_largest(k + 1, logits, masked, chosen) || !std::isfinite(logits[size(chosen.front())])) return false;
+  if (!numerics::find_largest(k + 1, logits, masked, chosen) || !std::isfinite(logits[size(chosen.front())]))
+    return false;
   if (chosen.size() > k) {
     // p of the last chosen must be a normal number, and larger than the next after all rounding on its way
     // there: of logit - largest by 2^-18, of exp and of the division by a part in 2^23 each.
