@@ -52,7 +52,8 @@ TEST(Largest, are_what_sorting_gives) {
     RandomStream stream(1, Purpose::test, trial);
     Scores scores(std::vector<float>(size(stream.below(500))));
     const Index levels = stream.below(2) == 0 ? 5 : 1'000'000;  // with ties and without
-    for (float& value : scores.values) value = static_cast<float>(stream.below(levels) - levels / 2);
+    const Index middle = levels / 2;
+    for (float& value : scores.values) value = static_cast<float>(stream.below(levels) - middle);
     const Index kept = 1 + stream.below(4);  // of four, so that the largest of all may be masked
     for (std::uint8_t& value : scores.masked) value = stream.below(4) < kept ? 0 : 1;
     if (trial % 3 == 0 && !scores.values.empty()) {  // the largest stand side by side, and are masked
