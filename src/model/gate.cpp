@@ -54,16 +54,31 @@ void Gate::add_noise(MatrixView logits, float deviation, const Presentation& pre
   }
 }
 
+namespace {
+
+/// The softmax of row b over its chosen experts alone.
+void renormalise(ConstMatrixView logits, Index b, const std::vector<Index>& chosen, const Choices& choices) {
+  float largest = -std::numeric_limits<float>::infinity();
+  for (const Index i : chosen) largest = std::max(largest, logits(b, i));
+  float sum = 0;
+  const auto count = static_cast<Index>(chosen.size());
+  for (Index j = 0; j < count; ++j)
+    sum += choices.value(b, j) = std::exp(logits(b, chosen[size(j)]) - largest);
+  for (Index j = 0; j < count; ++j) choices.value(b, j) /= sum;
+}
+
+}  // namespace
+
 void Gate::forward(ConstMatrixView x, std::span<const std::uint8_t> masked, const Routing& routing,
                    const std::optional<Presentation>& presentation, const Choices& choices) {
   const MatrixView logits = logits_of(x);
   if (presentation && routing.noise() > 0) add_noise(logits, routing.noise(), *presentation);
   const bool needs_p = routing.value() != GateValue::renormalised;
-  const MatrixView all_p = p_.rows(needs_p ? rows_ : 1);
+  p_.rows(needs_p ? rows_ : 1);
   for (Index b = 0; b < rows_; ++b) {
-    const MatrixView p = all_p.rows_from(needs_p ? b : 0, 1);
-    const bool is_chosen = !needs_p && routing.choose_by_logits(logits.row(b), masked, chosen_);
-    if (!is_chosen) {
+    const MatrixView p = p_.rows_from(needs_p ? b : 0, 1);
+    const bool is_told = !needs_p && routing.choose_by_logits(logits.row(b), masked, chosen_);
+    if (!is_told) {
       numerics::masked_softmax(logits.rows_from(b, 1), masked, p);
       routing.choose(p.row(0), masked, chosen_);
     }
@@ -72,17 +87,12 @@ void Gate::forward(ConstMatrixView x, std::span<const std::uint8_t> masked, cons
       throw InputError("the routing chooses {} experts for a row; allowed are 1 to {}", chosen,
                        choices.most());
     for (Index j = 0; j < choices.most(); ++j) choices.set(b, j, j < chosen ? chosen_[size(j)] : -1, 0);
-    const bool is_wrong = !is_chosen && std::isnan(p(0, chosen_.front()));  // shall show
-    if (routing.value() == GateValue::probability || is_wrong) {
+    const bool is_wrong = !is_told && std::isnan(p(0, chosen_.front()));  // so that it shows
+    if (routing.value() != GateValue::probability && !is_wrong) {
+      renormalise(logits, b, chosen_, choices);
+    } else {
       for (Index j = 0; j < chosen; ++j) choices.value(b, j) = p(0, chosen_[size(j)]);
-      continue;
     }
-    float largest = -std::numeric_limits<float>::infinity();
-    for (const Index i : chosen_) largest = std::max(largest, logits(b, i));
-    float sum = 0;
-    for (Index j = 0; j < chosen; ++j)
-      sum += choices.value(b, j) = std::exp(logits(b, chosen_[size(j)]) - largest);
-    for (Index j = 0; j < chosen; ++j) choices.value(b, j) /= sum;
   }
 }
 
@@ -95,47 +105,52 @@ void Gate::backward_from_logits(MatrixView d_x) {
 
 void Gate::backward_input(ConstMatrixView gates, ConstMatrixView d_gates, MatrixView d_x) {
   assert(gates.rows == rows_ && d_gates.rows == rows_);
-  numerics::softmax_gradient(gates, d_gates, all_d_logits());
+  has_few_ = false;
+  numerics::softmax_gradient(gates, d_gates, d_logits_.first_rows(rows_));
   backward_from_logits(d_x);
 }
 
 void Gate::backward_input(const ConstChoices& choices, const Routing& routing, ConstMatrixView d_values,
                           MatrixView d_x) {
   assert(choices.rows() == rows_ && d_values.rows == rows_);
-  const bool is_renormalised = routing.value() == GateValue::renormalised;
-  const MatrixView d_logits = is_renormalised ? no_d_logits() : all_d_logits();
-  const ConstMatrixView p = p_.rows_from(0, is_renormalised ? 0 : rows_);
-  for (Index b = 0; b < rows_; ++b) {
-    // Through the softmax over all of which only the chosen reach the loss, or over the chosen alone.
-    const Index chosen = choices.count(b);
-    const auto weight = [&](Index j) {
-      return is_renormalised ? choices.value(b, j) : p(b, choices.expert(b, j));
-    };
-    float mean = 0;
-    for (Index j = 0; j < chosen; ++j) mean += weight(j) * d_values(b, j);
-    const auto out = d_logits.row(b);
-    for (std::size_t i = 0; !is_renormalised && i < out.size(); ++i) out[i] = -p.row(b)[i] * mean;
-    for (Index j = 0; j < chosen; ++j) {
-      const Index expert = choices.expert(b, j);
-      out[size(expert)] = weight(j) * (d_values(b, j) - mean);
-      if (is_renormalised) places_.push_back(b * d_logits.columns + expert);
-    }
+  if (routing.value() == GateValue::renormalised) {
+    gradient_of_chosen(choices, d_values);
+  } else {
+    gradient_of_all(choices, d_values);
   }
   backward_from_logits(d_x);
 }
 
-MatrixView Gate::all_d_logits() {
-  are_few_ = false;
-  return d_logits_.first_rows(rows_);
+void Gate::gradient_of_chosen(const ConstChoices& choices, ConstMatrixView d_values) {
+  const auto d_logits = d_logits_.values();
+  if (!has_few_) std::ranges::fill(d_logits, 0.0F);
+  for (const std::size_t place : places_) d_logits[place] = 0;
+  has_few_ = true;
+  places_.clear();
+  for (Index b = 0; b < rows_; ++b) {
+    const Index chosen = choices.count(b);
+    float mean = 0;
+    for (Index j = 0; j < chosen; ++j) mean += choices.value(b, j) * d_values(b, j);
+    for (Index j = 0; j < chosen; ++j) {
+      const std::size_t place = size(b * d_logits_.columns() + choices.expert(b, j));
+      d_logits[place] = choices.value(b, j) * (d_values(b, j) - mean);
+      places_.push_back(place);
+    }
+  }
 }
 
-MatrixView Gate::no_d_logits() {
-  const auto values = d_logits_.values();
-  if (!are_few_) std::ranges::fill(values, 0.0F);
-  for (const Index place : places_) values[size(place)] = 0;
-  places_.clear();
-  are_few_ = true;
-  return d_logits_.first_rows(rows_);
+void Gate::gradient_of_all(const ConstChoices& choices, ConstMatrixView d_values) {
+  has_few_ = false;
+  const MatrixView d_logits = d_logits_.first_rows(rows_);
+  const ConstMatrixView p = p_.rows_from(0, rows_);
+  for (Index b = 0; b < rows_; ++b) {
+    const Index chosen = choices.count(b);
+    const auto p_of = [&](Index j) { return p(b, choices.expert(b, j)); };
+    float mean = 0;
+    for (Index j = 0; j < chosen; ++j) mean += p_of(j) * d_values(b, j);
+    for (Index i = 0; i < d_logits.columns; ++i) d_logits(b, i) = -p(b, i) * mean;
+    for (Index j = 0; j < chosen; ++j) d_logits(b, choices.expert(b, j)) = p_of(j) * (d_values(b, j) - mean);
+  }
 }
 
 void Gate::backward_weights(ConstMatrixView x) {
@@ -144,9 +159,10 @@ void Gate::backward_weights(ConstMatrixView x) {
   const ConstMatrixView d_hidden = d_hidden_.first_rows(rows_);
   numerics::linear_weight_gradient(d_logits, hidden_.first_rows(rows_), output_weight_.gradient.view());
   const auto d_output_bias = output_bias_.gradient.values();
-  if (are_few_) {
+  if (has_few_) {  // the same sums
     std::ranges::fill(d_output_bias, 0.0F);
-    for (const Index place : places_) d_output_bias[size(place % d_logits.columns)] += d_logits.data[place];
+    for (const std::size_t place : places_)
+      d_output_bias[place % d_output_bias.size()] += d_logits.data[place];
   } else {
     numerics::column_sums(d_logits, d_output_bias);
   }

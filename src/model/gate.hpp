@@ -44,10 +44,10 @@ class Gate {
   /// The logits (B, N).
   MatrixView logits_of(ConstMatrixView x);
   void add_noise(MatrixView logits, float deviation, const Presentation& presentation) const;
-  /// (B, N) to be filled.
-  MatrixView all_d_logits();
-  /// (B, N) of zeros, of which the few that are not to be noted in places_.
-  MatrixView no_d_logits();
+  /// d_logits_ through the softmax over the chosen alone.
+  void gradient_of_chosen(const ConstChoices& choices, ConstMatrixView d_values);
+  /// d_logits_ through the softmax over all, of which only the chosen reach the loss.
+  void gradient_of_all(const ConstChoices& choices, ConstMatrixView d_values);
   /// d_x from d_logits_.
   void backward_from_logits(MatrixView d_x);
 
@@ -64,8 +64,8 @@ class Gate {
   GrowingMatrix p_;        // (B, N): the softmax that the last routing chose from, where its values need it
   Matrix d_hidden_;        // (capacity, G)
   Matrix d_logits_;        // (capacity, N)
-  bool are_few_ = false;   // all of d_logits_ is 0 but in these
-  std::vector<Index> places_;
+  bool has_few_ = false;   // d_logits_ is 0 but at places_, (row, expert) in order
+  std::vector<std::size_t> places_;
   std::vector<Index> chosen_;
 };
 
