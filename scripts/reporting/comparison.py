@@ -7,7 +7,6 @@ from reporting import words
 
 # What the network and the column of epochs already say.
 SAID = ("kind", "experts", "hidden", "epochs", "name")
-ROUTING = ".routing"
 MOST_DIFFERENCES = 4  # named in a group's label
 
 
@@ -57,9 +56,7 @@ def spread(runs, measure):
 
 
 def flat(config, prefix=""):
-    """{"phases.constrained.epochs": 8, ..}: lists by their names, or counted from 1; a phase's routing in words."""
-    if prefix.endswith(ROUTING):
-        return {prefix: words.routings(config)}
+    """{"phases.constrained.epochs": 8, ..}: lists by their names, or counted from 1."""
     if isinstance(config, dict):
         items = config.items()
     elif isinstance(config, list):
@@ -84,36 +81,45 @@ def epochs_of(config):
 
 def setting(keys, key):
     name = key.removeprefix("phases.")
-    if key.endswith(ROUTING) and key in keys:
-        return f"{name.removesuffix(ROUTING)} with {keys[key]}"
     return f"{name} = {keys[key]}" if key in keys else f"without {name}"
 
 
-def in_phases(keys):
-    """The names of the phases, in order."""
-    return list(dict.fromkeys(key.split(".")[1] for key in keys if key.startswith("phases.")))
+def phases_of(run):
+    """{"constrained": {..}, ..}, routings in words."""
+    return {phase["name"]: {**phase, "routing": words.routings(phase.get("routing", {}))}
+            for phase in run.config["phases"]}
 
 
-def new_phase(keys, name):
-    """One that the first group does not have, in a word: its routing is what matters."""
-    routing = keys.get(f"phases.{name}{ROUTING}", words.ALL_EXPERTS)
-    return f"phase {name}" + ("" if routing == words.ALL_EXPERTS else f" with {routing}")
+def phase_differences(run, first):
+    """New phases and other routings, then all else of phases that differs from those of the same name or place."""
+    ours, others = phases_of(run), phases_of(first)
+    by_place = dict(zip(ours, others))
+    routings, rest = [], []
+    for name, phase in ours.items():
+        like = others.get(name, others.get(by_place.get(name), {}))
+        routing = "" if phase["routing"] == words.ALL_EXPERTS and name not in others else f" with {phase['routing']}"
+        if name not in others:
+            routings.append(f"phase {name}{routing}")
+        elif phase["routing"] != like["routing"]:
+            routings.append(name + routing)
+        keys, reference = flat(phase), flat(like)
+        rest += [f"{name}.{setting(keys, key)}" for key in keys
+                 if keys[key] != reference.get(key) and key not in (*SAID, "routing")]
+    return routings + rest
 
 
 def label(run, first):
     """The network, then what else differs from the first group's run and is not said in a column."""
     keys, reference = without_seed(run), without_seed(first)
-    changed = [key for key in keys if keys[key] != reference.get(key) and key != "network.baseline"
-               and not (key.startswith(("layers", "phases")) and key.rpartition(".")[2] in SAID)]
+    changed = [key for key in keys if keys[key] != reference.get(key) and not key.startswith("phases.")
+               and key != "network.baseline" and not (key.startswith("layers") and key.rpartition(".")[2] in SAID)]
     if "data.name" in changed:  # its settings go without saying
         changed = [key for key in changed if not key.startswith("data.") or key == "data.name"]
     parts = [run.network]
     if words.gates(run.config) not in ("", words.gates(first.config)):
         parts.append(words.gates(run.config))
-    new = [name for name in in_phases(keys) if name not in in_phases(reference)]
-    rest = [key for key in changed if not key.endswith(".gate_hidden")
-            and not any(key.startswith(f"phases.{name}.") for name in new)]
-    differences = [new_phase(keys, name) for name in new] + [setting(keys, key) for key in rest]
+    differences = [setting(keys, key) for key in changed if not key.endswith(".gate_hidden")]
+    differences += phase_differences(run, first)
     parts += differences[:MOST_DIFFERENCES]
     if len(differences) > MOST_DIFFERENCES:
         parts.append(f"and {len(differences) - MOST_DIFFERENCES} more")

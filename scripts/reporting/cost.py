@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from reporting import comparison, style, words
 from reporting.architecture import architecture
 from reporting.axes import Label, log_scale, put_labels
-from reporting.drawing import WIDTH, Panel, legend
+from reporting.drawing import WIDTH, Panel, legend, long_legend
 from reporting.run import Cost
 
 AS_GOOD = 0.001  # of all examples: an error that much above that of the dense mixture counts as as good
@@ -316,10 +316,9 @@ def panels_of_runs(runs):
     key.append(handle("all experts: the dense mixture", ALL_MARKER, "None"))
     if references(runs):
         key.append(handle("network without a gate", REFERENCE_MARKER, "None"))
-    width = max(WIDTH, 0.6 + 0.07 * max(len(line.get_label()) for line in key))
     kinds = [kind for kind in KINDS if any(rows_of(curve.cost, kind) for curve in drawn)]
     return [[Panel(lambda figure, kind=kind: draw_runs(figure, runs, kind), height=HEIGHT) for kind in kinds],
-            [legend(key, columns=1, width=width)]]
+            [long_legend(key)]]
 
 
 def has_curves(runs):

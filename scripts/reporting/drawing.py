@@ -45,6 +45,12 @@ def legend(handles, columns, width=WIDTH):
     return Panel(draw, width, 0.1 + 0.19 * rows)
 
 
+def long_legend(handles):
+    """One to a line, as wide as the longest needs."""
+    longest = max(len(handle.get_label()) for handle in handles)
+    return legend(handles, columns=1, width=max(WIDTH, 0.6 + 0.058 * longest))
+
+
 def inline_svg(panel, prefix, label):
     """The panel as an <svg> element for an HTML page; `prefix` keeps its ids apart from all others."""
     figure = Figure(figsize=(panel.width, panel.height), layout="constrained")

@@ -3,7 +3,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from reporting import comparison, curves, style, words
-from reporting.drawing import WIDTH, Panel, legend
+from reporting.drawing import Panel, long_legend
 
 MOST_GROUPS = style.MOST_LINES
 
@@ -42,7 +42,7 @@ def legend_row(runs):
     labels = [f"{group.label}; {group.epochs} epochs ({words.counted(len(group.runs), 'run')})"
               for group in shown(runs)]
     handles = [Line2D([], [], label=label, **style.line(index)) for index, label in enumerate(labels)]
-    return [legend(handles, columns=1, width=max(WIDTH, 0.6 + 0.07 * max(map(len, labels))))]
+    return [long_legend(handles)]
 
 
 def learning_panels(runs):

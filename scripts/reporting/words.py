@@ -80,9 +80,12 @@ def routing(rule, setting):
 
 def routing_of(spec):
     """"top 2", "top 1 (probability, noise 2)": of one in a config, without what goes without saying."""
-    text = routing(spec.get("rule", "all"), spec.get("k", spec.get("probability")))
+    rule = spec.get("rule", "all")
+    size = {"top_k": "k", "threshold": "probability"}.get(rule)
+    text = routing(rule, spec.get(size))
     value, noise = spec.get("value", "renormalised"), spec.get("noise", 0)
     details = [value.replace("_", " ")] * (value != "renormalised") + [f"noise {noise:g}"] * (noise > 0)
+    details += [f"{key} {setting}" for key, setting in spec.items() if key not in ("rule", size, "value", "noise")]
     return f"{text} ({', '.join(details)})" if details else text
 
 

@@ -18,14 +18,6 @@ namespace dmoe::app {
 
 namespace {
 
-/// This process's rank before, or without, MPI.
-int launcher_rank() {
-  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
-    if (const char* rank = std::getenv(name)) return std::atoi(rank);  // NOLINT
-  }
-  return 0;
-}
-
 void print(std::FILE* stream, const std::string& text) {
   std::fputs(text.c_str(), stream);
   std::fflush(stream);
@@ -34,7 +26,7 @@ void print(std::FILE* stream, const std::string& text) {
 /// Help, version and bad usage. The launcher ends the job when the first rank fails, so no rank leaves with a
 /// failure before the first has said why.
 int answer(const Request& request) {
-  if (launcher_rank() == 0) print(request.status == Status::done ? stdout : stderr, request.text);
+  if (comm::launched_rank() == 0) print(request.status == Status::done ? stdout : stderr, request.text);
   if (request.status != Status::done && comm::is_launched()) comm::Session().finalize();
   return static_cast<int>(request.status);
 }
@@ -91,7 +83,7 @@ int run(int argc, char** argv) {
     session.finalize();
     return static_cast<int>(status);
   } catch (const InputError& error) {
-    if (launcher_rank() == 0) print(stderr, fmt::format("dmoe: {}\n", one_line(error.what())));
+    if (comm::launched_rank() == 0) print(stderr, fmt::format("dmoe: {}\n", one_line(error.what())));
     return static_cast<int>(Status::refused);
   } catch (const RunError& error) {
     print(stderr, fmt::format("dmoe: {}\n", one_line(error.what())));

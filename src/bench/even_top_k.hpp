@@ -10,7 +10,7 @@
 namespace dmoe::bench {
 
 /// Looks for the k largest as top_k does, for that is part of the work; then chooses as many others, drawn
-/// evenly with the bits of p or of the logits as their seed.
+/// evenly with the bits of p as their seed: or with those of the logits, which gives others.
 class EvenTopK final : public model::Routing {
  public:
   explicit EvenTopK(Index k) : top_(k) {}

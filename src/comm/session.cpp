@@ -15,18 +15,20 @@ const char* variable(const char* name) {
   return std::getenv(name);
 }  // NOLINT(concurrency-mt-unsafe)
 
-/// Within a host, Open MPI lets the receiver of a message above a limit, by default 4 KiB, fetch it from the
-/// sender's memory. The coordinator receives most and the others wait for it: up to a higher limit the sender
-/// copies. A limit that the user has set stands. Before MPI_Init.
-void let_senders_copy() {
-  constexpr auto name = "OMPI_MCA_btl_vader_eager_limit";  // Open MPI 5, where vader is sm, knows both
+/// Within a host, Open MPI has a message above a limit, by default 4 KiB, fetched by its receiver from the
+/// memory of the sender. All wait for the coordinator, so it fetches nothing: what others send they copy.
+/// With so high a limit only eight messages leave a rank between two calls of MPI, which is plenty for these.
+/// A limit that the user has set in the environment or for mpirun stands. Before MPI_Init.
+void copy_what_is_sent() {
+  if (launched_rank() == 0) return;
+  constexpr auto name = "OMPI_MCA_btl_vader_eager_limit";  // Open MPI 5, where vader is sm, knows it too
   setenv(name, "262144", /*overwrite=*/0);                 // [bytes] NOLINT(concurrency-mt-unsafe)
 }
 
 bool initialise() {
   const bool launched = is_launched();
   if (launched) {
-    let_senders_copy();
+    copy_what_is_sent();
     int provided = 0;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
     return true;
@@ -72,6 +74,13 @@ Failure failure_of(const std::function<void()>& body) {
 }
 
 }  // namespace
+
+int launched_rank() {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+    if (const char* rank = variable(name)) return std::atoi(rank);  // NOLINT(cert-err34-c)
+  }
+  return 0;
+}
 
 bool is_launched() {
   return variable("OMPI_COMM_WORLD_SIZE") != nullptr || variable("PMIX_RANK") != nullptr ||

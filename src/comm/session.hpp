@@ -9,8 +9,7 @@
 namespace dmoe::comm {
 
 /// MPI from construction to finalize(). A process that no launcher started (mpirun, srun --mpi=pmix) does not
-/// touch MPI and gets a local world. Messages of up to 256 KiB within a host are copied by their sender,
-/// unless OMPI_MCA_btl_vader_eager_limit says otherwise.
+/// touch MPI and gets a local world.
 class Session {
  public:
   /// Throws InputError where several tasks were started without a process manager that MPI understands.
@@ -39,6 +38,9 @@ class Session {
 
 /// True where a launcher has started this process as part of an MPI job. Local.
 bool is_launched();
+
+/// The rank of this process in its job, before or without MPI; 0 where nothing says it. Local.
+int launched_rank();
 
 /// Runs `body` on every rank, and where it throws on any, throws the lowest failing rank's error on all
 /// (InputError stays InputError, anything else becomes RunError): nobody leaves a collective path alone.

@@ -123,9 +123,10 @@ void Gate::backward_input(const ConstChoices& choices, const Routing& routing, C
 
 void Gate::gradient_of_chosen(const ConstChoices& choices, ConstMatrixView d_values) {
   const auto d_logits = d_logits_.values();
-  if (!has_few_) std::ranges::fill(d_logits, 0.0F);
+  const bool has_few = 4 * choices.most() <= d_logits_.columns();
+  if (!has_few || !has_few_) std::ranges::fill(d_logits, 0.0F);
   for (const std::size_t place : places_) d_logits[place] = 0;
-  has_few_ = true;
+  has_few_ = has_few;
   places_.clear();
   for (Index b = 0; b < rows_; ++b) {
     const Index chosen = choices.count(b);
@@ -134,7 +135,7 @@ void Gate::gradient_of_chosen(const ConstChoices& choices, ConstMatrixView d_val
     for (Index j = 0; j < chosen; ++j) {
       const std::size_t place = size(b * d_logits_.columns() + choices.expert(b, j));
       d_logits[place] = choices.value(b, j) * (d_values(b, j) - mean);
-      places_.push_back(place);
+      if (has_few) places_.push_back(place);
     }
   }
 }

@@ -58,8 +58,8 @@ void TopK::choose(std::span<const float> p, std::span<const std::uint8_t> masked
 bool TopK::choose_by_logits(std::span<const float> logits, std::span<const std::uint8_t> masked,
                             std::vector<Index>& chosen) const {
   const std::size_t k = size(k_);
-  if (!numerics::find_largest(k + 1, logits, masked, chosen) || !std::isfinite(logits[size(chosen.front())]))
-    return false;
+  if (!numerics::find_largest(k + 1, logits, masked, chosen)) return false;
+  if (chosen.empty() || !std::isfinite(logits[size(chosen.front())])) return false;
   if (chosen.size() > k) {
     // p of the last chosen must be a normal number, and larger than the next after all rounding on its way
     // there: of logit - largest by 2^-18, of exp and of the division by a part in 2^23 each.

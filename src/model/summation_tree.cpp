@@ -32,7 +32,7 @@ float* scratch_of(Index values) {
 
 template <class Leaf>
 void add_rows(const TreeBlock& block, Index experts, MatrixView sum, const Leaf& leaf_of_row) {
-  const auto levels = static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(block.width)));
+  const Index levels = std::countr_zero(static_cast<std::uint64_t>(block.width));
   float* const scratch = scratch_of(sum.columns * levels);
   for (Index b = 0; b < sum.rows; ++b) {
     float* const row = sum.row(b).data();

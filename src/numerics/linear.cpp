@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cstdint>
 #include <map>
+#include <new>
 #include <omp.h>
 #include <vector>
 
@@ -60,9 +61,10 @@ void point(const dnnl::memory& memory, const float* data) {
 void execute(const dnnl::primitive& primitive, const dnnl::stream& stream,
              std::span<const dnnl_exec_arg_t> arguments) {
   // The C call: the C++ one takes a map, which allocates.
-  dnnl::error::wrap_c_api(
-      dnnl_primitive_execute(primitive.get(), stream.get(), narrow<int>(arguments.size()), arguments.data()),
-      "oneDNN could not run a matrix product");
+  const dnnl_status_t status =
+      dnnl_primitive_execute(primitive.get(), stream.get(), narrow<int>(arguments.size()), arguments.data());
+  if (status == dnnl_out_of_memory) throw std::bad_alloc();
+  dnnl::error::wrap_c_api(status, "oneDNN could not run a matrix product");
 }
 
 /// Room for a rounded operand, as much as the largest took; the products share it.
@@ -147,7 +149,12 @@ class Product {
 /// The compiled product of this shape; compiled at its first use. Never dropped: a run has few shapes.
 Product& product(const ProductShape& shape) {
   static std::map<ProductShape, Product> products;
-  return products.try_emplace(shape, shape).first->second;
+  try {
+    return products.try_emplace(shape, shape).first->second;
+  } catch (const dnnl::error& error) {
+    if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
+    throw;
+  }
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ using Integers = std::vector<std::int64_t>;
 
 constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t smallest = std::numeric_limits<std::int64_t>::min();
-// None, one, a few, many, and more than MPI sends before the receiver asks.
+// None, one, a few, many, and more than any rank sends before the receiver asks.
 constexpr std::array<std::size_t, 5> counts{0, 1, 5, 20'000, 70'000};
 constexpr std::array<Tag, 3> tags{Tag::partial_sums, Tag::gate_gradient, Tag::input_gradient};
 
@@ -180,7 +180,7 @@ TEST(Communicator, keeps_messages_in_order_by_peer_and_tag) {
 
 TEST(Communicator, sends_more_than_there_is_room_for_before_anyone_receives) {
   constexpr std::size_t count = 50'000;  // sent before the receiver asks
-  constexpr int messages = 40;           // twice what fits the shared memory of a rank in Open MPI
+  constexpr int messages = 40;           // more than fit the shared memory of a rank in Open MPI
   std::vector<std::vector<float>> sent;
   std::vector<Request> sends;
   for (int number = 0; number < messages; ++number) {

@@ -19,7 +19,7 @@ void print(const std::string& line) {
   std::fflush(stdout);
 }
 
-/// What Open MPI uses, in bytes.
+/// Up to how many bytes a message is copied by its sender in Open MPI.
 std::size_t eager_limit() {
   int provided = 0;
   MPI_T_init_thread(MPI_THREAD_SINGLE, &provided);
@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
   const int rank = session.world().rank();
   print(fmt::format("rank {} of {} with {}", rank, session.world().size(), session.library()));
   session.world().barrier();
-  if (end == "limit") print(fmt::format("eager limit {}", eager_limit()));
+  if (end == "limit") print(fmt::format("rank {} copies up to {}", rank, eager_limit()));
   if (end == "limit" || end == "finalize") finalize(session);
   if (end == "abort" && rank == session.world().size() - 1) Session::abort(3);
   if (end == "abort") session.world().barrier();  // in vain: the last rank does not come

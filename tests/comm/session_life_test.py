@@ -32,13 +32,14 @@ class SessionLife(unittest.TestCase):
             process.stdout.splitlines(), ["rank 0 of 1 with none (one process)", "over true local true"]
         )
 
-    def test_senders_copy_up_to_a_limit_of_ours_or_the_users(self):
+    def test_what_others_send_the_coordinator_they_copy(self):
         name = "OMPI_MCA_btl_vader_eager_limit"
         unset = {key: value for key, value in os.environ.items() if key != name}
-        for environment, limit in ((unset, 262144), ({**unset, name: "8192"}, 8192)):
-            process = run("limit", 2, env=environment)
+        for environment, limits in ((unset, (4096, 262144, 262144)), ({**unset, name: "8192"}, 3 * (8192,))):
+            process = run("limit", 3, env=environment)
             self.assertEqual(process.returncode, 0, process.stderr)
-            self.assertEqual(process.stdout.splitlines().count(f"eager limit {limit}"), 2, process.stdout)
+            for rank, limit in enumerate(limits):
+                self.assertIn(f"rank {rank} copies up to {limit}\n", process.stdout)
 
     def test_abort_ends_all_ranks_with_the_status(self):
         for ranks in (None, 1, 3):

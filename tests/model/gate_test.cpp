@@ -120,17 +120,17 @@ TEST(Gate, learns_straight_through_what_it_learns_from_probabilities) {
   EXPECT_TRUE(std::ranges::all_of(renormalised.d_bias, [](float value) { return value == 0.0F; }));
 }
 
-/// A forward and a backward pass of a gate on x; all of its gradients.
-std::vector<float> gradients_of(Gate& gate, const Matrix& x, const Routing& routing) {
+/// A forward and a backward pass of a gate of so many experts on x; all of its gradients.
+std::vector<float> gradients_of(Gate& gate, Index experts, const Matrix& x, const Routing& routing) {
   const Index rows = x.rows();
-  const std::array<std::uint8_t, 4> masked{};
+  const std::vector<std::uint8_t> masked(size(experts));
   Matrix d_x(rows, inputs);
-  if (routing.is_dense(spec.experts)) {
-    Matrix gates(rows, spec.experts);
+  if (routing.is_dense(experts)) {
+    Matrix gates(rows, experts);
     gate.forward(x.view(), masked, gates.view());
-    gate.backward_input(gates.view(), random_matrix(rows, spec.experts, 2).view(), d_x.view());
+    gate.backward_input(gates.view(), random_matrix(rows, experts, 2).view(), d_x.view());
   } else {
-    const Index most = routing.most_chosen(spec.experts);
+    const Index most = routing.most_chosen(experts);
     Matrix table(rows, Choices::columns(most));
     gate.forward(x.view(), masked, routing, {}, Choices(table.view()));
     gate.backward_input(ConstChoices(table.view()), routing, random_matrix(rows, most, 2).view(), d_x.view());
@@ -144,16 +144,19 @@ std::vector<float> gradients_of(Gate& gate, const Matrix& x, const Routing& rout
 }
 
 TEST(Gate, remembers_nothing_of_the_batch_before) {
+  constexpr LayerSpec of_many{16, 9, 6};
   const AllExperts all;
   const TopK one(1, GateValue::probability);
   const TopK two(2);
-  const Threshold many(0.2);
-  const std::array<const Routing*, 9> routings{&two, &two, &all, &two, &many, &one, &many, &two, &all};
-  Gate gate(spec, inputs, 1, Presence::here, 0, batch);
+  const Threshold many(0.05);
+  const std::array<const Routing*, 10> routings{&two, &two, &all, &two, &many, &many, &two, &one, &two, &all};
+  Gate gate(of_many, inputs, 1, Presence::here, 0, batch);
   for (std::size_t i = 0; i < routings.size(); ++i) {
-    const Matrix x = random_matrix(i % 2 == 0 ? batch : batch - 2, inputs, i + 10);
-    Gate fresh(spec, inputs, 1, Presence::here, 0, batch);
-    EXPECT_EQ(gradients_of(gate, x, *routings[i]), gradients_of(fresh, x, *routings[i])) << i;
+    const Matrix x = random_matrix(i % 3 == 0 ? batch : batch - 2, inputs, i + 10);
+    Gate fresh(of_many, inputs, 1, Presence::here, 0, batch);
+    EXPECT_EQ(gradients_of(gate, of_many.experts, x, *routings[i]),
+              gradients_of(fresh, of_many.experts, x, *routings[i]))
+        << i;
   }
 }
 

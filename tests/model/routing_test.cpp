@@ -121,6 +121,8 @@ TEST(TopK, leaves_to_the_softmax_what_logits_do_not_tell) {
   EXPECT_FALSE(is_told({3, 1, 1 + smallest, 2}));  // a tie once rounded
   EXPECT_FALSE(is_told({0, -200, -150, 2}));       // both have no probability left
   EXPECT_TRUE(is_told({3, -infinity, 2, 2}));
+  Chosen chosen;
+  EXPECT_FALSE(TopK(2).choose_by_logits(std::vector{3.0F}, std::vector<std::uint8_t>{1}, chosen));
 }
 
 TEST(Threshold, chooses_who_reaches_it_and_the_largest) {

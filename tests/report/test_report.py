@@ -636,15 +636,46 @@ class SeveralRuns(Report):
         routed = self.with_config(plain, "routed", lifted, top_2)
         by_layer = lifted.replace('{ rule = "all" }', '[{ rule = "all" }, { rule = "top_k", k = 1, noise = 2.0 }]')
         apart = self.with_config(plain, "apart", lifted, by_layer)
-        phased = self.with_config(routed, "phased", 'name = "fine_tune"', 'name = "decide"')
-        rows, _ = self.compared("routings", plain, routed, apart, phased)
+        phased = self.with_config(routed, "phased", 'name = "fine_tune"', 'name = "de.cide"')
+        rated = self.with_config(phased, "rated", "end = 0.01", "end = 0.02")
+        rows, _ = self.compared("routings", plain, routed, apart, phased, rated)
         self.assertEqual(
             [row["config"].removesuffix(" 3 + 1 epochs") for row in rows],
             [
                 "4x10 - 3x10",
                 "4x10 - 3x10, fine_tune with top 2",
                 "4x10 - 3x10, fine_tune with all experts - top 1 (noise 2)",
-                "4x10 - 3x10, phase decide with top 2",
+                "4x10 - 3x10, phase de.cide with top 2",
+                "4x10 - 3x10, phase de.cide with top 2, de.cide.learning_rate.end = 0.02",
+            ],
+        )
+
+    def test_what_differs_at_all_is_no_seed(self):
+        plain = self.ruled[0]
+        lifted = 'routing = { rule = "all" }\nlearning_rate = { schedule = "exp'
+        phase = self.with_config(plain, "named", 'name = "fine_tune"', 'name = "routing"')
+        faster = self.with_config(phase, "faster", "start = 0.3, end = 0.01", "start = 0.2, end = 0.01")
+        near = [
+            self.with_config(plain, f"near-{p}", lifted, lifted.replace('"all"', f'"threshold", probability = {p}'))
+            for p in (0.1234567, 0.1234568)
+        ]
+        own = [
+            self.with_config(plain, f"own-{c}", lifted, lifted.replace('"all"', f'"expert_choice", capacity = {c}'))
+            for c in (1, 2)
+        ]
+        setting = self.with_config(plain, "setting", "classes = 6", 'classes = 6\nrouting = "x"')
+        rows, _ = self.compared("apart", plain, phase, faster, *near, *own, setting)
+        labels = [row["config"].removesuffix(" 3 + 1 epochs").removeprefix("4x10 - 3x10, ") for row in rows]
+        self.assertEqual(
+            labels[1:],
+            [
+                "phase routing",
+                "phase routing, routing.learning_rate.start = 0.2",
+                "fine_tune with gates of 0.123457 and more, fine_tune.routing.probability = 0.1234567",
+                "fine_tune with gates of 0.123457 and more, fine_tune.routing.probability = 0.1234568",
+                "fine_tune with expert_choice experts (capacity 1)",
+                "fine_tune with expert_choice experts (capacity 2)",
+                "data.routing = x",
             ],
         )
 

@@ -189,12 +189,17 @@ TEST(SteadyStep, allocates_nothing_in_dmoe) {
   expect_steady_steps({}, 3);
 }
 
+PartSpec top_k(std::int64_t k, const std::string& value) {
+  Settings settings;
+  settings.set("k", k);
+  settings.set("value", value);
+  settings.set("noise", 0.5);
+  return {"top_k", settings};
+}
+
 TEST(SteadyStep, routed_allocates_nothing_in_dmoe) {
-  Settings two;
-  two.set("k", std::int64_t{2});
-  two.set("value", std::string("probability"));
-  two.set("noise", 0.5);
-  expect_steady_steps({{"top_k", two}}, 500);
+  expect_steady_steps({top_k(2, "probability")}, 500);
+  expect_steady_steps({top_k(1, "renormalised"), top_k(2, "renormalised"), top_k(2, "renormalised")}, 500);
 }
 
 }  // namespace
