@@ -1,7 +1,9 @@
 #include "comm/session.hpp"
 
+#include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <thread>
 
 #include "comm/archive.hpp"
 #include "comm/check.hpp"
@@ -25,12 +27,21 @@ void copy_what_is_sent() {
   setenv(name, "262144", /*overwrite=*/0);                 // [bytes] NOLINT(concurrency-mt-unsafe)
 }
 
+/// Started by srun on several hosts, ranks of Open MPI 4.1 may leave MPI_Init before rank 0 can take
+/// messages, and the first message then ends it (SLURM 22.05, one start in 25; open-mpi/ompi#12495 is alike).
+/// Nothing but time lets it catch up. After MPI_Init, before the first message.
+void let_the_last_catch_up() {
+  const bool is_by_mpirun = variable("OMPI_COMM_WORLD_SIZE") != nullptr;
+  if (!is_by_mpirun) std::this_thread::sleep_for(std::chrono::milliseconds(200));
+}
+
 bool initialise() {
   const bool launched = is_launched();
   if (launched) {
     copy_what_is_sent();
     int provided = 0;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
+    let_the_last_catch_up();
     return true;
   }
   const char* tasks = variable("SLURM_STEP_NUM_TASKS");
