@@ -97,9 +97,9 @@ def phase_differences(run, first):
     routings, rest = [], []
     for name, phase in ours.items():
         like = others.get(name, others.get(by_place.get(name), {}))
-        routing = "" if phase["routing"] == words.ALL_EXPERTS and name not in others else f" with {phase['routing']}"
+        routing = f" with {phase['routing']}"
         if name not in others:
-            routings.append(f"phase {name}{routing}")
+            routings.append(f"phase {name}" + ("" if phase["routing"] == words.ALL_EXPERTS else routing))
         elif phase["routing"] != like["routing"]:
             routings.append(name + routing)
         keys, reference = flat(phase), flat(like)

@@ -180,9 +180,7 @@ def costs_sentence(cost):
 def learned_sentence(run):
     """Under which routing the training ended."""
     phases = [phase for phase in run.config["phases"] if phase["epochs"]]
-    specs = phases[-1].get("routing", {}) if phases else {}
-    specs = specs if isinstance(specs, list) else [specs]
-    names = [words.routing_of(spec) for spec in specs]
+    names = words.routings_by_layer(phases[-1].get("routing", {}) if phases else {})
     if len(set(names)) > 1:
         names = [f"{name} in layer {number}" for number, name in enumerate(names, start=1)]
     return f"In its last phase it learned with {words.listed(dict.fromkeys(names))}."

@@ -89,9 +89,14 @@ def routing_of(spec):
     return f"{text} ({', '.join(details)})" if details else text
 
 
+def routings_by_layer(specs):
+    """Of a phase in a config: one for each layer, or for all."""
+    return [routing_of(spec) for spec in (specs if isinstance(specs, list) else [specs])]
+
+
 def routings(specs):
     """"top 2", "all experts - top 2": of a phase in a config, by layers where they differ."""
-    texts = [routing_of(spec) for spec in (specs if isinstance(specs, list) else [specs])]
+    texts = routings_by_layer(specs)
     return texts[0] if len(set(texts)) == 1 else " - ".join(texts)
 
 

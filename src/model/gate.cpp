@@ -124,8 +124,13 @@ void Gate::backward_input(const ConstChoices& choices, const Routing& routing, C
 void Gate::gradient_of_chosen(const ConstChoices& choices, ConstMatrixView d_values) {
   const auto d_logits = d_logits_.values();
   const bool has_few = 4 * choices.most() <= d_logits_.columns();
-  if (!has_few || !has_few_) std::ranges::fill(d_logits, 0.0F);
-  for (const std::size_t place : places_) d_logits[place] = 0;
+  if (!has_few) {
+    std::ranges::fill(d_logits_.first_rows(rows_).values(), 0.0F);
+  } else if (!has_few_) {
+    std::ranges::fill(d_logits, 0.0F);
+  } else {
+    for (const std::size_t place : places_) d_logits[place] = 0;
+  }
   has_few_ = has_few;
   places_.clear();
   for (Index b = 0; b < rows_; ++b) {

@@ -61,10 +61,9 @@ void point(const dnnl::memory& memory, const float* data) {
 void execute(const dnnl::primitive& primitive, const dnnl::stream& stream,
              std::span<const dnnl_exec_arg_t> arguments) {
   // The C call: the C++ one takes a map, which allocates.
-  const dnnl_status_t status =
-      dnnl_primitive_execute(primitive.get(), stream.get(), narrow<int>(arguments.size()), arguments.data());
-  if (status == dnnl_out_of_memory) throw std::bad_alloc();
-  dnnl::error::wrap_c_api(status, "oneDNN could not run a matrix product");
+  dnnl::error::wrap_c_api(
+      dnnl_primitive_execute(primitive.get(), stream.get(), narrow<int>(arguments.size()), arguments.data()),
+      "oneDNN could not run a matrix product");
 }
 
 /// Room for a rounded operand, as much as the largest took; the products share it.
@@ -149,8 +148,12 @@ class Product {
 /// The compiled product of this shape; compiled at its first use. Never dropped: a run has few shapes.
 Product& product(const ProductShape& shape) {
   static std::map<ProductShape, Product> products;
+  return products.try_emplace(shape, shape).first->second;
+}
+
+void multiply(const ProductShape& shape, const float* a, const float* b, const float* bias, float* c) {
   try {
-    return products.try_emplace(shape, shape).first->second;
+    product(shape).run(a, b, bias, c);
   } catch (const dnnl::error& error) {
     if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
     throw;
@@ -165,15 +168,16 @@ void linear(ConstMatrixView x, ConstMatrixView weight, std::span<const float> bi
   assert(bias.size() == size(weight.rows));
   if (y.count() == 0) return;
   const Epilogue epilogue = activation == Activation::relu ? Epilogue::bias_relu : Epilogue::bias;
-  product({y.rows, y.columns, x.columns, Order::row_major, Order::transposed, epilogue, precision})
-      .run(x.data, weight.data, bias.data(), y.data);
+  multiply({y.rows, y.columns, x.columns, Order::row_major, Order::transposed, epilogue, precision}, x.data,
+           weight.data, bias.data(), y.data);
 }
 
 void linear_input_gradient(ConstMatrixView d_y, ConstMatrixView weight, MatrixView d_x) {
   assert(d_y.columns == weight.rows && d_x.rows == d_y.rows && d_x.columns == weight.columns);
   if (d_x.count() == 0) return;
-  product({d_x.rows, d_x.columns, weight.rows, Order::row_major, Order::row_major, Epilogue::none, precision})
-      .run(d_y.data, weight.data, nullptr, d_x.data);
+  multiply(
+      {d_x.rows, d_x.columns, weight.rows, Order::row_major, Order::row_major, Epilogue::none, precision},
+      d_y.data, weight.data, nullptr, d_x.data);
 }
 
 void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight) {
@@ -183,9 +187,9 @@ void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d
     std::ranges::fill(d_weight.values(), 0.0F);
     return;
   }
-  product({d_weight.rows, d_weight.columns, x.rows, Order::transposed, Order::row_major, Epilogue::none,
-           precision})
-      .run(d_y.data, x.data, nullptr, d_weight.data);
+  multiply({d_weight.rows, d_weight.columns, x.rows, Order::transposed, Order::row_major, Epilogue::none,
+            precision},
+           d_y.data, x.data, nullptr, d_weight.data);
 }
 
 Index padded_rows(Index rows) {
