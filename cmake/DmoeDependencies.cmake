@@ -7,14 +7,25 @@ find_package(HDF5 REQUIRED COMPONENTS C)
 if(NOT HDF5_IS_PARALLEL)
   message(FATAL_ERROR "dmoe needs a parallel HDF5 (Debian: libhdf5-openmpi-dev); found ${HDF5_VERSION} without MPI")
 endif()
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 # Not find_package(dnnl): Debian's asks for the OpenCL headers, which only a GPU build of it needs.
 find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp REQUIRED)
 find_library(DNNL_LIBRARY dnnl REQUIRED)
+# The OpenMP runtime with which oneDNN makes its threads, whichever the compiler would take for itself (clang another
+# than GCC): two of them in one process would not know of each other's threads.
+execute_process(COMMAND "${CMAKE_OBJDUMP}" -p "${DNNL_LIBRARY}"
+  OUTPUT_VARIABLE dnnl_needs RESULT_VARIABLE dnnl_unread ERROR_QUIET)
+if(NOT dnnl_unread AND dnnl_needs MATCHES "NEEDED +(lib(gomp|omp|iomp5)\\.so[.0-9]*)")
+  get_filename_component(dnnl_folder "${DNNL_LIBRARY}" DIRECTORY)
+  find_library(DNNL_OPENMP_LIBRARY "${CMAKE_MATCH_1}" HINTS "${dnnl_folder}" REQUIRED)
+else() # a static oneDNN, or one that does not say
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+  set(DNNL_OPENMP_LIBRARY OpenMP::OpenMP_CXX)
+endif()
 if(NOT TARGET DNNL::dnnl)
   add_library(DNNL::dnnl UNKNOWN IMPORTED)
   set_target_properties(DNNL::dnnl PROPERTIES
-    IMPORTED_LOCATION "${DNNL_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${DNNL_INCLUDE_DIR}")
+    IMPORTED_LOCATION "${DNNL_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${DNNL_INCLUDE_DIR}"
+    INTERFACE_LINK_LIBRARIES "${DNNL_OPENMP_LIBRARY}")
 endif()
 find_package(Boost REQUIRED COMPONENTS serialization)
 find_package(ZLIB REQUIRED)

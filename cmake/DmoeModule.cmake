@@ -25,25 +25,3 @@ function(dmoe_add_module name)
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dmoe)
 endfunction()
-
-# The options of all our own code, tests included.
-# -Wno-restrict: GCC 12 sees overlaps in std::string that are not there (GCC bug 105329).
-# -Wno-maybe-uninitialized: under AddressSanitizer it sees that in std::regex (GCC bug 105562).
-# -fno-trapping-math: nobody asks for floating-point exceptions; values stay the same, loops with a choice vectorise.
-# -ffp-contract=off: a product is rounded before it is added, so that the same sum has the
-# same bits wherever its terms were computed (src/README.md, "Same bits for any sharding").
-function(dmoe_compile_options target)
-  target_compile_options(${target} PUBLIC -ffp-contract=off)
-  target_compile_options(${target} PRIVATE
-    -march=${DMOE_ARCH} -fno-math-errno -fno-trapping-math
-    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
-    -Woverloaded-virtual -Wduplicated-cond -Wlogical-op -Wno-restrict)
-  if(DMOE_WARNINGS_AS_ERRORS)
-    target_compile_options(${target} PRIVATE -Werror)
-  endif()
-  if(DMOE_SANITIZE)
-    target_compile_options(${target} PRIVATE -fsanitize=${DMOE_SANITIZE} -fno-omit-frame-pointer
-      -Wno-maybe-uninitialized)
-    target_link_options(${target} PUBLIC -fsanitize=${DMOE_SANITIZE})
-  endif()
-endfunction()

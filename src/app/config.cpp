@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "app/section.hpp"
+#include "numerics/architecture.hpp"
 #include "numerics/linear.hpp"
 
 namespace dmoe::app {
@@ -126,7 +127,7 @@ void read_numerics(Section& numerics, NumericsSpec& spec) {
   spec.precision = numerics.choice("precision", "precision", numerics::precision_names(), true);
   spec.precision_place = numerics.place_of("precision");
   spec.threads = narrow<int>(numerics.integer("threads", {1, most_threads}, spec.threads));
-  spec.isa = numerics.choice("isa", "instruction set", {"best", "avx512", "avx2", "sse41"}, true);
+  spec.isa = numerics.choice("isa", "instruction set", numerics::instruction_set_names(), true);
   numerics.finish();
 }
 

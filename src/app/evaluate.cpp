@@ -20,7 +20,7 @@
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "io/cost_file.hpp"
-#include "numerics/linear.hpp"
+#include "numerics/architecture.hpp"
 #include "training/evaluation.hpp"
 
 namespace dmoe::app {

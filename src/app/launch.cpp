@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "numerics/linear.hpp"
+#include "numerics/architecture.hpp"
 
 namespace dmoe::app {
 

@@ -14,7 +14,7 @@
 #include "core/paths.hpp"
 #include "data/sampler.hpp"
 #include "io/run_file.hpp"
-#include "numerics/linear.hpp"
+#include "numerics/architecture.hpp"
 
 namespace dmoe::app {
 

@@ -12,6 +12,7 @@
 #include "data/registry.hpp"
 #include "io/checkpoint_file.hpp"
 #include "io/format.hpp"
+#include "numerics/architecture.hpp"
 #include "numerics/linear.hpp"
 
 namespace dmoe::app {

@@ -25,7 +25,7 @@
 #include "comm/watchdog.hpp"
 #include "io/model_file.hpp"
 #include "io/run_file.hpp"
-#include "numerics/linear.hpp"
+#include "numerics/architecture.hpp"
 #include "training/trainer.hpp"
 
 namespace dmoe::app {

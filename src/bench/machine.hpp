@@ -8,19 +8,6 @@
 
 namespace dmoe::bench {
 
-/// Fused multiply-adds in registers alone, in the widest vectors of this CPU. `flops` of one run. Local.
-class FmaLoop {
- public:
-  static constexpr const char* name = "FMA loop";
-  /// False where the program was built for another architecture than x86-64, or the CPU has no FMA.
-  static bool is_available();
-  void run();
-  static double flops();
-
- private:
-  float result_ = 0;  // so that no compiler leaves the loop out
-};
-
 /// One product of two square matrices, as all products of dmoe are computed. Local.
 class SquareProduct {
  public:

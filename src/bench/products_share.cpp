@@ -8,6 +8,7 @@
 #include "bench/repetition.hpp"
 #include "bench/stepped_training.hpp"
 #include "bench/work.hpp"
+#include "numerics/architecture.hpp"
 
 namespace dmoe::bench {
 
@@ -27,9 +28,10 @@ struct Case {
 };
 
 /// The loop's samples, then the product's.
-std::vector<Task> peak_tasks(FmaLoop& loop, SquareProduct& product) {
+std::vector<Task> peak_tasks(numerics::MultiplyAddLoop& loop, SquareProduct& product) {
   std::vector<Task> tasks{{Where::coordinator, 1, [&] { product.run(); }}};
-  if (FmaLoop::is_available()) tasks.push_back({Where::coordinator, 1, [&] { loop.run(); }});
+  if (numerics::MultiplyAddLoop::is_available())
+    tasks.push_back({Where::coordinator, 1, [&] { loop.run(); }});
   return tasks;
 }
 
@@ -56,7 +58,7 @@ void measure(const comm::Communicator& world, const Options& options, const Reco
   if (!world.is_coordinator()) return;  // the others wait for what comes next
   const comm::Communicator alone = comm::Communicator::local();
   const Index count = options.steps.value_or(50);
-  FmaLoop loop;
+  numerics::MultiplyAddLoop loop;
   SquareProduct square;
   std::deque<Case> cases;
   std::vector<Task> tasks = peak_tasks(loop, square);

@@ -7,13 +7,16 @@
 #include <cstdint>
 #include <map>
 #include <new>
-#include <omp.h>
 #include <vector>
 
 #include <dnnl.hpp>
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "numerics/architecture.hpp"
+
+/// Of the OpenMP runtime with which oneDNN makes its threads; not from omp.h, which is the compiler's own.
+extern "C" void omp_set_num_threads(int count) noexcept;
 
 namespace dmoe::numerics {
 
@@ -100,6 +103,23 @@ class Operand {
   dnnl::reorder rounding_;
 };
 
+/// c = a b, plus the bias where there is one, and relu of it where wanted. The one place where oneDNN 2 and 3
+/// differ: 3 has no descriptors of operations, and no scale of what comes after them.
+dnnl::matmul compiled(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
+                      const dnnl::memory::desc& bias, const dnnl::memory::desc& c, bool has_relu) {
+  dnnl::primitive_attr attributes;
+  dnnl::post_ops after;
+#if DNNL_VERSION_MAJOR >= 3
+  if (has_relu) after.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+  attributes.set_post_ops(after);
+  return dnnl::matmul(dnnl::matmul::primitive_desc(engine(), a, b, bias, c, attributes));
+#else
+  if (has_relu) after.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+  attributes.set_post_ops(after);
+  return dnnl::matmul(dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, bias, c), attributes, engine()));
+#endif
+}
+
 /// One compiled product. The memory objects are made once and pointed at each call's operands, so that a
 /// steady step allocates nothing here.
 class Product {
@@ -111,16 +131,8 @@ class Product {
     const auto a = a_.description();
     const auto b = b_.description();
     const auto c = descriptor(shape.m, shape.n, Order::row_major);
-    const auto bias = descriptor(1, shape.n, Order::row_major);
-    dnnl::primitive_attr attributes;
-    if (shape.epilogue == Epilogue::bias_relu) {
-      dnnl::post_ops relu;
-      relu.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
-      attributes.set_post_ops(relu);
-    }
-    const dnnl::matmul::desc description =
-        has_bias_ ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-    primitive_ = dnnl::matmul(dnnl::matmul::primitive_desc(description, attributes, engine()));
+    const auto bias = has_bias_ ? descriptor(1, shape.n, Order::row_major) : dnnl::memory::desc();
+    primitive_ = compiled(a, b, bias, c, shape.epilogue == Epilogue::bias_relu);
     c_ = dnnl::memory(c, engine(), nullptr);
     if (has_bias_) bias_ = dnnl::memory(bias, engine(), nullptr);
   }
@@ -221,49 +233,10 @@ Precision precision_in_use() {
 }
 
 void use_precision(Precision wanted) {
-  constexpr auto needed = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);  // a bit for each extension
-  const bool has_bf16 = (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
-  if (wanted == Precision::bf16 && !has_bf16)
+  if (wanted == Precision::bf16 && !has_bf16_products())
     throw InputError("this CPU, used with {}, has no bf16 products (AVX512-BF16 or AMX); use float32",
                      instruction_set());
   precision = wanted;
-}
-
-void use_instruction_set(const std::string& name) {
-  static const std::map<std::string, dnnl::cpu_isa> known{{"best", dnnl::cpu_isa::all},
-                                                          {"avx512", dnnl::cpu_isa::avx512_core},
-                                                          {"avx2", dnnl::cpu_isa::avx2},
-                                                          {"sse41", dnnl::cpu_isa::sse41}};
-  const auto found = known.find(name);
-  if (found == known.end())
-    throw InputError("instruction set must be best, avx512, avx2 or sse41, got {}", name);
-  if (name == "best") return;
-  if (dnnl::set_max_cpu_isa(found->second) != dnnl::status::success) {
-    throw RunError("oneDNN refuses to change the instruction set after its first product");
-  }
-}
-
-std::string instruction_set() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::sse41:
-      return "sse41";
-    case dnnl::cpu_isa::avx:
-      return "avx";
-    case dnnl::cpu_isa::avx2:
-      return "avx2";
-    case dnnl::cpu_isa::avx2_vnni:
-      return "avx2_vnni";
-    case dnnl::cpu_isa::avx512_core:
-      return "avx512_core";
-    case dnnl::cpu_isa::avx512_core_vnni:
-      return "avx512_core_vnni";
-    case dnnl::cpu_isa::avx512_core_bf16:
-      return "avx512_core_bf16";
-    case dnnl::cpu_isa::avx512_core_amx:
-      return "avx512_core_amx";
-    default:
-      return fmt::format("oneDNN set {:#x}", static_cast<unsigned>(dnnl::get_effective_cpu_isa()));
-  }
 }
 
 }  // namespace dmoe::numerics

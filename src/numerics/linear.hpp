@@ -48,11 +48,4 @@ Precision precision_named(const std::string& name);
 void use_precision(Precision precision);
 Precision precision_in_use();
 
-/// Restricts the instruction sets that the products may use: "best", "avx512", "avx2", "sse41". To be called
-/// before the first product. Throws InputError for an unknown name. Local.
-void use_instruction_set(const std::string& name);
-
-/// The instruction set in use, for example "avx512_core". Local.
-std::string instruction_set();
-
 }  // namespace dmoe::numerics

@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 
 #include "core/error.hpp"
+#include "numerics/architecture.hpp"
 #include "support/random_matrix.hpp"
 #include "support/same_bits.hpp"
 
@@ -232,10 +233,6 @@ Matrix rounded_to_bf16(const Matrix& matrix) {
   return rounded;
 }
 
-bool has_bf16() {
-  return instruction_set().ends_with("bf16") || instruction_set().ends_with("amx");
-}
-
 /// bf16 for as long as it lives.
 class Bf16 {
  public:
@@ -255,7 +252,7 @@ struct Linears {
 };
 
 TEST(Bf16, multiplies_rounded_operands_and_adds_in_float) {
-  if (!has_bf16()) {
+  if (!has_bf16_products()) {
     EXPECT_THROW(use_precision(Precision::bf16), InputError);
     return;
   }
@@ -282,7 +279,7 @@ TEST(Bf16, multiplies_rounded_operands_and_adds_in_float) {
 }
 
 TEST(Bf16, keeps_the_operands_and_the_bits_of_what_pads_them) {
-  if (!has_bf16()) return;
+  if (!has_bf16_products()) return;
   const Bf16 in_bf16;
   constexpr Index inputs = 129, hidden = 50, rows = 43, padded = 44;
   Matrix x = random_matrix(padded, inputs, 1);
@@ -296,20 +293,6 @@ TEST(Bf16, keeps_the_operands_and_the_bits_of_what_pads_them) {
   linear_weight_gradient(d_y.view(), x.view(), of_padded.view());
   EXPECT_TRUE(same_bits(of_rows.view(), of_padded.view()));
   EXPECT_TRUE(std::ranges::equal(x.values(), x_before));
-}
-
-TEST(InstructionSet, has_a_name) {
-  EXPECT_FALSE(instruction_set().empty());
-  EXPECT_NO_THROW(use_instruction_set("best"));
-}
-
-TEST(InstructionSet, refuses_an_unknown_name) {
-  try {
-    use_instruction_set("altivec");
-    FAIL() << "altivec was taken";
-  } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr("altivec"), testing::HasSubstr("avx2")));
-  }
 }
 
 TEST(Threads, are_one_until_more_are_asked_for) {
