@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "comm/mpi_library.hpp"
 #include "core/version.hpp"
 
 namespace dmoe::app {
@@ -13,8 +14,9 @@ namespace {
 
 std::string version_text() {
   const BuildInfo& build = build_info();
-  return fmt::format("dmoe {} (commit {}, {}, {}, {})", build.version, build.git_commit, build.compiler,
-                     build.build_type, build.arch);
+  return fmt::format("dmoe {} (commit {}, {}, {}, {}, {})", build.version, build.git_commit, build.compiler,
+                     build.build_type, build.arch.empty() ? "compiler's own -march" : build.arch,
+                     comm::built_with());
 }
 
 Request usage_error(const CLI::App& parser, const CLI::ParseError& error) {

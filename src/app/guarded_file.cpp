@@ -19,6 +19,7 @@
 
 #include <fmt/format.h>
 
+#include "comm/mpi_library.hpp"
 #include "core/error.hpp"
 
 namespace dmoe::app {
@@ -47,10 +48,7 @@ struct Pipe {
 std::vector<char*> environment_of_child() {
   std::vector<char*> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
-    const std::string_view text = *variable;
-    const auto begins = [&](std::string_view prefix) { return text.starts_with(prefix); };
-    if (begins("OMPI_") || begins("PMIX") || begins("PMI_") || begins("SLURM_")) continue;
-    variables.push_back(*variable);
+    if (!comm::is_of_launcher(*variable)) variables.push_back(*variable);
   }
   variables.push_back(nullptr);
   return variables;

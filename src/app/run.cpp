@@ -11,6 +11,7 @@
 
 #include "app/command_line.hpp"
 #include "app/wording.hpp"
+#include "comm/mpi_library.hpp"
 #include "core/error.hpp"
 
 namespace dmoe::app {
@@ -22,11 +23,19 @@ void print(std::FILE* stream, const std::string& text) {
   std::fflush(stream);
 }
 
+/// Where the launcher is of another MPI library, there is nobody to wait for.
+void wait_for_all() {
+  try {
+    comm::Session().finalize();
+  } catch (const InputError&) {  // NOLINT(bugprone-empty-catch)
+  }
+}
+
 /// Help, version and bad usage. The launcher ends the job when the first rank fails, so no rank leaves with a
 /// failure before the first has said why.
 int answer(const Request& request) {
   if (comm::launched_rank() == 0) print(request.status == Status::done ? stdout : stderr, request.text);
-  if (request.status != Status::done && comm::is_launched()) comm::Session().finalize();
+  if (request.status != Status::done && comm::is_launched()) wait_for_all();
   return static_cast<int>(request.status);
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "app/section.hpp"
+#include "comm/mpi_library.hpp"
 #include "core/error.hpp"
 #include "core/text_file.hpp"
 
@@ -117,7 +118,7 @@ class Reader {
     Section root(document_);
     plan_.ranks = root.integer("ranks", {1, most_ranks}, 1);
     read_analyze(root);
-    plan_.launcher = root.text("launcher", "mpirun --bind-to none -n {ranks}");
+    plan_.launcher = root.text("launcher", comm::default_launcher());
     if (plan_.launcher.find(ranks_mark) == std::string::npos)
       root.refuse("launcher", "must say where the number of ranks goes, as {ranks}");
     const std::vector<Section> grids = root.tables("grids");

@@ -5,7 +5,8 @@
 //     analyze = true                             # look at each finished run with dmoe analyze (default
 //     true);
 //                                                # { top = 16 }: so, with dmoe analyze --top 16
-//     launcher = "srun -n {ranks}"               # of runs on more than one rank (default: mpirun)
+//     launcher = "srun -n {ranks}"               # of runs on more than one rank (default:
+//     comm::default_launcher)
 //
 //     [[grids]]                                  # one run for each combination of what is listed
 //     config = ["small.toml", "large.toml"]      # beside this file

@@ -3,14 +3,14 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <sys/ioctl.h>
 #include <system_error>
 #include <unistd.h>
 
 #include <fmt/format.h>
+
+#include "comm/mpi_library.hpp"
 
 namespace dmoe::app {
 
@@ -26,38 +26,15 @@ int width_of(int descriptor) {
   return typed > 0 ? typed : usual_width;
 }
 
-std::string contents(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-/// 0 where there is none to be seen.
-int parent_of(int process) {
-  const std::string status = contents(fmt::format("/proc/{}/stat", process));
-  const std::size_t name_end = status.rfind(") ");  // "12 (a name) S 7 ..": the parent is 7
-  return name_end == std::string::npos ? 0
-                                       : std::atoi(status.c_str() + name_end + 4);  // NOLINT(cert-err34-c)
-}
-
-/// The nearest ancestor that was not itself started by mpirun: mpirun, or its daemon on another node. 0 where
-/// it cannot be seen.
-int launcher() {
-  int process = getppid();
-  while (process > 1 && contents(fmt::format("/proc/{}/environ", process)).find("OMPI_COMM_WORLD_SIZE=") !=
-                            std::string::npos) {
-    process = parent_of(process);
-  }
-  return process;
-}
-
 }  // namespace
 
 std::optional<int> terminal_width() {
-  if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) {  // NOLINT(concurrency-mt-unsafe)
+  const std::optional<int> launcher = comm::launcher_process();
+  if (!launcher) {
     if (isatty(STDOUT_FILENO) == 0) return std::nullopt;
     return width_of(STDOUT_FILENO);
   }
-  const std::string output = fmt::format("/proc/{}/fd/1", launcher());
+  const std::string output = fmt::format("/proc/{}/fd/1", *launcher);
   std::error_code unseen;
   const std::string target = std::filesystem::read_symlink(output, unseen).string();
   if (unseen || (target.rfind("/dev/pts/", 0) != 0 && target.rfind("/dev/tty", 0) != 0)) return std::nullopt;

@@ -1,66 +1,47 @@
 #include "comm/session.hpp"
 
-#include <chrono>
 #include <cstdlib>
 #include <exception>
-#include <thread>
 
 #include "comm/archive.hpp"
 #include "comm/check.hpp"
+#include "comm/mpi_library.hpp"
 #include "core/error.hpp"
 
 namespace dmoe::comm {
 
 namespace {
 
-const char* variable(const char* name) {
-  return std::getenv(name);
-}  // NOLINT(concurrency-mt-unsafe)
-
-/// Within a host, Open MPI has a message above a limit, by default 4 KiB, fetched by its receiver from the
-/// memory of the sender. All wait for the coordinator, so it fetches nothing: what others send they copy.
-/// With so high a limit only eight messages leave a rank between two calls of MPI, which is plenty for these.
-/// A limit that the user has set in the environment or for mpirun stands. Before MPI_Init.
-void copy_what_is_sent() {
-  if (launched_rank() == 0) return;
-  constexpr auto name = "OMPI_MCA_btl_vader_eager_limit";  // Open MPI 5, where vader is sm, knows it too
-  setenv(name, "262144", /*overwrite=*/0);                 // [bytes] NOLINT(concurrency-mt-unsafe)
-}
-
-/// Started by srun on several hosts, ranks of Open MPI 4.1 may leave MPI_Init before rank 0 can take
-/// messages, and the first message then ends it (SLURM 22.05, one start in 25; open-mpi/ompi#12495 is alike).
-/// Nothing but time lets it catch up. After MPI_Init, before the first message.
-void let_the_last_catch_up() {
-  const bool is_by_mpirun = variable("OMPI_COMM_WORLD_SIZE") != nullptr;
-  const char* hosts = variable("SLURM_STEP_NUM_NODES");
-  if (is_by_mpirun || hosts == nullptr || std::atoi(hosts) < 2) return;  // NOLINT(cert-err34-c)
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+/// Each process of a job is alone where its launcher belongs to another MPI library.
+void refuse_a_foreign_launcher() {
+  int found = 0;
+  check(MPI_Comm_size(MPI_COMM_WORLD, &found), "MPI_Comm_size");
+  if (found > 1 || launched_size() <= 1) return;
+  const std::string library = library_name();
+  MPI_Finalize();
+  throw InputError(
+      "{} processes were started, but each is alone for {}, the MPI that this program was built with: start "
+      "it with mpirun or mpiexec of that library, or with an srun --mpi= that it knows",
+      launched_size(), library);
 }
 
 bool initialise() {
-  const bool launched = is_launched();
-  if (launched) {
-    copy_what_is_sent();
+  if (is_launched()) {
+    prepare_initialisation();
     int provided = 0;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
-    let_the_last_catch_up();
+    refuse_a_foreign_launcher();
+    complete_initialisation();
     return true;
   }
-  const char* tasks = variable("SLURM_STEP_NUM_TASKS");
-  if (tasks != nullptr && std::atoi(tasks) > 1) {  // NOLINT(cert-err34-c)
+  if (launched_size() > 1) {
     throw InputError(
-        "srun started {} tasks that cannot find each other; start them with srun --mpi=pmix or mpirun",
-        tasks);
+        "srun started {} tasks that cannot find each other; start them with srun --mpi=pmix, srun --mpi=pmi2 "
+        "or "
+        "mpirun",
+        launched_size());
   }
   return false;
-}
-
-std::string library_name() {
-  std::string text(MPI_MAX_LIBRARY_VERSION_STRING, '\0');
-  int length = 0;
-  MPI_Get_library_version(text.data(), &length);
-  text.resize(size(length));
-  return text.substr(0, text.find_first_of(",\n"));
 }
 
 /// What went wrong on a rank: the kind decides the exit status.
@@ -87,18 +68,6 @@ Failure failure_of(const std::function<void()>& body) {
 }
 
 }  // namespace
-
-int launched_rank() {
-  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
-    if (const char* rank = variable(name)) return std::atoi(rank);  // NOLINT(cert-err34-c)
-  }
-  return 0;
-}
-
-bool is_launched() {
-  return variable("OMPI_COMM_WORLD_SIZE") != nullptr || variable("PMIX_RANK") != nullptr ||
-         variable("PMI_RANK") != nullptr;
-}
 
 Session::Session()
     : launched_(initialise()),

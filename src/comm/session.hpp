@@ -8,12 +8,12 @@
 
 namespace dmoe::comm {
 
-/// MPI from construction to finalize(). A process that no launcher started (mpirun, srun --mpi=pmix) does not
+/// MPI from construction to finalize(). A process that no launcher started (mpi_library.hpp) does not
 /// touch MPI and gets a local world.
 class Session {
  public:
-  /// Throws InputError where several tasks were started without a process manager that MPI understands.
-  /// Collective over all processes of the job.
+  /// Throws InputError where several processes were started by a launcher that this MPI library does not
+  /// understand. Collective over all processes of the job.
   Session();
   ~Session() = default;
   Session(const Session&) = delete;
@@ -35,12 +35,6 @@ class Session {
   Communicator world_;
   std::string library_;
 };
-
-/// True where a launcher has started this process as part of an MPI job. Local.
-bool is_launched();
-
-/// The rank of this process in its job, before or without MPI; 0 where nothing says it. Local.
-int launched_rank();
 
 /// Runs `body` on every rank, and where it throws on any, throws the lowest failing rank's error on all
 /// (InputError stays InputError, anything else becomes RunError): nobody leaves a collective path alone.

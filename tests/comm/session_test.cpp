@@ -1,65 +1,24 @@
 #include "comm/session.hpp"
 
-#include <array>
-#include <cstdlib>
 #include <new>
-#include <optional>
 #include <string>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "comm/mpi_library.hpp"
+#include "comm/unlaunched.hpp"
 #include "core/error.hpp"
 #include "support/world.hpp"
 
 namespace dmoe::comm {
 namespace {
 
+using test::UnlaunchedTest;
+using test::Variable;
 using test::world;
 
-/// An environment variable for the life of the object; nullptr: it is not set.
-class Variable {
- public:
-  Variable(const char* name, const char* value) : name_(name) {
-    if (const char* before = std::getenv(name); before != nullptr) before_ = before;
-    put(value);
-  }
-  ~Variable() { put(before_ ? before_->c_str() : nullptr); }
-  Variable(const Variable&) = delete;
-  Variable& operator=(const Variable&) = delete;
-
- private:
-  void put(const char* value) const {
-    if (value == nullptr) {
-      unsetenv(name_);
-    } else {
-      setenv(name_, value, 1);
-    }
-  }
-  const char* name_;
-  std::optional<std::string> before_;
-};
-
-constexpr std::array launchers{"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
-
-/// As if no launcher had started this process.
-class UnlaunchedSession : public testing::Test {
- private:
-  Variable open_mpi_{launchers[0], nullptr};
-  Variable pmix_{launchers[1], nullptr};
-  Variable pmi_{launchers[2], nullptr};
-  Variable slurm_{"SLURM_STEP_NUM_TASKS", nullptr};
-};
-
-TEST_F(UnlaunchedSession, is_told_by_the_variables_of_the_launchers) {
-  EXPECT_FALSE(is_launched());
-  for (const char* name : launchers) {
-    const Variable set(name, "0");
-    EXPECT_TRUE(is_launched()) << name;
-  }
-  const Variable slurm("SLURM_STEP_NUM_TASKS", "2");  // srun without a process manager
-  EXPECT_FALSE(is_launched());
-}
+class UnlaunchedSession : public UnlaunchedTest {};
 
 TEST_F(UnlaunchedSession, has_a_local_world) {
   Session session;
