@@ -10,7 +10,7 @@ configure_package_config_file(
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/dmoeConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES
   "${PROJECT_BINARY_DIR}/dmoeConfig.cmake" "${PROJECT_BINARY_DIR}/dmoeConfigVersion.cmake"
-  "${PROJECT_SOURCE_DIR}/cmake/DmoeDependencies.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/DmoeDependencies.cmake" "${PROJECT_SOURCE_DIR}/cmake/DmoeMpi.cmake"
   DESTINATION "${DMOE_INSTALL_CMAKEDIR}")
 install(EXPORT dmoe NAMESPACE dmoe:: FILE dmoeTargets.cmake DESTINATION "${DMOE_INSTALL_CMAKEDIR}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")

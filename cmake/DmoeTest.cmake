@@ -9,14 +9,6 @@
 # ARGS argument... and PROCESSORS count. Labels: the module, `mpi`, `python` and those given. ALLOCATES_OFTEN: under
 # sanitizers an MPI test looks for leaks where it runs without mpirun alone.
 
-# Tests start more ranks than there are cores, as root in containers. None of this belongs in a user's job.
-set(DMOE_MPI_ENVIRONMENT
-  OMPI_ALLOW_RUN_AS_ROOT=1
-  OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-  OMPI_MCA_rmaps_base_oversubscribe=1
-  OMPI_MCA_mpi_yield_when_idle=1
-  OMPI_MCA_hwloc_base_binding_policy=none
-  OMPI_MCA_pml=ob1)
 set(DMOE_SANITIZER_ENVIRONMENT "")
 set(DMOE_SANITIZER_MPI_ENVIRONMENT "")
 set(DMOE_SANITIZER_QUICK_ENVIRONMENT "")
@@ -83,13 +75,13 @@ function(dmoe_add_mpi_test test)
   endif()
   _dmoe_test_program(program ${test} dmoe_mpi_test_main LINKS ${arg_LINKS})
   get_filename_component(module ${test} DIRECTORY)
-  set(environment "${DMOE_MPI_ENVIRONMENT};${DMOE_SANITIZER_MPI_ENVIRONMENT}")
+  set(environment "${DMOE_MPI_TEST_ENVIRONMENT};${DMOE_SANITIZER_MPI_ENVIRONMENT}")
   if(arg_ALLOCATES_OFTEN)
-    set(environment "${DMOE_MPI_ENVIRONMENT};${DMOE_SANITIZER_QUICK_ENVIRONMENT}")
+    set(environment "${DMOE_MPI_TEST_ENVIRONMENT};${DMOE_SANITIZER_QUICK_ENVIRONMENT}")
   endif()
   add_test(NAME ${test}.local COMMAND ${program})
   _dmoe_test_properties(${test}.local "${module};${arg_LABELS}" ${arg_TIMEOUT} 1
-    "${DMOE_MPI_ENVIRONMENT};${DMOE_SANITIZER_ENVIRONMENT}")
+    "${DMOE_MPI_TEST_ENVIRONMENT};${DMOE_SANITIZER_ENVIRONMENT}")
   foreach(ranks IN LISTS arg_RANKS)
     set(processors ${ranks})
     if(ranks GREATER 2) # ranks that wait yield: two cores do for any number, and ctest -j2 can plan it
@@ -102,7 +94,7 @@ function(dmoe_add_mpi_test test)
   endforeach()
 endfunction()
 
-# The script finds in its environment: DMOE (the program), MPIEXEC, DMOE_SOURCE_DIR, DMOE_BUILD_DIR, DMOE_PYTHON and
+# The script finds in its environment: DMOE (the program), MPIEXEC, DMOE_MPI_LIBRARY, DMOE_SOURCE_DIR, DMOE_BUILD_DIR, DMOE_PYTHON and
 # on its import path tests/support (dmoe_testing.py).
 function(dmoe_add_python_test test script)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT;PROCESSORS" "LABELS;ARGS")
@@ -119,5 +111,5 @@ function(dmoe_add_python_test test script)
   endif()
   add_test(NAME ${test} COMMAND ${DMOE_PYTHON} -B ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${arg_ARGS})
   _dmoe_test_properties(${test} "${module};python;${arg_LABELS}" ${arg_TIMEOUT} ${arg_PROCESSORS}
-    "${program};MPIEXEC=${MPIEXEC_EXECUTABLE};DMOE_SOURCE_DIR=${PROJECT_SOURCE_DIR};DMOE_BUILD_DIR=${PROJECT_BINARY_DIR};DMOE_PYTHON=${DMOE_PYTHON};PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support;${DMOE_MPI_ENVIRONMENT};${DMOE_SANITIZER_MPI_ENVIRONMENT}")
+    "${program};MPIEXEC=${MPIEXEC_EXECUTABLE};DMOE_MPI_LIBRARY=${DMOE_MPI_LIBRARY};DMOE_SOURCE_DIR=${PROJECT_SOURCE_DIR};DMOE_BUILD_DIR=${PROJECT_BINARY_DIR};DMOE_PYTHON=${DMOE_PYTHON};PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support;${DMOE_MPI_TEST_ENVIRONMENT};${DMOE_SANITIZER_MPI_ENVIRONMENT}")
 endfunction()

@@ -115,15 +115,19 @@ class Hosts:
     def mpirun(self, slots, command):
         """The command under mpirun with so many ranks on each host: TCP between hosts, shared memory within one."""
         hosts = ",".join(f"{name}:{count}" for name, count in zip(self.names, slots, strict=True))
+        # OMPI_: libraries of Open MPI 4 and 5, and mpirun of 4; PRTE_: mpirun of 5.
         settings = {
-            "plm_rsh_agent": self.remote_shell,
-            "btl": "self,vader,tcp",
-            "btl_tcp_if_include": "eth0",
-            "oob_tcp_if_include": "eth0",
-            "orte_tmpdir_base": self.folder,
+            "OMPI_MCA_plm_rsh_agent": self.remote_shell,
+            "PRTE_MCA_plm_ssh_agent": self.remote_shell,
+            "OMPI_MCA_btl": "self,vader,tcp",
+            "OMPI_MCA_btl_tcp_if_include": "eth0",
+            "OMPI_MCA_oob_tcp_if_include": "eth0",
+            "PRTE_MCA_prte_if_include": "eth0",
+            "OMPI_MCA_orte_tmpdir_base": self.folder,
+            "PRTE_MCA_prte_tmpdir_base": self.folder,
         }
-        words = [word for name, value in settings.items() for word in ("--mca", name, value)]
-        return self.on(self.names[0], [MPIEXEC, "--host", hosts, "-n", sum(slots), *words, *command])
+        words = [f"{name}={value}" for name, value in settings.items()]
+        return self.on(self.names[0], ["env", *words, MPIEXEC, "--host", hosts, "-n", sum(slots), *command])
 
     def received_bytes(self, name):
         """By eth0, since the host is up."""
