@@ -35,3 +35,10 @@ export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 compiler_launcher() {
   if command -v ccache >/dev/null; then printf '%s\n' -DCMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 }
+
+# newest PROGRAM: of those with a number behind their names, as clang++-19; or the one without.
+newest() {
+  local found
+  found=$(compgen -c "$1-" | grep -xE "${1//+/\\+}-[0-9]+" | sort -uV | tail -n 1)
+  printf '%s\n' "${found:-$1}"
+}
