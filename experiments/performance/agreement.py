@@ -158,14 +158,14 @@ def difference(name, found, expected, form):
     return Difference(name, float(np.abs(found - expected).max()), float(np.abs(expected).max()), form.name)
 
 
-def differences(reference):
-    """One Difference an output and tensor, of the form in which it is largest."""
+def differences(reference, training, evaluation):
+    """One Difference an output and tensor, of the form of `training` or `evaluation` in which it is largest."""
     parameters = network.Parameters.of_file(reference.model)
     found = []
-    for form in forms.EVALUATION:
+    for form in evaluation:
         scores = forms.Scores(form, parameters.copy(), reference.scored)(reference.scored)
         found.append(difference("log probabilities", torch.log_softmax(scores, 1).numpy(), reference.log_p, form))
-    for form in forms.TRAINING:
+    for form in training:
         gradients_of = forms.Gradients(form, parameters.copy(), reference.x, reference.labels, reference.masks)
         loss, _, gradients = gradients_of(reference.x, reference.labels, reference.masks)
         found.append(difference("loss", loss.item(), reference.loss, form))

@@ -58,8 +58,8 @@ def named(form, threads):
 ALL_CORES = os.sched_getaffinity(0)
 
 
-def measured(dmoe, parameters, setting, options):
-    kind, candidates, benchmark = KINDS[setting.what]
+def measured(dmoe, parameters, setting, candidates, options):
+    kind, _, benchmark = KINDS[setting.what]
     pin(setting.cores)
     fastest = work.Fastest(kind, candidates, parameters, work.Images(), setting.batch, setting.cores, options.steps)
     own, presenting, not_presenting = [], [], []
