@@ -38,6 +38,25 @@ words_for_ranks() {
   die "$1 starts no $2 processes here: $1 -n $2 true"
 }
 
+# is_open_mpi DMOE: whether the program was built with it; else with MPICH or its kin.
+is_open_mpi() { [[ $("$1" --version) == *"Open MPI"* ]]; }
+
+# launch_by_mpirun DMOE, launch_by_srun DMOE: how a job of SLURM starts the program on all its tasks, one word a line.
+launch_by_mpirun() {
+  if is_open_mpi "$1"; then
+    # Jobs that share a node would all bind their ranks to its first cores.
+    printf '%s\n' mpirun --bind-to none
+  else
+    # Hydra binds nothing by itself. Where Open MPI's mpiexec stands beside it, Debian gives it a name of its own.
+    command -v mpiexec.mpich || echo mpiexec
+  fi
+}
+launch_by_srun() {
+  local interface=pmi2
+  if is_open_mpi "$1"; then interface=pmix; fi
+  printf '%s\n' srun "--mpi=$interface" --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" --kill-on-bad-exit=1
+}
+
 # keep_links_alive: mpirun notices a network link that is down by its daemons' keepalive, in 90 s instead of 8 minutes:
 # before the ranks give up (comm.timeout), after which it waits for TCP to do so, a quarter of an hour. By their names
 # in Open MPI 4 (OMPI_) and 5 (PRTE_); Hydra has no such setting.

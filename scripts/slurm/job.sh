@@ -1,9 +1,9 @@
 # Sourced by the job scripts beside it: how a training is launched, warned, and queued again.
 # shellcheck shell=bash
 
-# mpirun notices a network link that is down by its daemons' keepalive, in 90 s instead of 8 minutes: before the ranks
-# give up (comm.timeout), after which it waits for TCP to do so, a quarter of an hour.
-export OMPI_MCA_oob_tcp_keepalive_time=60 OMPI_MCA_oob_tcp_keepalive_intvl=10 OMPI_MCA_oob_tcp_keepalive_probes=3
+# shellcheck source=scripts/mpi.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../mpi.sh" || exit 2
+keep_links_alive
 
 launcher= # its process id
 warning=  # the first signal to this script: USR1, time is nearly up, or TERM, it is up or the job is cancelled
@@ -21,9 +21,7 @@ train() {
   local launch status
   # shellcheck disable=SC2153  # set by the script that sources this
   case $LAUNCHER in
-    # Jobs that share a node would all bind their ranks to its first cores.
-    mpirun) launch=(mpirun --bind-to none) ;;
-    srun) launch=(srun --mpi=pmix --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" --kill-on-bad-exit=1) ;;
+    mpirun | srun) mapfile -t launch < <("launch_by_$LAUNCHER" "$DMOE") ;;
     *) echo "LAUNCHER must be mpirun or srun, got '$LAUNCHER'" && return 2 ;;
   esac
   echo "$(date +%FT%T) job $SLURM_JOB_ID on $SLURM_JOB_NODELIST, restart ${SLURM_RESTART_COUNT:-0}"
