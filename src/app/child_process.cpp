@@ -44,9 +44,9 @@ void say(std::string_view text) {
 
 }  // namespace
 
-ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::string& log,
+ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::string& log, int stop_signal,
                            std::chrono::milliseconds patience)
-    : patience_(patience) {
+    : stop_signal_(stop_signal), patience_(patience) {
   std::vector<char*> pointers;
   for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
@@ -86,7 +86,7 @@ std::optional<int> ChildProcess::exit_status() {
 }
 
 void ChildProcess::stop() const {
-  if (!exit_status_) kill(id_, SIGTERM);
+  if (!exit_status_) kill(id_, stop_signal_);
 }
 
 }  // namespace dmoe::app

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -14,8 +15,9 @@ class ChildProcess {
  public:
   /// Starts arguments[0], looked for on PATH, with nothing to read; what it writes to both its outputs is
   /// appended to `log`. A program that cannot be started ends with 127, and the log says why. Throws RunError
-  /// where there is no log or no process to be had. Local.
-  ChildProcess(const std::vector<std::string>& arguments, const std::string& log,
+  /// where there is no log or no process to be had. stop_signal is what it understands as a request to stop.
+  /// Local.
+  ChildProcess(const std::vector<std::string>& arguments, const std::string& log, int stop_signal = SIGTERM,
                std::chrono::milliseconds patience = std::chrono::seconds(20));
   /// Ends it, where nobody waited for its end: tells it to stop, and kills it with its process group where
   /// it has not ended after `patience`.
@@ -29,6 +31,7 @@ class ChildProcess {
   void stop() const;
 
  private:
+  int stop_signal_;
   std::chrono::milliseconds patience_;
   pid_t id_ = 0;
   std::optional<int> exit_status_;

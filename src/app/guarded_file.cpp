@@ -65,9 +65,19 @@ pid_t start_check(std::vector<std::string> words, const Pipe& output) {
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   std::vector<char*> environment = environment_of_child();
+  // mpirun of Open MPI 5 passes a signal on to the children of its ranks too: a request to stop is not for
+  // this one.
+  posix_spawnattr_t attributes{};
+  posix_spawnattr_init(&attributes);
+  sigset_t requests{};
+  sigemptyset(&requests);
+  sigaddset(&requests, SIGUSR1);
+  posix_spawnattr_setsigmask(&attributes, &requests);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
   pid_t child = 0;
   const int problem =
-      posix_spawn(&child, "/proc/self/exe", &actions, nullptr, arguments.data(), environment.data());
+      posix_spawn(&child, "/proc/self/exe", &actions, &attributes, arguments.data(), environment.data());
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (problem != 0) throw RunError("cannot start dmoe check: {}", std::strerror(problem));
   return child;

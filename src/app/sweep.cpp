@@ -155,6 +155,15 @@ class Sweep {
     return (task.stage == Stage::training ? task.run->ranks : 1) * task.run->config.numerics.threads;
   }
 
+  static bool is_launched(const Task& task) { return task.stage == Stage::training && task.run->ranks > 1; }
+
+  std::unique_ptr<ChildProcess> started(const Task& task) const {
+    // After SIGTERM mpirun gives its ranks a moment, as little as a quarter of a second; SIGUSR1 it passes
+    // on.
+    return std::make_unique<ChildProcess>(arguments_of(task), log_of(*task.run),
+                                          is_launched(task) ? SIGUSR1 : SIGTERM);
+  }
+
   std::vector<std::string> arguments_of(const Task& task) const {
     const std::string folder = sweep_run_folder(options_.output, *task.run);
     std::vector<std::string> arguments;
@@ -163,7 +172,7 @@ class Sweep {
       if (plan_.top) arguments.insert(arguments.end(), {"--top", fmt::format("{}", *plan_.top)});
       return arguments;
     }
-    if (task.run->ranks > 1) arguments = launcher_words(plan_.launcher, task.run->ranks);
+    if (is_launched(task)) arguments = launcher_words(plan_.launcher, task.run->ranks);
     arguments.insert(arguments.end(), {program_, "train", task.run->config_path, "--output", folder,
                                        "--resume", "--progress", "log"});
     for (const std::string& setting : task.run->overrides())
@@ -178,10 +187,8 @@ class Sweep {
       const Task task = waiting_.front();
       waiting_.pop_front();
       busy += cores_of(task);
-      const std::string log = log_of(*task.run);
-      const std::uintmax_t log_before = size_of(log);
-      running_.push_back(
-          {task, Clock::now(), log_before, std::make_unique<ChildProcess>(arguments_of(task), log)});
+      const std::uintmax_t log_before = size_of(log_of(*task.run));
+      running_.push_back({task, Clock::now(), log_before, started(task)});
     }
   }
 

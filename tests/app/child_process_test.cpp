@@ -136,6 +136,15 @@ TEST_F(ChildProcessTest, stops_when_told) {
   EXPECT_EQ(status_of(deaf), 128 + SIGTERM);
 }
 
+TEST_F(ChildProcessTest, is_told_by_the_signal_that_it_understands) {
+  const std::vector<std::string> launcher{"sh", "-c",
+                                          "trap 'exit 75' USR1; echo $$; while :; do sleep 0.02; done"};
+  ChildProcess child(launcher, log_, SIGUSR1);
+  EXPECT_TRUE(is_alive(process()));
+  child.stop();
+  EXPECT_EQ(status_of(child), 75);
+}
+
 TEST_F(ChildProcessTest, is_out_of_reach_of_the_keyboard) {
   const auto child = start(obedient);
   const pid_t id = process();
@@ -164,7 +173,7 @@ TEST_F(ChildProcessTest, that_does_not_stop_is_killed_with_what_it_started) {
   // The second shell ignores the signal as the first does.
   const std::vector<std::string> deaf{
       "sh", "-c", "trap '' TERM; sh -c 'echo $$; while :; do sleep 0.02; done' & wait; sleep 600"};
-  auto child = std::make_unique<ChildProcess>(deaf, log_, std::chrono::milliseconds(100));
+  auto child = std::make_unique<ChildProcess>(deaf, log_, SIGTERM, std::chrono::milliseconds(100));
   const pid_t second = process();
   EXPECT_TRUE(is_alive(second));
   child.reset();

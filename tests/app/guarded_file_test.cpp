@@ -45,6 +45,10 @@ int read_as_told(const std::vector<std::string>& words) {
   if (told == "say environment") {
     for (char** variable = environ; *variable != nullptr; ++variable) std::printf("%s\n", *variable);
   }
+  if (told == "be told to stop") {
+    std::signal(SIGUSR1, SIG_DFL);
+    std::raise(SIGUSR1);
+  }
   if (told == "refuse" || told == "refuse in silence") return 2;
   return told == "fail" ? 1 : 0;
 }
@@ -81,6 +85,10 @@ TEST_F(GuardedFile, that_crashes_its_reader_is_damaged) {
             path_ +
                 ": reading it ends the HDF5 library with signal 11 (Segmentation fault): the file is "
                 "damaged");
+}
+
+TEST_F(GuardedFile, is_read_to_the_end_though_all_are_told_to_stop) {
+  EXPECT_EQ(check_in_child(file("be told to stop")), "");
 }
 
 TEST_F(GuardedFile, that_takes_too_long_is_damaged) {

@@ -20,14 +20,14 @@ def ancestors(process):
 
 
 def ranks_of(launcher):
-    """The process id of every rank that mpirun has started, by rank."""
+    """The process id of every rank that a launcher, named by its own, has started, by rank."""
     found = {}
     for process in Path("/proc").iterdir():
         try:
             if Path(os.readlink(process / "exe")) != Path(DMOE).resolve():
                 continue
             variables = dict(line.partition("=")[::2] for line in (process / "environ").read_text().split("\0") if line)
-            if launcher.pid in ancestors(int(process.name)):
+            if launcher in ancestors(int(process.name)):
                 rank = next(variables[name] for name in RANK_VARIABLES if name in variables)
                 found[int(rank)] = int(process.name)
         except (OSError, StopIteration, ValueError):

@@ -59,7 +59,7 @@ class Chaos(unittest.TestCase):
         """One rank, or the launcher, or all ranks at once."""
         if ranks is None:
             return [process.pid]
-        started = list(ranks_of(process).values())
+        started = list(ranks_of(process.pid).values())
         kind = self.chance.choice(["rank", "rank", "launcher", "all"])
         if kind == "launcher" or not started:
             return [process.pid]
@@ -78,7 +78,7 @@ class Chaos(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, log.read_text())
             time.sleep(0.002)
         time.sleep(self.chance.uniform(0, 0.03))
-        members = list(ranks_of(process).values()) + [process.pid]
+        members = list(ranks_of(process.pid).values()) + [process.pid]
         for victim in self.victims(process, ranks):
             try:
                 os.kill(victim, signal.SIGKILL)

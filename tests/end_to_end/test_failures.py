@@ -41,7 +41,7 @@ class Failures(unittest.TestCase):
         self.addCleanup(process.kill)
         deadline = time.monotonic() + SECONDS
         before = self.newest()
-        while len(ranks_of(process)) < RANKS or self.newest() == before:
+        while len(ranks_of(process.pid)) < RANKS or self.newest() == before:
             self.assertIsNone(process.poll(), self.log())
             self.assertLess(time.monotonic(), deadline, self.log())
             time.sleep(0.05)
@@ -78,7 +78,7 @@ class Failures(unittest.TestCase):
             with self.subTest(rank=rank):
                 process = self.start()
                 time.sleep(chance.uniform(0, 0.5))
-                os.kill(ranks_of(process)[rank], signal.SIGKILL)
+                os.kill(ranks_of(process.pid)[rank], signal.SIGKILL)
                 self.assertNotEqual(process.wait(PROMPT_SECONDS), 0)
                 self.assertRegex(self.log(), r"(?i)killed")
                 self.assert_resumable()
@@ -87,7 +87,7 @@ class Failures(unittest.TestCase):
         for rank in (0, RANKS - 1):
             with self.subTest(rank=rank):
                 process = self.start("--set", "comm.timeout=2s")
-                os.kill(ranks_of(process)[rank], signal.SIGSTOP)
+                os.kill(ranks_of(process.pid)[rank], signal.SIGSTOP)
                 self.assertNotEqual(process.wait(SECONDS), 0)
                 found = re.search(r"dmoe: rank (\d) has waited [2-9] s in (MPI_|a collective HDF5)", self.log())
                 self.assertIsNotNone(found, self.log())

@@ -16,6 +16,7 @@ import h5py
 import numpy
 
 from dmoe_testing import DMOE, main, run
+from launched import ranks_of
 from test_training import differing
 
 SMALL = """
@@ -116,8 +117,8 @@ def mentioning(text):
 
 
 def initialised_mpi(process):
-    """Open MPI loads its components when it is initialised."""
-    return "/mca_pml_" in Path(f"/proc/{process}/maps").read_text()
+    """Then it talks with its launcher and the other ranks, by sockets."""
+    return any(os.readlink(link).startswith("socket:") for link in Path(f"/proc/{process}/fd").iterdir())
 
 
 class SweepTest(unittest.TestCase):
@@ -467,7 +468,7 @@ class Endless(SweepTest):
         process = self.start()
         self.until(lambda: self.is_training("endless,train.seed=0"), process)
         [launcher] = children(process.pid)
-        self.assertEqual([initialised_mpi(rank) for rank in children(launcher)], [True, True])
+        self.assertEqual([initialised_mpi(rank) for rank in ranks_of(launcher).values()], [True, True])
         self.assertFalse(initialised_mpi(process.pid))
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(PROMPT_SECONDS), 1)
