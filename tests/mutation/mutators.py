@@ -313,7 +313,8 @@ def mutate_hdf5(path, chance):
     if chance.random() < 0.6:
         for _ in range(chance.choice([1, 1, 1, 2])):
             change = chance.choice(HDF5)
-            with h5py.File(path, "r+") as file:
+            # Unlocked: a process that another thread begins just then holds a lock of this file for a moment.
+            with h5py.File(path, "r+", locking=False) as file:
                 try:
                     change(file, chance)
                     done.append(change.__name__)
