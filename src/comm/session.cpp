@@ -30,6 +30,9 @@ bool initialise() {
     prepare_initialisation();
     int provided = 0;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
+    // Errors of what belongs to no communicator, as MPI_Wait is for MPICH, go to one of these.
+    for (MPI_Comm common : {MPI_COMM_WORLD, MPI_COMM_SELF})
+      check(MPI_Comm_set_errhandler(common, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
     refuse_a_foreign_launcher();
     complete_initialisation();
     return true;

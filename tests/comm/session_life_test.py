@@ -5,6 +5,7 @@ import sys
 import unittest
 
 import dmoe_testing
+import launchers
 
 PROGRAM = sys.argv[1]
 del sys.argv[1:]
@@ -33,6 +34,8 @@ class SessionLife(unittest.TestCase):
         )
 
     def test_what_others_send_the_coordinator_they_copy(self):
+        if launchers.open_mpi() is None:
+            return  # MPICH has no such limit
         name = "OMPI_MCA_btl_vader_eager_limit"
         unset = {key: value for key, value in os.environ.items() if key != name}
         for environment, limits in ((unset, (4096, 262144, 262144)), ({**unset, name: "8192"}, 3 * (8192,))):

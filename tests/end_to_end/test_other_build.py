@@ -8,12 +8,11 @@ from pathlib import Path
 from dmoe_testing import DMOE, main, run
 from run_contents import contents, differing
 from test_routing import CONFIG as ROUTED
-from test_training import CONFIG as DENSE
-from test_training import LAYER
+from test_training import LAYER, SMALL
 
 OTHER = sys.argv[1]
 del sys.argv[1:]
-CONFIGS = {"dense": DENSE.format(layers=LAYER.format(7, 9, 6) + LAYER.format(5, 8, 5)), "routed": ROUTED}
+CONFIGS = {"dense": SMALL.format(layers=LAYER.format(7, 9, 6) + LAYER.format(5, 8, 5)), "routed": ROUTED}
 RANK_COUNTS = (None, 1, 2, 3, 4)  # None: without a launcher
 SECONDS = 300
 
