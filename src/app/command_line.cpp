@@ -5,6 +5,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "app/command_reference.hpp"
+#include "app/completion.hpp"
+#include "app/man_page.hpp"
 #include "comm/mpi_library.hpp"
 #include "core/version.hpp"
 
@@ -33,6 +36,9 @@ Request parse_command_line(int argc, const char* const* argv) {
   parser.set_version_flag("--version", version_text());
   parser.require_subcommand(0, 1);
   parser.get_formatter()->column_width(34);
+  // For the build, which installs what they print; hidden from --help.
+  const CLI::Option* const man = parser.add_flag("--man-page")->group("");
+  const CLI::Option* const completion = parser.add_flag("--bash-completion")->group("");
   std::map<const CLI::App*, Action> actions;
   for (const Command& command : commands()) {
     CLI::App* sub = parser.add_subcommand(command.name, command.help);
@@ -47,6 +53,9 @@ Request parse_command_line(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return usage_error(parser, error);
   }
+  if (man->count() > 0)
+    return {{}, man_page(command_reference(parser), std::string(build_info().version)), Status::done};
+  if (completion->count() > 0) return {{}, bash_completion(command_reference(parser)), Status::done};
   if (parser.get_subcommands().empty())
     return {{}, "dmoe: no command given\n\n" + parser.help(), Status::refused};
   return {actions.at(parser.get_subcommands().front()), "", Status::done};

@@ -14,6 +14,9 @@ namespace dmoe::app {
 template <class T>
 using Names = std::vector<std::pair<std::string, T>>;
 
+/// What CLI11 calls the type of such an option: its text is the names, "auto|line|log|none".
+inline constexpr const char* choice_type = "CHOICE";
+
 /// Declares an option that puts the value of the name typed into `value`, which the parser must not outlive.
 /// Local.
 template <class T>
@@ -34,7 +37,9 @@ CLI::Option* add_named_option(CLI::App& parser, const std::string& option, T& va
     }
     throw CLI::ValidationError(option + " must be one of " + joined(known) + ", got " + toml_quoted(word));
   };
-  return parser.add_option_function<std::string>(option, choose, help)->option_text(choices);
+  return parser.add_option_function<std::string>(option, choose, help)
+      ->type_name(choice_type)
+      ->option_text(choices);
 }
 
 }  // namespace dmoe::app
