@@ -1,9 +1,11 @@
 # Which compilers can build dmoe, and the options of all our own code, tests included.
 include(CheckCXXSourceCompiles)
 
+set(CMAKE_REQUIRED_FLAGS "${CMAKE_CXX20_STANDARD_COMPILE_OPTION}")
 check_cxx_source_compiles("
   #include <source_location>
   int main() { return static_cast<int>(std::source_location::current().line()) == 0; }" DMOE_HAS_SOURCE_LOCATION)
+unset(CMAKE_REQUIRED_FLAGS)
 if(NOT DMOE_HAS_SOURCE_LOCATION)
   message(FATAL_ERROR "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} has no std::source_location; dmoe needs "
     "GCC 12 or clang 16 at least (-DCMAKE_C_COMPILER=clang-16 -DCMAKE_CXX_COMPILER=clang++-16)")
@@ -20,6 +22,8 @@ set(DMOE_WARNINGS
 # same bits wherever its terms were computed (src/README.md, "Same bits for any sharding").
 # -Wno-maybe-uninitialized: under AddressSanitizer GCC sees that in std::regex (GCC bug 105562).
 function(dmoe_compile_options target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PUBLIC -ffp-contract=off)
   target_compile_options(${target} PRIVATE
     $<$<BOOL:${DMOE_ARCH}>:-march=${DMOE_ARCH}> -fno-math-errno -fno-trapping-math ${DMOE_WARNINGS})

@@ -1,5 +1,5 @@
 # dmoe_add_module(NAME [USES module...] [LINKS PUBLIC|PRIVATE target...])
-# One static library dmoe::NAME of src/NAME. USES names the modules it may include,
+# One library dmoe::NAME of src/NAME, static or shared as BUILD_SHARED_LIBS says. USES names the modules it may include,
 # downward only (tests/structure checks the includes themselves); the outside libraries
 # after LINKS go to target_link_libraries as they stand.
 function(dmoe_add_module name)
@@ -8,12 +8,13 @@ function(dmoe_add_module name)
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   file(GLOB headers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.hpp")
   set(target dmoe_${name})
-  add_library(${target} STATIC ${sources})
+  add_library(${target} ${sources})
   add_library(dmoe::${name} ALIAS ${target})
+  # Before 1.0 every minor version may change what others link to.
   set_target_properties(${target} PROPERTIES
-    EXPORT_NAME ${name} LINKER_LANGUAGE CXX POSITION_INDEPENDENT_CODE ON)
+    EXPORT_NAME ${name} LINKER_LANGUAGE CXX POSITION_INDEPENDENT_CODE ON DEFINE_SYMBOL ""
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/src" FILES ${headers})
-  target_compile_features(${target} PUBLIC cxx_std_20)
   foreach(used IN LISTS arg_USES)
     target_link_libraries(${target} PUBLIC dmoe::${used})
   endforeach()
@@ -21,7 +22,18 @@ function(dmoe_add_module name)
     target_link_libraries(${target} ${arg_LINKS})
   endif()
   dmoe_compile_options(${target})
-  install(TARGETS ${target} EXPORT dmoe
-    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
-    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dmoe)
+  dmoe_install_rpath(${target})
+  if(DMOE_INSTALL)
+    install(TARGETS ${target} EXPORT dmoe
+      ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+      LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+      FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dmoe)
+  endif()
+endfunction()
+
+# What is installed finds dmoe's own libraries wherever the prefix is, and others where they were found.
+function(dmoe_install_rpath target)
+  file(RELATIVE_PATH libraries "${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}")
+  set_target_properties(${target} PROPERTIES
+    INSTALL_RPATH "$ORIGIN;$ORIGIN/${libraries}" INSTALL_RPATH_USE_LINK_PATH ON)
 endfunction()
