@@ -1,7 +1,8 @@
 # Sourced by the scripts beside it: where the repository is, and how they speak.
 # shellcheck shell=bash disable=SC2034  # what is set here is used there
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/place.sh
+source "$(dirname "${BASH_SOURCE[0]}")/place.sh"
 
 heading() { printf '\n== %s\n' "$*"; }
 
@@ -10,8 +11,10 @@ die() {
   exit 1
 }
 
-# usage_of SCRIPT: prints the comment block at its top.
-usage_of() { sed -n '2,/^[^#]/{ s/^# \{0,1\}//p; }' "$1"; }
+# usage_of SCRIPT: prints the comment block at its top, with the names that scripts have here.
+usage_of() {
+  sed -n -E "2,/^[^#]/{ s,scripts/(fetch-data|report|submit)\\b,$script_prefix\\1,g; s/^# ?//p; }" "$1"
+}
 
 # quietly LOG COMMAND...: its output goes to LOG, and to the screen only where it fails.
 quietly() {

@@ -15,6 +15,10 @@ curves, what the experts specialise in, timing, provenance. The page needs nothi
 are saved beside it as SVG and PDF."""
 
 
+# As one types it, from the sources or installed.
+PROGRAM = "dmoe-report" if pathlib.Path(sys.argv[0]).name == "dmoe-report" else "scripts/report"
+
+
 def names(kinds):
     return ", ".join(kind.name for kind in kinds)
 
@@ -22,9 +26,9 @@ def names(kinds):
 EPILOG = f"""figures: {names(figures.OF_A_RUN)}; of several runs: {names(figures.OF_RUNS)}
 
 examples:
-  scripts/report runs/quickstart                      runs/quickstart/report.html, figures in report_figures/
-  scripts/report runs/A-quick-s*                      runs/report.html
-  scripts/report runs/quickstart --figure figure2 --to figure2.png
+  {PROGRAM} runs/quickstart                      runs/quickstart/report.html, figures in report_figures/
+  {PROGRAM} runs/A-quick-s*                      runs/report.html
+  {PROGRAM} runs/quickstart --figure figure2 --to figure2.png
 
 Exit status: 0 done, 2 bad usage or a file that cannot be read or written."""
 

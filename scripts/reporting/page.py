@@ -132,7 +132,7 @@ def document(title, headline, subtitle, version, sections):
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta name="generator" content="dmoe {html.escape(version)}, scripts/report">
+<meta name="generator" content="dmoe {html.escape(version)}, report">
 <link rel="icon" href="data:,">
 <title>{html.escape(title)}</title>
 <style>
@@ -145,7 +145,7 @@ def document(title, headline, subtitle, version, sections):
 <nav aria-label="Contents">{links(name for name, _ in present)}</nav>
 </header>
 <main>{body}</main>
-<footer>Made by scripts/report from files of dmoe {html.escape(version)}. Layers count from 1, experts from 0.</footer>
+<footer>Made by dmoe-report from files of dmoe {html.escape(version)}. Layers count from 1, experts from 0.</footer>
 </body>
 </html>
 """

@@ -1,6 +1,9 @@
 # Sourced by the job scripts beside it: how a training is launched, warned, and queued again.
 # shellcheck shell=bash
 
+# shellcheck source=scripts/place.sh
+source "$DMOE_ROOT/scripts/place.sh" || exit 2
+DMOE=${DMOE:-$program}
 # shellcheck source=scripts/mpi.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../mpi.sh" || exit 2
 keep_links_alive

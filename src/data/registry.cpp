@@ -102,7 +102,7 @@ FramesFile open_frames(const std::string& path) {
   if (!path_exists(path)) {
     throw SettingError("path",
                        "must be a dmoe-frames file, there is no '{}'; make one with: "
-                       "scripts/synthesize-speech, or set it to where the data is",
+                       "scripts/synthesize-speech of dmoe's sources, or set it to where the data is",
                        path);
   }
   return FramesFile(path);
@@ -132,11 +132,12 @@ DatasetRegistry::Entry frames() {
 }  // namespace
 
 DatasetRegistry& datasets() {
-  static const ImageSource mnist{"data/mnist", "fetch it with: scripts/fetch-data mnist"};
-  static const ImageSource fashion{
-      "data/fashion-mnist",
-      "fetch it with: scripts/fetch-data fashion-mnist (Debian's package dataset-fashion-mnist has it in "
-      "/usr/share/datasets/fashion-mnist)"};
+  static const ImageSource mnist{
+      "data/mnist", "fetch it with: dmoe-fetch-data mnist (in the sources scripts/fetch-data mnist)"};
+  static const ImageSource fashion{"data/fashion-mnist",
+                                   "fetch it with: dmoe-fetch-data fashion-mnist (in the sources "
+                                   "scripts/fetch-data fashion-mnist; Debian's package "
+                                   "dataset-fashion-mnist has it in /usr/share/datasets/fashion-mnist)"};
   static DatasetRegistry registry(
       "data set",
       {jittered("jittered_mnist", "handwritten digits at random translations (paper, experiment 1)", mnist),

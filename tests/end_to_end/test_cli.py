@@ -107,14 +107,14 @@ class CommandLine(unittest.TestCase):
         self.assert_train_refused(
             ["--set", "data.name=mnist", "--set", "data.path=/no/such"],
             "--set data.path=/no/such: data.path must be a folder, there is no '/no/such'; fetch it with: "
-            "scripts/fetch-data mnist, or set it to where the data is",
+            "dmoe-fetch-data mnist (in the sources scripts/fetch-data mnist), or set it to where the data is",
         )
         _, data, rest = CONFIG.partition("[[layers]]")
         self.config.write_text('[data]\nname = "mnist"\npath = "nowhere"\n' + data + rest)
         self.assert_train_refused(
             [],
             f"{self.config}:3: data.path must be a folder, there is no 'nowhere'; fetch it with: "
-            "scripts/fetch-data mnist, or set it to where the data is",
+            "dmoe-fetch-data mnist (in the sources scripts/fetch-data mnist), or set it to where the data is",
         )
 
     def test_more_held_out_than_there_is(self):
