@@ -11,7 +11,7 @@ from pathlib import Path
 
 import h5py
 from cluster import Cluster, enter_namespaces
-from dmoe_testing import DMOE, SOURCE_DIR, main, run
+from dmoe_testing import BUILD_DIR, DMOE, SOURCE_DIR, main, run
 from run_contents import differing
 
 # Thirteen steps an epoch, rows that no epoch divides, momentum.
@@ -117,6 +117,16 @@ class Jobs(unittest.TestCase):
             with self.subTest(output):
                 self.assertIn(f" {ranks} ranks\n", self.assert_ended(job))
                 self.assert_undisturbed(output, "short")
+
+    def test_job_script_of_an_installed_dmoe(self):
+        prefix = self.folder / "prefix"
+        self.command("cmake", "--install", BUILD_DIR, "--prefix", prefix)
+        words = ["sbatch", "--parsable", prefix / "share/dmoe/scripts/slurm/train.sbatch"]
+        job = self.command(*words, DMOE_ROOT="", DMOE="", CONFIG="short.toml", RUN="run").stdout.strip()
+        self.assert_ended(job)
+        self.assert_undisturbed("run", "short")
+        with h5py.File(self.folder / "run/run.h5") as file:
+            self.assertIn(f"{prefix}/bin/dmoe train", file["launches/1"].attrs["command_line"])
 
     def test_array_of_configs_and_seeds(self):
         variables = {"CONFIGS": "short.toml other.toml", "SEEDS": "0 3", "RUNS": "array"}
