@@ -43,7 +43,7 @@ class Prefix(unittest.TestCase):
 
     def said(self, *words, status=0, ranks=None):
         """What an installed program prints in a folder of ours."""
-        process = run(words, ranks, env=self.environment, cwd=self.work)
+        process = run(words, ranks, timeout=300, env=self.environment, cwd=self.work)
         self.assertEqual(process.returncode, status, process.stdout + process.stderr)
         return process.stdout if status == 0 else process.stderr
 
