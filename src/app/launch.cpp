@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -19,15 +18,6 @@ std::string host_name() {
   return name.data();
 }
 
-/// "AMD EPYC 9654 96-Core Processor"
-std::string cpu_name() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);) {
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
-  }
-  return "unknown";
-}
-
 }  // namespace
 
 io::Launch launch_of(const Job& job, Index threads) {
@@ -37,7 +27,7 @@ io::Launch launch_of(const Job& job, Index threads) {
   launch.mpi_library = job.session.library();
   launch.ranks = job.world().size();
   launch.threads = threads;
-  launch.cpu = cpu_name();
+  launch.cpu = numerics::cpu_name();
   launch.instruction_set = numerics::instruction_set();
   return launch;
 }

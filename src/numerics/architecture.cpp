@@ -1,5 +1,7 @@
 #include "numerics/architecture.hpp"
 
+#include <fstream>
+#include <istream>
 #include <map>
 
 #include <dnnl.hpp>
@@ -7,6 +9,7 @@
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #endif
 
 #include "core/error.hpp"
@@ -81,6 +84,25 @@ void use_instruction_set(const std::string& name) {
     throw RunError("oneDNN refuses to change the instruction set after its first product");
 }
 
+std::string cpu_name(std::istream& cpuinfo) {
+  std::string implementer;
+  for (std::string line; std::getline(cpuinfo, line);) {
+    const std::size_t colon = line.find(": ");
+    if (colon == std::string::npos) continue;
+    const std::string value = line.substr(colon + 2);
+    if (line.starts_with("model name")) return value;
+    if (line.starts_with("CPU implementer")) implementer = value;
+    if (line.starts_with("CPU part"))
+      return fmt::format("aarch64 CPU, implementer {}, part {}", implementer, value);
+  }
+  return "unknown";
+}
+
+std::string cpu_name() {
+  std::ifstream info("/proc/cpuinfo");
+  return cpu_name(info);
+}
+
 #if defined(__x86_64__)
 
 std::string instruction_set() {
@@ -112,7 +134,7 @@ bool has_bf16_products() {
 }
 
 bool MultiplyAddLoop::is_available() {
-  return __builtin_cpu_supports("fma") != 0;
+  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
 }
 
 void MultiplyAddLoop::run() {
@@ -129,7 +151,9 @@ double MultiplyAddLoop::flops() {
 
 std::string instruction_set() {
 #if defined(__aarch64__)
-  return (getauxval(AT_HWCAP) & HWCAP_SVE) != 0 ? "sve" : "asimd";
+  if ((getauxval(AT_HWCAP) & HWCAP_SVE) == 0) return "asimd";
+  // With its width, by which oneDNN chooses its kernels.
+  return fmt::format("sve_{}", 8 * (prctl(PR_SVE_GET_VL) & PR_SVE_VL_LEN_MASK));
 #else
   return "generic";
 #endif

@@ -1,7 +1,9 @@
-// All that belongs to one processor architecture: the names of its instruction sets, and its peak. What has
-// no entry here is computed portably; the flags of the compiler are in cmake/DmoeArchitecture.cmake.
+// All that belongs to one processor architecture: the names of its instruction sets and of its CPUs, and its
+// peak. What has no entry here is computed portably; the flags of the compiler are in
+// cmake/DmoeArchitecture.cmake.
 #pragma once
 
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -15,8 +17,17 @@ std::vector<std::string> instruction_set_names();
 /// architecture, RunError after the first product. Local.
 void use_instruction_set(const std::string& name);
 
-/// The instruction set in use, for example "avx512_core" on x86-64, "asimd" or "sve" on aarch64. Local.
+/// The instruction set in use, for example "avx512_core" on x86-64, "asimd" or "sve_256" on aarch64: products
+/// have the same bits where it is the same. Local.
 std::string instruction_set();
+
+/// This machine's CPU as the kernel names it: "AMD EPYC 9654 96-Core Processor". On aarch64, where it has
+/// numbers alone, those: "aarch64 CPU, implementer 0x41, part 0xd0c". "unknown" where it tells nothing.
+/// Local.
+std::string cpu_name();
+
+/// The same of the text of /proc/cpuinfo. Local.
+std::string cpu_name(std::istream& cpuinfo);
 
 /// Whether the instruction set in use has products of bf16: on x86-64 AVX-512 with BF16, or AMX. Local.
 bool has_bf16_products();
