@@ -73,4 +73,4 @@ def read_table(overlay=None):
 def file_name(name, url):
     """The tarball's name in a folder of sources: that of the URL, with the package in front where it lacks it."""
     last = url.rsplit("/", 1)[-1]
-    return last if last.lower().startswith(name) else "{}-{}".format(name, last)
+    return last if name in last.lower() else "{}-{}".format(name, last)
