@@ -2,6 +2,7 @@
 import argparse
 import os
 import sys
+import tempfile
 
 from dependencies import sources
 from dependencies.builder import Builder, is_built, work_folder
@@ -73,8 +74,10 @@ def require_writable(prefix):
         place = os.path.dirname(place)
     if not os.path.isdir(place):
         raise UserError("--prefix {}: {} is no folder".format(prefix, place))
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise UserError("--prefix {}: no right to write in {}".format(prefix, place))
+    try:
+        tempfile.TemporaryDirectory(prefix=".dmoe-", dir=place).cleanup()
+    except OSError as error:
+        raise UserError("--prefix {}: nothing can be written in {} ({})".format(prefix, place, error.strerror))
 
 
 def run(arguments):

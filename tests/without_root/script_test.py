@@ -1,12 +1,13 @@
 """scripts/build-dependencies on this machine: what it finds, what it refuses, how it fails and goes on."""
 
+import gzip
 import hashlib
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
-import sys
 import tarfile
 import tempfile
 import time
@@ -24,8 +25,8 @@ install(FILES CMakeLists.txt DESTINATION share/{name})
 
 
 def tarball(path, name, more=""):
-    """A release of a small project; returns its sum."""
-    with tarfile.open(path, "w:gz") as archive:
+    """A release of a small project, each time with the same bytes; returns its sum."""
+    with gzip.GzipFile(path, "wb", mtime=0) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
         for file, text in {
             "CMakeLists.txt": PROJECT.format(name=name, more=more),
             "include/Random123/small.h": "",
@@ -75,10 +76,9 @@ class BuildDependencies(unittest.TestCase):
         """A folder to be the whole PATH: these programs of this machine and no other."""
         folder = self.folder / "bin"
         folder.mkdir(exist_ok=True)
-        for program in programs:
-            path = subprocess.run(["which", program], text=True, capture_output=True, check=True).stdout.strip()
-            (folder / program).symlink_to(path)
-        (folder / "python3").symlink_to(sys.executable)
+        for program in ("python3", *programs):
+            if not (folder / program).exists():
+                (folder / program).symlink_to(shutil.which(program))
         return str(folder)
 
     def test_uses_what_is_here(self):
