@@ -9,6 +9,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -59,14 +60,9 @@ class Builder:
         with open(log, "w", encoding="utf-8") as stream:
             for verb, step in self.steps(package, tarball, folder):
                 print("{}: {} ({} so far)".format(label, verb, clock(time.monotonic() - self.started)), flush=True)
-                stream.write("== {}\n$ {}\n".format(verb, step if callable(step) else " ".join(step)))
+                stream.write("== {}\n$ {}\n".format(verb, " ".join(step)))
                 stream.flush()
-                if callable(step):
-                    step()
-                    continue
-                status = subprocess.call(step, cwd=folder, stdout=stream, stderr=subprocess.STDOUT,
-                                         stdin=subprocess.DEVNULL)
-                if status != 0:
+                if run(step, folder, stream) != 0:
                     stream.flush()
                     raise BuildError("{} {} failed while {}; the end of {}:\n{}".format(
                         package.name, package.version, verb, log, tail(log, LINES_OF_A_FAILURE)))
@@ -99,6 +95,18 @@ class Builder:
         if package.recipe.mpi:
             options.append("-DMPI_C_COMPILER=" + self.site.found["mpi"].where)
         return ["cmake", "-S", source, "-B", build, "-G", self.site.generator] + options + package.recipe.options
+
+
+def run(command, folder, stream):
+    """Its exit status. Where this process is interrupted, it ends first, with all that it started."""
+    process = subprocess.Popen(command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT,
+                               stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        return process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+        raise
 
 
 def clock(seconds):

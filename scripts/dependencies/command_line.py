@@ -1,6 +1,7 @@
 """scripts/build-dependencies: options, plan, and what is said."""
 import argparse
 import os
+import signal
 import sys
 import tempfile
 
@@ -107,6 +108,7 @@ def run(arguments):
 
 
 def main():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job's end is an interruption too
     try:
         run(sys.argv[1:])
     except UserError as error:

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -76,9 +77,10 @@ class BuildDependencies(unittest.TestCase):
         """A folder to be the whole PATH: these programs of this machine and no other."""
         folder = self.folder / "bin"
         folder.mkdir(exist_ok=True)
-        for program in ("python3", *programs):
+        paths = {"python3": sys.executable, **{program: shutil.which(program) for program in programs}}
+        for program, path in paths.items():
             if not (folder / program).exists():
-                (folder / program).symlink_to(shutil.which(program))
+                (folder / program).symlink_to(path)
         return str(folder)
 
     def test_uses_what_is_here(self):
@@ -107,7 +109,7 @@ class BuildDependencies(unittest.TestCase):
         python = self.only()
         self.refused(self.run_script("--prefix", self.prefix, PATH=python), "cmake", "3.25")
         with_cmake = self.only("cmake")
-        self.refused(self.run_script("--prefix", self.prefix, PATH=with_cmake), "no compiler", "CXX")
+        self.refused(self.run_script("--prefix", self.prefix, PATH=with_cmake), "no compiler", "CC")
         with_compiler = self.only("cc", "c++", "ninja")
         self.refused(self.run_script("--prefix", self.prefix, PATH=with_compiler), "mpicc", "module load")
         self.refused(self.run_script("--prefix", self.prefix, CXX="none-such"), "CXX=none-such")
@@ -152,20 +154,21 @@ class BuildDependencies(unittest.TestCase):
         self.assertFalse((self.prefix / "share" / "googletest").exists())  # nobody asked for it
 
     def test_interrupted_it_begins_the_package_again(self):
-        slow = "add_custom_target(slow ALL COMMAND sleep 60)"
+        slow = "add_custom_target(slow ALL COMMAND sleep 61.5)"
         arguments = self.every_package(onednn=slow)
         process = subprocess.Popen(
-            [SCRIPT, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True,
-        )  # fmt: skip
+            [SCRIPT, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for line in process.stdout:
             if "onednn 1: building" in line:
                 break
         time.sleep(1)  # the build tool has started
-        os.killpg(process.pid, signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # to it alone, as a scheduler may
         _, stderr = process.communicate(timeout=20)
         self.assertEqual(process.returncode, 130, stderr)
         self.assertIn("interrupted", stderr)
+        commands = subprocess.run(["ps", "-eo", "args"], text=True, capture_output=True, check=True).stdout
+        self.assertNotIn("sleep 61.5", commands.splitlines())  # nothing that it started goes on
         again = self.run_script(*arguments, "--dry-run")
         self.assertIn("hdf5: 1 is built", again.stdout)
         self.assertIn("onednn: 1 will be built", again.stdout)
