@@ -45,6 +45,6 @@ if(DMOE_MPI_LIBRARY STREQUAL openmpi)
     OMPI_MCA_pml=ob1
     OMPI_MCA_btl=self,vader)
 elseif(DMOE_MPI_LIBRARY STREQUAL mpich)
-  # It waits busily, and gives its core to others after so many looks for a message: 1,000 by default.
-  set(DMOE_MPI_TEST_ENVIRONMENT MPIR_CVAR_POLLS_BEFORE_YIELD=1)
+  # It waits busily, and gives its core to others after so many looks for a message: 1,000 by default. Heavily: asleep.
+  set(DMOE_MPI_TEST_ENVIRONMENT MPIR_CVAR_POLLS_BEFORE_YIELD=1 MPIR_CVAR_ENABLE_HEAVY_YIELD=1)
 endif()

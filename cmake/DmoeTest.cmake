@@ -7,7 +7,8 @@
 #
 # All take LABELS name... and TIMEOUT seconds; the first two LINKS target... beyond dmoe::<module>; the last
 # ARGS argument... and PROCESSORS count. Labels: the module, `mpi`, `python` and those given. ALLOCATES_OFTEN: under
-# sanitizers an MPI test looks for leaks where it runs without mpirun alone.
+# sanitizers an MPI test looks for leaks where it runs without mpirun alone. A script with the label on_request runs
+# with `ctest -C on_request` alone.
 
 set(DMOE_SANITIZER_ENVIRONMENT "")
 set(DMOE_SANITIZER_MPI_ENVIRONMENT "")
@@ -109,7 +110,11 @@ function(dmoe_add_python_test test script)
   if(TARGET dmoe)
     set(program "DMOE=$<TARGET_FILE:dmoe>")
   endif()
-  add_test(NAME ${test} COMMAND ${DMOE_PYTHON} -B ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${arg_ARGS})
+  set(when "")
+  if("on_request" IN_LIST arg_LABELS) # by ctest -C on_request alone
+    set(when CONFIGURATIONS on_request)
+  endif()
+  add_test(NAME ${test} ${when} COMMAND ${DMOE_PYTHON} -B ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${arg_ARGS})
   _dmoe_test_properties(${test} "${module};python;${arg_LABELS}" ${arg_TIMEOUT} ${arg_PROCESSORS}
     "${program};MPIEXEC=${MPIEXEC_EXECUTABLE};DMOE_MPI_LIBRARY=${DMOE_MPI_LIBRARY};DMOE_SOURCE_DIR=${PROJECT_SOURCE_DIR};DMOE_BUILD_DIR=${PROJECT_BINARY_DIR};DMOE_PYTHON=${DMOE_PYTHON};PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support;${DMOE_MPI_TEST_ENVIRONMENT};${DMOE_SANITIZER_MPI_ENVIRONMENT}")
 endfunction()
