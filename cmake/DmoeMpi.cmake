@@ -38,7 +38,7 @@ if(DMOE_MPI_LIBRARY STREQUAL openmpi)
     OMPI_ALLOW_RUN_AS_ROOT=1
     OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     OMPI_MCA_rmaps_base_oversubscribe=1
-    PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
+    PRTE_MCA_rmaps_default_mapping_policy=slot:oversubscribe
     OMPI_MCA_mpi_yield_when_idle=1
     OMPI_MCA_hwloc_base_binding_policy=none
     PRTE_MCA_hwloc_default_binding_policy=none

@@ -27,7 +27,7 @@ launcher_of() {
 # there are cores unless told so: 4 with --oversubscribe, 5 with another word; MPICH needs none.
 words_for_ranks() {
   local words
-  for words in "" "--oversubscribe" "--map-by :OVERSUBSCRIBE"; do
+  for words in "" "--oversubscribe" "--map-by slot:OVERSUBSCRIBE"; do
     # shellcheck disable=SC2086  # words
     if "$1" $words -n "$2" true >/dev/null 2>&1; then
       # shellcheck disable=SC2086
