@@ -9,7 +9,7 @@ endif()
 # A program with two MPI libraries in it starts, and crashes later.
 list(GET HDF5_LIBRARIES 0 hdf5_library)
 execute_process(COMMAND "${CMAKE_OBJDUMP}" -p "${hdf5_library}" OUTPUT_VARIABLE hdf5_needs ERROR_QUIET)
-if((DMOE_MPI_LIBRARY STREQUAL openmpi AND hdf5_needs MATCHES "libmpich?\\.so\\.12")
+if((DMOE_MPI_LIBRARY STREQUAL openmpi AND hdf5_needs MATCHES "libmpi(ch|_cray)?\\.so\\.12")
     OR (DMOE_MPI_LIBRARY STREQUAL mpich AND hdf5_needs MATCHES "libmpi\\.so\\.40"))
   message(FATAL_ERROR "${hdf5_library} was built with another MPI than ${DMOE_MPI_LIBRARY}, which ${MPI_CXX_COMPILER} "
     "stands for: name the MPI with -DDMOE_MPI=openmpi or mpich, or the HDF5 with -DHDF5_ROOT=FOLDER")

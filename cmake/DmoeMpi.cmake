@@ -1,7 +1,7 @@
 # MPI, and all that differs between its libraries in the build; in the program it is src/comm/mpi_library.cpp, in
 # scripts scripts/mpi.sh. Where several lie side by side, as Debian has them, DMOE_MPI says which:
 #
-#   cmake --preset release -DDMOE_MPI=mpich
+#   cmake --preset release -B build/release-mpich -DDMOE_MPI=mpich
 #
 # DMOE_MPI_LIBRARY is what was found: openmpi, mpich (Intel MPI, MVAPICH and Cray MPICH are of its kind) or other.
 set(DMOE_MPI "" CACHE STRING "openmpi or mpich, where both are installed; empty for what mpicxx stands for")
@@ -26,6 +26,10 @@ elseif(DMOE_HAS_MPICH)
   set(DMOE_MPI_LIBRARY mpich)
 else()
   set(DMOE_MPI_LIBRARY other)
+endif()
+if(DMOE_MPI AND NOT DMOE_MPI STREQUAL DMOE_MPI_LIBRARY)
+  message(FATAL_ERROR "DMOE_MPI is ${DMOE_MPI}, but ${MPI_CXX_COMPILER} stands for ${DMOE_MPI_LIBRARY}: another MPI library "
+    "needs a build folder of its own (cmake -B FOLDER)")
 endif()
 
 # What tests need and a user's job does not: they start more ranks than there are cores, as root in containers.

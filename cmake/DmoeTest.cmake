@@ -14,6 +14,9 @@ set(DMOE_SANITIZER_ENVIRONMENT "")
 set(DMOE_SANITIZER_MPI_ENVIRONMENT "")
 set(DMOE_SANITIZER_QUICK_ENVIRONMENT "")
 set(DMOE_TIMEOUT_FACTOR 1)
+if(DMOE_MPI_LIBRARY STREQUAL mpich) # which waits busily in what is collective: slow with more ranks than cores
+  set(DMOE_TIMEOUT_FACTOR 3)
+endif()
 if(DMOE_SANITIZE)
   set(DMOE_SANITIZER_ENVIRONMENT UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1)
   # fast_unwind_on_malloc=0: else the suppressions of Open MPI's unloaded plugins do not match. What allocates often

@@ -71,7 +71,7 @@ pid_t start_check(std::vector<std::string> words, const Pipe& output) {
   posix_spawnattr_init(&attributes);
   sigset_t requests{};
   sigemptyset(&requests);
-  sigaddset(&requests, SIGUSR1);
+  for (const int request : {SIGUSR1, SIGTERM, SIGINT}) sigaddset(&requests, request);
   posix_spawnattr_setsigmask(&attributes, &requests);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
   pid_t child = 0;

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "comm/check.hpp"
+#include "comm/mpi_library.hpp"
 #include "comm/watchdog.hpp"
 #include "core/error.hpp"
 
@@ -33,7 +34,7 @@ void check(int code, const char* operation, std::source_location place) {
 void Request::wait() {
   if (!is_active()) return;
   const Blocking waiting(*timing_, operation_);
-  check(MPI_Wait(&native_, MPI_STATUS_IGNORE), operation_);
+  check(wait_for(native_), operation_);
 }
 
 Communicator::Handle::~Handle() {

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <mpi.h>
+
 namespace dmoe::comm {
 
 /// True where a launcher has started this process as part of an MPI job. Local.
@@ -36,6 +38,10 @@ std::string built_with();
 
 /// The one it runs with, in its own words: "Open MPI v4.1.4", "MPICH 4.2.1". Needs no MPI_Init. Local.
 std::string library_name();
+
+/// MPI_Wait, which leaves its core to others where ranks share one; its result. Returns when the request is
+/// done.
+int wait_for(MPI_Request& request);
 
 /// What must be set before MPI_Init. Local.
 void prepare_initialisation();

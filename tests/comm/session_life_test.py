@@ -47,7 +47,9 @@ class SessionLife(unittest.TestCase):
     def test_abort_ends_all_ranks_with_the_status(self):
         for ranks in (None, 1, 3):
             process = run("abort", ranks)
-            self.assertEqual(process.returncode, 3, process.stderr)
+            # Hydra, which may see the process end before it hears why, then gives 1.
+            statuses = (3,) if ranks is None or launchers.open_mpi() else (1, 3)
+            self.assertIn(process.returncode, statuses, process.stderr)
 
 
 dmoe_testing.main()

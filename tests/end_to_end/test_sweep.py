@@ -15,7 +15,8 @@ from pathlib import Path
 import h5py
 import numpy
 
-from dmoe_testing import DMOE, main, run
+import launchers
+from dmoe_testing import DMOE, MPIEXEC, main, run
 from launched import ranks_of
 from test_training import differing
 
@@ -587,7 +588,8 @@ class Small(SweepTest):
         self.sweep(env=nowhere)
         self.write("'small.toml'", "ranks = 2", train_seed=[0, 1])
         process = self.sweep(env=nowhere, expected=1)
-        message = "cannot start mpirun: No such file or directory"
+        launcher = "mpirun" if launchers.open_mpi() else Path(MPIEXEC).name
+        message = f"cannot start {launcher}: No such file or directory"
         self.assertIn(f"FAILED small,train.seed=1: dmoe train ended with status 127: {message}; see ", process.stdout)
         self.assertIn("1 of 2 done, 1 failed", process.stdout)
 

@@ -8,14 +8,14 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from dmoe_testing import BUILD_DIR, SOURCE_DIR, main, run
+from dmoe_testing import BUILD_DIR, MPIEXEC, SOURCE_DIR, main, run
 
 # In mounts of its own: the copy at $1, in which $2 and $3 are empty.
 MAKE_COPY = """
 mount -t tmpfs tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
-for folder in proc sys dev; do mount --rbind "/$folder" "$1/root/$folder"; done
+for folder in proc sys dev run; do mount --rbind "/$folder" "$1/root/$folder"; done
 for folder in tmp "$2" "$3"; do
   if [[ -d $1/root/$folder ]]; then mount -t tmpfs tmpfs "$1/root/$folder"; fi
 done
@@ -71,7 +71,7 @@ class Package(unittest.TestCase):
         install = ["apt-get", "-q", "-y", "--no-install-recommends", "-o", "APT::Sandbox::User=root", "install"]
         self.inside("env", "DEBIAN_FRONTEND=noninteractive", *install, f"./{self.package.name}")
         self.assertEqual(self.inside("dpkg", "--verify", "dmoe"), "")
-        self.inside("mpirun", "-n", "2", "dmoe", "train", EXAMPLE, "--output", "run", *QUICK)
+        self.inside(MPIEXEC, "-n", "2", "dmoe", "train", EXAMPLE, "--output", "run", *QUICK)
         self.assertIn("finished", self.inside("dmoe", "info", "run"))
         self.inside("dmoe-report", "run")
         self.assertTrue((self.root / "tmp/run/report.html").is_file())
