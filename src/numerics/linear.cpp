@@ -112,11 +112,11 @@ dnnl::matmul compiled(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
 #if DNNL_VERSION_MAJOR >= 3
   if (has_relu) after.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
   attributes.set_post_ops(after);
-  return dnnl::matmul(dnnl::matmul::primitive_desc(engine(), a, b, bias, c, attributes));
+  return {dnnl::matmul::primitive_desc(engine(), a, b, bias, c, attributes)};
 #else
   if (has_relu) after.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
   attributes.set_post_ops(after);
-  return dnnl::matmul(dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, bias, c), attributes, engine()));
+  return {dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, bias, c), attributes, engine())};
 #endif
 }
 
