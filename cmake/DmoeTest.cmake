@@ -98,7 +98,7 @@ function(dmoe_add_mpi_test test)
   endforeach()
 endfunction()
 
-# The script finds in its environment: DMOE (the program), MPIEXEC, DMOE_MPI_LIBRARY, DMOE_SOURCE_DIR, DMOE_BUILD_DIR, DMOE_PYTHON and
+# The script finds in its environment: DMOE (the program), MPIEXEC, DMOE_SOURCE_DIR, DMOE_BUILD_DIR, DMOE_PYTHON and
 # on its import path tests/support (dmoe_testing.py).
 function(dmoe_add_python_test test script)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT;PROCESSORS" "LABELS;ARGS")
@@ -119,5 +119,5 @@ function(dmoe_add_python_test test script)
   endif()
   add_test(NAME ${test} ${when} COMMAND ${DMOE_PYTHON} -B ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${arg_ARGS})
   _dmoe_test_properties(${test} "${module};python;${arg_LABELS}" ${arg_TIMEOUT} ${arg_PROCESSORS}
-    "${program};MPIEXEC=${MPIEXEC_EXECUTABLE};DMOE_MPI_LIBRARY=${DMOE_MPI_LIBRARY};DMOE_SOURCE_DIR=${PROJECT_SOURCE_DIR};DMOE_BUILD_DIR=${PROJECT_BINARY_DIR};DMOE_PYTHON=${DMOE_PYTHON};PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support;${DMOE_MPI_TEST_ENVIRONMENT};${DMOE_SANITIZER_MPI_ENVIRONMENT}")
+    "${program};MPIEXEC=${MPIEXEC_EXECUTABLE};DMOE_SOURCE_DIR=${PROJECT_SOURCE_DIR};DMOE_BUILD_DIR=${PROJECT_BINARY_DIR};DMOE_PYTHON=${DMOE_PYTHON};PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support;${DMOE_MPI_TEST_ENVIRONMENT};${DMOE_SANITIZER_MPI_ENVIRONMENT}")
 endfunction()
