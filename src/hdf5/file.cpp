@@ -24,6 +24,12 @@ const comm::Communicator& alone() {
   return twin;
 }
 
+/// Runs `body` on every rank; what throws on one throws on all. A rank that does not come is noticed.
+void collectively(const comm::Communicator& communicator, const std::function<void()>& body) {
+  const comm::WatchedOperation operation("a collective HDF5 operation");
+  comm::together(communicator, body);
+}
+
 /// Newest formats that HDF5 1.10 reads, none older than 1.8: object headers with checksums.
 /// File locks where the file system has them. An object that we forgot to close makes closing the file fail.
 Handle file_access(const Action& action) {
@@ -100,11 +106,11 @@ File File::create_serial(const std::filesystem::path& path) {
 
 File File::create_parallel(const std::filesystem::path& path, const comm::Communicator& communicator) {
   if (communicator.is_local()) return create_serial(path);
-  comm::together(communicator, [&] {
+  collectively(communicator, [&] {
     if (communicator.is_coordinator()) create_empty(path.string());
   });
   Handle handle;
-  comm::together(communicator, [&] {
+  collectively(communicator, [&] {
     const Action action{Verb::create, path.native()};
     const Handle access = file_access(action);
     check(H5Pset_fapl_mpio(access.id(), communicator.native(), MPI_INFO_NULL), action);
@@ -122,8 +128,7 @@ File File::open_read_write(const std::filesystem::path& path) {
 }
 
 void File::together(const std::function<void()>& body) const {
-  const comm::WatchedOperation operation("a collective HDF5 operation");
-  comm::together(*communicator_, body);
+  collectively(*communicator_, body);
 }
 
 void File::reserve(Index bytes, std::string_view dataset) {

@@ -1,0 +1,25 @@
+"""Ranks that wait in HDF5 for one that does not come: watchdog_life_test.py PROGRAM."""
+
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import dmoe_testing
+
+PROGRAM = sys.argv[1]
+del sys.argv[1:]
+
+
+class WatchdogLife(unittest.TestCase):
+    def test_a_rank_that_hangs_while_a_file_is_created_is_reported(self):
+        with tempfile.TemporaryDirectory(prefix="dmoe-hdf5-") as folder:
+            began = time.monotonic()
+            process = dmoe_testing.run([PROGRAM, Path(folder) / "file.h5"], 3, timeout=60)
+            self.assertNotEqual(process.returncode, 0)
+            self.assertLess(time.monotonic() - began, 30)  # far from the minute
+            self.assertRegex(process.stderr, r"dmoe: rank [01] has waited [1-9] s in a collective HDF5 operation: ")
+
+
+dmoe_testing.main()
