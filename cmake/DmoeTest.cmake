@@ -6,9 +6,9 @@
 #   dmoe_add_python_test(end_to_end/resume resume_test.py) a script, with what it needs in its environment
 #
 # All take LABELS name... and TIMEOUT seconds; the first two LINKS target... beyond dmoe::<module>; the last
-# ARGS argument... and PROCESSORS count. Labels: the module, `mpi`, `python` and those given. ALLOCATES_OFTEN: under
-# sanitizers an MPI test looks for leaks where it runs without mpirun alone. A script with the label on_request runs
-# with `ctest -C on_request` alone.
+# ARGS argument... and PROCESSORS count: 1 unless it keeps more cores busy, for most of what scripts start waits for a
+# launcher. Labels: the module, `mpi`, `python` and those given. ALLOCATES_OFTEN: under sanitizers an MPI test looks for
+# leaks where it runs without mpirun alone. A script with the label on_request runs with `ctest -C on_request` alone.
 
 set(DMOE_SANITIZER_ENVIRONMENT "")
 set(DMOE_SANITIZER_MPI_ENVIRONMENT "")
@@ -34,8 +34,9 @@ find_program(DMOE_PYTHON python3 REQUIRED)
 
 function(_dmoe_test_properties test labels seconds processors environment)
   math(EXPR timeout "${seconds} * ${DMOE_TIMEOUT_FACTOR}")
+  # COST: what may take long begins first.
   set_tests_properties(${test} PROPERTIES
-    LABELS "${labels}" TIMEOUT ${timeout} PROCESSORS ${processors} ENVIRONMENT "${environment}")
+    LABELS "${labels}" TIMEOUT ${timeout} COST ${seconds} PROCESSORS ${processors} ENVIRONMENT "${environment}")
 endfunction()
 
 # The test program <module>_<file>_test of tests/<module>/<file>_test.cpp; its name goes to `result`.
@@ -106,7 +107,7 @@ function(dmoe_add_python_test test script)
     set(arg_TIMEOUT 120)
   endif()
   if(NOT arg_PROCESSORS)
-    set(arg_PROCESSORS 2)
+    set(arg_PROCESSORS 1)
   endif()
   get_filename_component(module ${test} DIRECTORY)
   set(program "")
