@@ -45,3 +45,12 @@ newest() {
   found=$(compgen -c "$1-" | grep -xE "${1//+/\\+}-[0-9]+" | sort -uV | tail -n 1)
   printf '%s\n' "${found:-$1}"
 }
+
+# python_with MODULE: the first python3 that has it: of PATH, as a module or an environment brings it, or the system's.
+python_with() {
+  local python
+  for python in python3 /usr/bin/python3; do
+    if "$python" -c "import $1" 2>/dev/null; then printf '%s\n' "$python" && return; fi
+  done
+  die "no python3 here has $1"
+}
