@@ -18,6 +18,9 @@ warn() {
   if [[ $launcher ]]; then kill -USR1 "$launcher"; fi
 }
 
+# is_finished RUN: as the run itself says.
+is_finished() { "$DMOE" info "$1/run.h5" | grep -qE '^status +finished'; }
+
 # train CONFIG RUN [OPTION...]: begins the run or goes on with it, under $LAUNCHER on all tasks of the job. When this
 # script is warned, the ranks are asked for a checkpoint. Its status is that of dmoe.
 train() {
@@ -36,6 +39,8 @@ train() {
   wait "$launcher" && status=0 || status=$?
   if [[ $warning ]]; then # that ended wait, not the training
     wait "$launcher" && status=0 || status=$?
+    # MPICH's mpiexec may lose the status of its ranks where it was sent a signal.
+    if ((status == 0)) && ! is_finished "$2"; then status=75; fi
   fi
   return "$status"
 }
