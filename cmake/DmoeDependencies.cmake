@@ -8,6 +8,11 @@ if(NOT HDF5_IS_PARALLEL)
 endif()
 # A program with two MPI libraries in it starts, and crashes later.
 list(GET HDF5_LIBRARIES 0 hdf5_library)
+if(TARGET "${hdf5_library}") # of a CMake package of HDF5's own
+  get_target_property(configurations "${hdf5_library}" IMPORTED_CONFIGURATIONS)
+  list(GET configurations 0 configuration)
+  get_target_property(hdf5_library "${hdf5_library}" IMPORTED_LOCATION_${configuration})
+endif()
 execute_process(COMMAND "${CMAKE_OBJDUMP}" -p "${hdf5_library}" OUTPUT_VARIABLE hdf5_needs ERROR_QUIET)
 if((DMOE_MPI_LIBRARY STREQUAL openmpi AND hdf5_needs MATCHES "libmpi(ch|_cray)?\\.so\\.12")
     OR (DMOE_MPI_LIBRARY STREQUAL mpich AND hdf5_needs MATCHES "libmpi\\.so\\.40"))
