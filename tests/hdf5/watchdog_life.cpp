@@ -1,5 +1,5 @@
-// watchdog_life FILE: the last rank stays away while the others are in the middle of creating a parallel file,
-// under a watchdog of one second. watchdog_life_test.py reads what becomes of it.
+// watchdog_life FILE: the last rank stays away while the others are in the middle of creating a parallel
+// file, under a watchdog of one second. watchdog_life_test.py reads what becomes of it.
 #include <chrono>
 #include <thread>
 
