@@ -4,6 +4,7 @@
 
 #include "hdf5/datatypes.hpp"
 #include "hdf5/file.hpp"
+#include "hdf5/storage.hpp"
 
 namespace dmoe::hdf5 {
 
@@ -196,6 +197,16 @@ DatasetInfo File::info(const std::string& dataset) const {
   return result;
 }
 
+void File::check_stored(const std::string& path) const {
+  ensure_stored(path, open_dataset(path, Verb::read));
+}
+
+void File::ensure_stored(const std::string& path, const Handle& dataset) const {
+  if (stored_.contains(path)) return;
+  hdf5::check_stored(dataset, doing(Verb::read, path));
+  stored_.insert(path);
+}
+
 void File::check_shape(const std::string& path, const Shape& expected) const {
   const Shape found = shape(path);
   const bool matches = std::equal(found.begin(), found.end(), expected.begin(), expected.end(),
@@ -227,6 +238,7 @@ void File::read_rows(const std::string& path, Element element, Rows rows, void* 
   }
   assert(count * row_count == element_count(shape) * rows.count);
   if (count == 0) return;
+  ensure_stored(path, dataset);
   if (!shape.empty()) select_rows(file_space.id(), shape, rows, action);
   const Handle memory_space = space_of({count}, action);
   const Reading reading(action);
@@ -242,6 +254,7 @@ std::vector<std::string> File::take_texts(const std::string& path, const Handle&
     fail(action, fmt::format("its elements are {}, expected text", type_name(type.id())));
   }
   const Handle space(check(H5Dget_space(dataset.id()), action), H5Sclose);
+  ensure_stored(path, dataset);
   const Reading reading(action);
   return read_strings(type.id(), space.id(), action, [&](hid_t memory, void* into) {
     const herr_t result = H5Dread(dataset.id(), memory, H5S_ALL, H5S_ALL, reading.properties(), into);

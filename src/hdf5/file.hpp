@@ -18,6 +18,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -94,6 +95,9 @@ class File {
   void write_slab(const std::string& path, Rows rows, Values values);
 
   DatasetInfo info(const std::string& dataset) const;
+  /// InputError where a value of the dataset was never stored, which HDF5 reads as zero; every read below
+  /// asks first. Local.
+  void check_stored(const std::string& path) const;
   Shape shape(const std::string& dataset) const { return info(dataset).shape; }
   /// A whole dataset. InputError where the elements do not fit into T without loss, or the shape is another
   /// than `expected`. Local.
@@ -120,6 +124,8 @@ class File {
   /// a write failed, and where it failed on some ranks only the others may wait for them in HDF5 for ever.
   void reserve(Index bytes, std::string_view dataset);
   Handle open_object(const std::string& object, Verb verb) const;
+  /// check_stored, once for each dataset.
+  void ensure_stored(const std::string& path, const Handle& dataset) const;
   Handle open_dataset(const std::string& path, Verb verb) const;
   void make_group(const std::string& path);
   void put_attribute(Id object, const std::string& path, const std::string& name,
@@ -138,7 +144,8 @@ class File {
   Handle handle_;
   const comm::Communicator* communicator_;
   int uncaught_at_birth_;
-  Index reserved_bytes_ = 0;  // from the file's start
+  Index reserved_bytes_ = 0;              // from the file's start
+  mutable std::set<std::string> stored_;  // datasets whose values are known to be there
 };
 
 template <Stored T>
