@@ -11,7 +11,7 @@ from run_contents import differing
 
 COMPILER, *LAUNCHER = [word for word in sys.argv[1:] if word]
 del sys.argv[1:]
-BUILD = Path(BUILD_DIR) / "shared"
+BUILD = Path(f"{BUILD_DIR}-shared")
 HERE = Path(SOURCE_DIR) / "tests/install"
 # A rule of dmoe's own in place of the outside project's.
 CONFIG = (HERE / "outside/relay.toml").read_text().replace('"relay", lead = 5.0', '"margin", margin = 50')
