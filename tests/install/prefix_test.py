@@ -131,7 +131,7 @@ class Prefix(unittest.TestCase):
         for words in (["train"], ["bench"]):  # what stands below the options
             for line in self.said("dmoe", *words, "--help").rstrip().splitlines()[-3:]:
                 self.assertIn(line.strip(), sections[f"dmoe {words[0]}"])
-        self.assertRegex(sections["dmoe bench"], r"(?m)^ +shapes +the first product")
+        self.assertRegex(sections["dmoe bench"], r"(?m)^ +shapes +the +first +product")  # justified
 
     def completed(self, *words):
         """What the completion offers for the last word."""
