@@ -47,18 +47,16 @@ toml::table parsed_value(const std::string& text) {
   return toml::parse("value = " + toml_quoted(text));
 }
 
-/// The entry (from 1) of an array that a word names: its number, or the value of its key `name`.
+/// The entry (from 1) of an array that a word names: the value of its key `name`, or else its number.
 std::size_t entry_named(const toml::array& entries, const std::string& word) {
-  std::size_t number = 0;
-  const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), number);
-  if (problem == std::errc{} && end == word.data() + word.size()) {
-    return number <= entries.size() ? number : 0;
-  }
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const toml::table* entry = entries[i].as_table();
     if (entry != nullptr && (*entry)["name"].value<std::string>() == word) return i + 1;
   }
-  return 0;
+  std::size_t number = 0;
+  const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), number);
+  const bool is_number = problem == std::errc{} && end == word.data() + word.size();
+  return is_number && number <= entries.size() ? number : 0;
 }
 
 std::vector<std::string> split_at_dots(const std::string& text) {

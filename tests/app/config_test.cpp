@@ -399,6 +399,14 @@ TEST(ConfigOverride, takes_bare_and_quoted_strings) {
             "2024");
 }
 
+TEST(ConfigOverride, takes_a_name_before_a_number) {
+  const std::string swapped = with(with(small_config, "name = \"constrained\"", "name = \"2\""),
+                                   "name = \"fine_tune\"", "name = \"1\"");
+  const Config config = parse_config(swapped, "c", {"phases.1.epochs=7", "phases.2.epochs=5"});
+  EXPECT_EQ(config.training.phases[0].epochs, 5);
+  EXPECT_EQ(config.training.phases[1].epochs, 7);
+}
+
 TEST(ConfigOverride, of_a_selector_forgets_settings_of_the_part_it_replaces) {
   const Config config = parse_config(
       small_config, "config.toml",
