@@ -96,7 +96,14 @@ io::CostPoint measured(const TrainedModel& model, const OneRouting& routing, Ind
   return point;
 }
 
-/// There must be something to choose.
+/// Of a layer with a gate; 0: no layer has one.
+Index most_experts(const TrainedModel& model) {
+  Index most = 0;
+  for (const model::LayerSpec& layer : model.network->spec().layers) most = std::max(most, layer.choices());
+  return most;
+}
+
+/// There must be something to choose, and as much.
 void check_gates(const comm::Communicator& world, const TrainedModel& model, const EvaluateOptions& options) {
   agreed(world, [&] {
     const bool chooses = options.top_k || options.threshold || options.draws_curve;
@@ -104,14 +111,16 @@ void check_gates(const comm::Communicator& world, const TrainedModel& model, con
     if (chooses && std::ranges::none_of(layers, &model::LayerSpec::is_gated))
       throw InputError("{}: --top-k, --gate-threshold and --curve choose experts, but no layer has a gate",
                        model.path);
+    if (options.top_k.value_or(0) > most_experts(model))
+      throw InputError("--top-k {}: no layer of {} has more than {} experts to choose from", *options.top_k,
+                       model.path, most_experts(model));
   });
 }
 
 std::vector<OneRouting> routings_of_curve(const TrainedModel& model) {
-  Index most = 0;
-  for (const model::LayerSpec& layer : model.network->spec().layers) most = std::max(most, layer.choices());
   std::vector<OneRouting> routings;
-  for (Index k = 1; k < most; ++k) routings.emplace_back(model, "top_k", static_cast<double>(k));
+  for (Index k = 1; k < most_experts(model); ++k)
+    routings.emplace_back(model, "top_k", static_cast<double>(k));
   for (const double threshold : thresholds) routings.emplace_back(model, "threshold", threshold);
   routings.emplace_back(model, "all", std::numeric_limits<double>::quiet_NaN());
   return routings;

@@ -26,6 +26,7 @@
 #include "io/model_file.hpp"
 #include "io/run_file.hpp"
 #include "numerics/architecture.hpp"
+#include "training/routings.hpp"
 #include "training/trainer.hpp"
 
 namespace dmoe::app {
@@ -225,6 +226,33 @@ void print_dry_run(const Config& config, const distribution::Network& network, c
   fmt::print("a dry run: nothing was written\n");
 }
 
+/// Whether every phase can route this network as it says; remarks on what it can and nobody wants. Throws
+/// InputError. Local.
+std::vector<std::string> check_routings(const Config& config, const model::NetworkSpec& network) {
+  std::vector<std::string> remarks;
+  for (const training::PhaseSpec& phase : config.training.phases) {
+    const training::Routings routings(phase.routings, network.layer_count());
+    try {
+      routings.check(network);
+    } catch (const InputError& error) {
+      throw InputError("phases.{}.routing: {}", phase.name, error.what());
+    }
+    for (Index l = 0; l < network.layer_count() && phase.epochs > 0; ++l) {
+      const model::LayerSpec& layer = network.layers[size(l)];
+      if (!layer.is_gated()) continue;
+      if (routings.of(l).least_experts() > layer.experts)
+        remarks.push_back(fmt::format("phases.{}.routing: layer {} has {} experts, all of which are chosen",
+                                      phase.name, l + 1, layer.experts));
+      if (!routings.of(l).teaches_gate(layer.experts))
+        remarks.push_back(fmt::format(
+            "phases.{}.routing: the gate of layer {} learns nothing: the renormalised value of the one "
+            "chosen is always 1 (value = \"probability\" or \"straight_through\" would teach it)",
+            phase.name, l + 1));
+    }
+  }
+  return remarks;
+}
+
 Status train(const Job& job, const TrainOptions& options) {
   const comm::Communicator& world = job.world();
   const Config config = load_config(world, options.config, options.overrides);
@@ -239,6 +267,10 @@ Status train(const Job& job, const TrainOptions& options) {
     return Status::done;
   }
   const auto network = make_network(world, config, *dataset, training::Trainer::capacity(config.training));
+  agreed(world, [&] {
+    const std::vector<std::string> remarks = check_routings(config, network->spec());
+    if (world.is_coordinator()) before.remarks.insert(before.remarks.end(), remarks.begin(), remarks.end());
+  });
   if (world.is_coordinator() && options.existing == Existing::resume && !folder.is_there())
     before.remarks.push_back(fmt::format("{} is not there yet: beginning at the first step", options.output));
   if (options.is_dry_run) {

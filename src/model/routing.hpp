@@ -41,6 +41,13 @@ class Routing {
   virtual bool is_dense(Index /*experts*/) const { return false; }
   /// Experts of N that a row chooses, at most.
   virtual Index most_chosen(Index experts) const = 0;
+  /// Experts that a layer must have for rows to choose as the routing says.
+  virtual Index least_experts() const { return 1; }
+  /// Whether the values of the chosen depend on the gate, which else learns nothing: one that is renormalised
+  /// is 1, whatever its logit.
+  bool teaches_gate(Index experts) const {
+    return value_ != GateValue::renormalised || most_chosen(experts) > 1 || experts == 1;
+  }
   /// chosen: at least one of the experts that are not masked, ascending, from p (N); masked (N), nonzero:
   /// masked. A pure function of these; what is none of this ends the training. Local.
   virtual void choose(std::span<const float> p, std::span<const std::uint8_t> masked,
@@ -78,6 +85,7 @@ class TopK final : public Routing {
     return k_ >= experts && value() != GateValue::straight_through && noise() == 0;
   }
   Index most_chosen(Index experts) const override { return k_ < experts ? k_ : experts; }
+  Index least_experts() const override { return k_; }
   void choose(std::span<const float> p, std::span<const std::uint8_t> masked,
               std::vector<Index>& chosen) const override;
   bool choose_by_logits(std::span<const float> logits, std::span<const std::uint8_t> masked,

@@ -17,6 +17,9 @@ class Routings {
   /// another number.
   Routings(const std::vector<PartSpec>& parts, Index layers);
 
+  /// InputError where a layer that was given a routing of its own has fewer experts than that chooses, or,
+  /// with one routing for all, every layer with a gate has: they would silently be dense. Local.
+  void check(const model::NetworkSpec& network) const;
   /// Of layer = 0 .. L-1.
   const model::Routing& of(Index layer) const { return *routings_[size(layer)]; }
   /// Local.
@@ -24,6 +27,7 @@ class Routings {
 
  private:
   std::vector<std::unique_ptr<model::Routing>> routings_;  // one a layer
+  bool is_one_for_all_;
 };
 
 }  // namespace dmoe::training

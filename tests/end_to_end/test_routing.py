@@ -129,6 +129,30 @@ class Routing(unittest.TestCase):
         with h5py.File(self.trained / "run.h5") as file:
             self.assertEqual((file["cost"].attrs["split"], file["cost"].attrs["examples"]), ("train", 400))
 
+    def test_more_experts_than_there_are_are_refused(self):
+        more = self.refused("evaluate", self.trained, "--top-k", "7")
+        self.assertIn(f"--top-k 7: no layer of {self.trained}/model.h5 has more than 6 experts to choose from", more)
+
+        def refused(routing):
+            words = ["train", self.config, "--output", self.folder / "none", "--set", f"phases.sparse.routing={routing}"]
+            return self.refused(*words)
+
+        self.assertIn("phases.sparse.routing: 7 experts are to be chosen", refused('{ rule = "top_k", k = 7 }'))
+        each = '[{ rule = "top_k", k = 6 }, { rule = "top_k", k = 4 }]'
+        self.assertIn("4 experts are to be chosen, but layer 2 has 3", refused(each))
+        self.assertFalse((self.folder / "none").exists())
+
+    def test_what_nobody_wants_is_said(self):
+        def said(routing):
+            words = ["--dry-run", "--set", f"phases.sparse.routing={routing}"]
+            return self.said("train", self.config, "--output", self.folder / "none", *words)
+
+        deaf = "the gate of layer 1 learns nothing"
+        self.assertIn(deaf, said('{ rule = "top_k", k = 1, value = "renormalised" }'))
+        for routing in ('{ rule = "top_k", k = 1, value = "probability" }', '{ rule = "top_k", k = 2 }'):
+            self.assertNotIn(deaf, said(routing))
+        self.assertIn("layer 2 has 3 experts, all of which are chosen", said('{ rule = "top_k", k = 4 }'))
+
     def test_what_cannot_be_is_refused(self):
         self.assertIn("--top-k: Value 0 not in range", self.refused("evaluate", self.trained, "--top-k", "0"))
         self.assertIn("excludes", self.refused("evaluate", self.trained, "--top-k", "1", "--gate-threshold", "0.5"))
