@@ -57,6 +57,10 @@ class Reading {
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
   Id properties() const { return transfer_.id(); }
+  /// A value that does not fit ends the read, where HDF5 would take the nearest that does.
+  void refuse_overflow(const Action& action) {
+    hdf5::check(H5Pset_type_conv_cb(transfer_.id(), end_conversion, nullptr), action);
+  }
 
   /// hdf5::check of what H5Dread returned, with the filter in the message.
   void check(herr_t result, const Action& action) const {
@@ -72,6 +76,10 @@ class Reading {
   static H5Z_cb_return_t note(H5Z_filter_t filter, void* /*buffer*/, std::size_t /*bytes*/, void* failed) {
     *static_cast<H5Z_filter_t*>(failed) = filter;
     return H5Z_CB_FAIL;
+  }
+  static H5T_conv_ret_t end_conversion(H5T_conv_except_t /*problem*/, Id /*from*/, Id /*to*/, void* /*value*/,
+                                       void* /*result*/, void* /*data*/) {
+    return H5T_CONV_ABORT;
   }
   H5Z_filter_t failed_ = H5Z_FILTER_NONE;
   Handle transfer_;
@@ -225,7 +233,8 @@ void File::read_rows(const std::string& path, Element element, Rows rows, void* 
   const Action action = doing(Verb::read, path);
   const Handle dataset = open_dataset(path, Verb::read);
   const Handle type(check(H5Dget_type(dataset.id()), action), H5Tclose);
-  if (!fits_without_loss(type.id(), element)) {
+  const bool overflows = may_overflow(type.id(), element);
+  if (!overflows && !fits_without_loss(type.id(), element)) {
     fail(action, fmt::format("its elements are {}, expected {}", type_name(type.id()),
                              type_name(memory_type(element))));
   }
@@ -241,7 +250,8 @@ void File::read_rows(const std::string& path, Element element, Rows rows, void* 
   ensure_stored(path, dataset);
   if (!shape.empty()) select_rows(file_space.id(), shape, rows, action);
   const Handle memory_space = space_of({count}, action);
-  const Reading reading(action);
+  Reading reading(action);
+  if (overflows) reading.refuse_overflow(action);
   reading.check(H5Dread(dataset.id(), memory_type(element), memory_space.id(), file_space.id(),
                         reading.properties(), into),
                 action);

@@ -58,7 +58,15 @@ std::string type_name(Id type) {
   if (kind == H5T_FLOAT) return fmt::format("float{}", bits);
   if (kind == H5T_INTEGER) return fmt::format("{}int{}", H5Tget_sign(type) == H5T_SGN_NONE ? "u" : "", bits);
   if (kind == H5T_STRING) return "text";
-  return fmt::format("[HDF5 class {}]", static_cast<int>(kind));
+  if (kind == H5T_ENUM) {
+    const Handle values(H5Tget_super(type), H5Tclose);
+    return fmt::format("an enumeration of {}", values.is_open() ? type_name(values.id()) : "unknown");
+  }
+  constexpr std::array names{"integer",     "float",           "time",     "text",
+                             "bit field",   "opaque",          "compound", "reference",
+                             "enumeration", "variable-length", "array"};
+  return kind >= 0 && kind < static_cast<int>(names.size()) ? names.at(static_cast<std::size_t>(kind))
+                                                            : "unknown";
 }
 
 bool fits_without_loss(Id stored, Element element) {
@@ -67,6 +75,11 @@ bool fits_without_loss(Id stored, Element element) {
   const std::size_t room = H5Tget_size(wanted);
   const bool needs_sign_bit = H5Tget_class(stored) == H5T_INTEGER && H5Tget_sign(stored) == H5T_SGN_NONE;
   return needs_sign_bit ? H5Tget_size(stored) < room : H5Tget_size(stored) <= room;
+}
+
+bool may_overflow(Id stored, Element element) {
+  return element == Element::int64 && H5Tget_class(stored) == H5T_INTEGER &&
+         H5Tget_sign(stored) == H5T_SGN_NONE && H5Tget_size(stored) == H5Tget_size(memory_type(element));
 }
 
 std::vector<std::string> read_strings(Id stored, Id space, const Action& action,

@@ -23,11 +23,14 @@ Handle text_type(std::size_t bytes, const Action& action);
 Handle space_of(const Shape& shape, const Action& action);
 Shape shape_of(Id space, const Action& action);
 
-/// "float32", "int64", "uint8", "text", or HDF5's class in brackets. Local.
+/// "float32", "int64", "uint8", "text", or HDF5's class in words. Local.
 std::string type_name(Id type);
 
 /// Whether every value of the stored type is one of `element`'s. Local.
 bool fits_without_loss(Id stored, Element element);
+
+/// Whether all but the upper half of its values are: uint64 as int64. Local.
+bool may_overflow(Id stored, Element element);
 
 /// All strings of an attribute or a dataset, variable-length or fixed. `read` is H5Aread or H5Dread with
 /// everything but memory type and buffer bound. Local.
