@@ -39,6 +39,12 @@ std::vector<std::string> levels_of(const hdf5::File& file, const std::string& pa
   if (levels.empty()) {
     throw InputError("{}: {}: its attribute 'levels' is empty, expected at least one", file.path(), path);
   }
+  for (auto level = levels.begin(); level != levels.end(); ++level) {
+    if (const auto other = std::find(levels.begin(), level, *level); other != level)
+      throw InputError(
+          "{}: {}: its attribute 'levels' names '{}' twice, as {} and {}; expected a name for each",
+          file.path(), path, *level, other - levels.begin(), level - levels.begin());
+  }
   return levels;
 }
 

@@ -69,6 +69,7 @@ class FramesFile {
   /// Those of utterances, then those of frames.
   const std::vector<FrameFactor>& factors() const { return factors_; }
   const std::vector<std::string>& splits() const { return splits_; }
+  Index utterance_count() const { return static_cast<Index>(first_.size()) - 1; }
   /// Frames of an utterance.
   Index length(Index utterance) const { return first_[size(utterance) + 1] - first_[size(utterance)]; }
   /// The utterances of a split, in the order of the file, at least one. InputError where the file has no such

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -54,12 +55,8 @@ void read_dataset(const hdf5::File& file, const std::string& path) {
 
 /// Every frame, which checks its values, in the order of the file and a few utterances at a time.
 void read_frames(const data::FramesFile& frames) {
-  std::vector<Index> all;
-  for (const std::string& split : frames.splits()) {
-    const std::vector<Index> members = frames.utterances(split);
-    all.insert(all.end(), members.begin(), members.end());
-  }
-  std::sort(all.begin(), all.end());
+  std::vector<Index> all(size(frames.utterance_count()));
+  std::iota(all.begin(), all.end(), Index{0});
   for (std::size_t begin = 0; begin < all.size();) {
     std::size_t end = begin;
     for (Index bytes = 0; end < all.size() && bytes < slab_bytes; ++end)

@@ -1,77 +1,22 @@
 """Values that were never stored are refused, where HDF5 would read zeros: storage_test.py, on frames made by h5py."""
 
-import tempfile
-import unittest
-from pathlib import Path
-
 import h5py
-import numpy
 from dmoe_testing import DMOE, main, run
-
-FRAMES = 60
-UTTERANCES = 6
-LEVELS = ["a", "b", "c"]
-FEATURES, LABELS = "/frames/features", "/frames/labels"
-CONFIG = """
-[data]
-name = "frames"
-path = "{path}"
-[[layers]]
-kind = "mixture"
-experts = 2
-hidden = 4
-gate_hidden = 3
-[train]
-batch_size = 10
-[[phases]]
-name = "only"
-epochs = 1
-balance = {{ rule = "none" }}
-learning_rate = {{ schedule = "constant", start = 0.1 }}
-"""
+from small_frames import FEATURES, FRAMES, SmallFrames
 
 
-class Storage(unittest.TestCase):
-    def setUp(self):
-        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="dmoe-storage-")))
-        chance = numpy.random.default_rng(0)
-        self.features = chance.normal(size=(FRAMES, 5)).astype("f4")
-        self.labels = chance.integers(0, len(LEVELS), FRAMES)
+class Storage(SmallFrames):
+    def otherwise(self, name, change):
+        """A frames file whose features `change` stores."""
 
-    def frames(self, name, change=None):
-        """A frames file, with one of its datasets made otherwise by `change`."""
-        path = self.folder / name
-        with h5py.File(path, "w") as file:
-            file.attrs["format"], file.attrs["format_version"] = "dmoe-frames", 1
-            file[FEATURES] = self.features
-            file[LABELS] = self.labels
-            file[LABELS].attrs["levels"] = LEVELS
-            file["utterances/first_frame"] = numpy.arange(0, FRAMES, FRAMES // UTTERANCES)
-            file["utterances/split"] = numpy.arange(UTTERANCES) % 3 // 2
-            file["utterances/split"].attrs["levels"] = ["train", "test"]
-            if change:
-                del file[FEATURES]
-                change(file)
-        return path
+        def replace(file):
+            del file[FEATURES]
+            change(file)
 
-    def trained(self, path):
-        config = self.folder / "config.toml"
-        config.write_text(CONFIG.format(path=path))
-        return run([DMOE, "train", config, "--output", self.folder / "run", "--replace"])
+        return self.frames(name, replace)
 
-    def result(self, path):
-        """What a training learns, of which a zero more would make another."""
-        process = self.trained(path)
-        self.assertEqual(process.returncode, 0, process.stderr)
-        with h5py.File(self.folder / "run/model.h5") as file:
-            return file["model/layers/1/experts/weight"][:].tobytes()
-
-    def assert_refused(self, path, *words):
-        process = self.trained(path)
-        self.assertEqual(process.returncode, 2, process.stdout + process.stderr)
-        self.assertEqual(process.stderr.count("\n"), 1, process.stderr)
-        for word in (path.name, FEATURES, *words):
-            self.assertIn(str(word), process.stderr)
+    def assert_hollow(self, path, *words):
+        self.assert_refused(path, FEATURES, *words)
 
     def virtual(self, source, shape=None, rows=FRAMES):
         """Makes the first `rows` of the features virtual, of a source of that shape."""
@@ -105,14 +50,14 @@ class Storage(unittest.TestCase):
         }
         for name, change in ways.items():
             with self.subTest(name):
-                self.assertEqual(self.result(self.frames(name, change)), expected)
+                self.assertEqual(self.result(self.otherwise(name, change)), expected)
 
     def test_storage_that_was_never_allocated(self):
         def empty(**how):
             return lambda file: file.create_dataset(FEATURES, shape=self.features.shape, dtype="f4", **how)
 
-        self.assert_refused(self.frames("empty.h5", empty()), "nothing was ever stored")
-        self.assert_refused(self.frames("no_chunks.h5", empty(chunks=(7, 5))), "9 of its 9 chunks", "element (0, 0)")
+        self.assert_hollow(self.otherwise("empty.h5", empty()), "nothing was ever stored")
+        self.assert_hollow(self.otherwise("no_chunks.h5", empty(chunks=(7, 5))), "9 of its 9 chunks", "element (0, 0)")
 
     def test_chunks_that_were_never_written(self):
         def holes(file):
@@ -120,38 +65,38 @@ class Storage(unittest.TestCase):
             dataset[:21] = self.features[:21]
             dataset[28:] = self.features[28:]
 
-        self.assert_refused(self.frames("holes.h5", holes), "2 of its 18 chunks", "element (21, 0)")
+        self.assert_hollow(self.otherwise("holes.h5", holes), "2 of its 18 chunks", "element (21, 0)")
 
     def test_sources_that_are_missing_or_too_short(self):
         self.frames("good.h5")
-        self.assert_refused(self.frames("no_file.h5", self.virtual("part.h5")), "'part.h5', which is missing")
-        self.assert_refused(self.frames("some.h5", self.virtual("good.h5", rows=50)), "50 of its 300 elements")
+        self.assert_hollow(self.otherwise("no_file.h5", self.virtual("part.h5")), "'part.h5', which is missing")
+        self.assert_hollow(self.otherwise("some.h5", self.virtual("good.h5", rows=50)), "50 of its 300 elements")
         with h5py.File(self.folder / "other.h5", "w") as file:
             file["something"] = 1
-        process = self.trained(self.frames("no_object.h5", self.virtual("other.h5")))
+        process = self.trained(self.otherwise("no_object.h5", self.virtual("other.h5")))
         self.assertEqual(process.returncode, 2, process.stderr)
         self.assertIn("other.h5: cannot read /frames/features: the file has no such object", process.stderr)
         with h5py.File(self.folder / "short.h5", "w") as file:
             file[FEATURES] = self.features[:10]
-        self.assert_refused(self.frames("too_short.h5", self.virtual("short.h5")), "'short.h5'", "(10, 5)")
+        self.assert_hollow(self.otherwise("too_short.h5", self.virtual("short.h5")), "'short.h5'", "(10, 5)")
 
     def test_sources_that_lead_back(self):
-        process = self.trained(self.frames("circle.h5", self.virtual("circle.h5")))
+        process = self.trained(self.otherwise("circle.h5", self.virtual("circle.h5")))
         self.assertEqual(process.returncode, 2, process.stderr)
 
     def test_raw_files_that_are_missing_or_short(self):
         raw = self.folder / "features.bin"
         raw.write_bytes(self.features.tobytes()[:-4])
         bytes_ = self.features.nbytes
-        self.assert_refused(self.frames("short.h5", self.external((str(raw), 0, bytes_))), raw, "1196 bytes, 1200 are")
+        self.assert_hollow(self.otherwise("short.h5", self.external((str(raw), 0, bytes_))), raw, "1196 bytes, 1200 are")
         raw.unlink()
-        self.assert_refused(self.frames("gone.h5", self.external((str(raw), 0, bytes_))), f"raw file '{raw}' is missing")
+        self.assert_hollow(self.otherwise("gone.h5", self.external((str(raw), 0, bytes_))), f"raw file '{raw}' is missing")
 
     def test_links_to_files_that_are_missing(self):
         def link(file):
             file[FEATURES] = h5py.ExternalLink("part.h5", FEATURES)
 
-        process = self.trained(self.frames("link.h5", link))
+        process = self.trained(self.otherwise("link.h5", link))
         self.assertEqual(process.returncode, 2, process.stdout + process.stderr)
         self.assertIn("part.h5", process.stderr)
 
