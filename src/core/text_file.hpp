@@ -2,19 +2,28 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <string>
+
+#include <fmt/format.h>
 
 #include "core/error.hpp"
 #include "core/paths.hpp"
 
 namespace dmoe {
 
-/// Throws InputError where it cannot be read; `what` it should be ("the config") is for the message. Local.
+/// Throws InputError where it cannot be read; `what` it should be ("the config") is for the message. A pipe is
+/// waited for, and said so. Local.
 inline std::string read_text_file(const std::string& path, const std::string& what) {
-  if (is_folder(path)) throw InputError("{}: cannot read {}: it is a folder", path, what);
+  const std::string other = other_than_file(path);
+  if (other == "a pipe") {
+    fmt::print(stderr, "{}: waiting for {} from a pipe\n", path, what);
+  } else if (!other.empty()) {
+    throw InputError("{}: cannot read {}: it is {}", path, what, other);
+  }
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw InputError("{}: cannot read {}: {}", path, what, std::strerror(errno));
   std::string text{std::istreambuf_iterator<char>(stream), {}};

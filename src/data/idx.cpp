@@ -26,7 +26,8 @@ struct CloseGzip {
 class ByteSource {
  public:
   explicit ByteSource(const std::filesystem::path& file) : name_(file.string()) {
-    if (is_folder(file)) throw InputError("{}: is a folder, expected an idx file", name_);
+    if (const std::string other = other_than_file(file); !other.empty())
+      throw InputError("{}: is {}, expected an idx file", name_, other);
     errno = 0;
     file_.reset(gzopen(name_.c_str(), "rb"));
     if (!file_) throw InputError("{}: cannot be read: {}", name_, std::strerror(errno));

@@ -13,6 +13,7 @@
 #include "comm/session.hpp"
 #include "comm/watchdog.hpp"
 #include "core/error.hpp"
+#include "core/paths.hpp"
 
 namespace dmoe::hdf5 {
 
@@ -66,10 +67,9 @@ void create_empty(const std::string& path) {
 Handle open(const std::string& path, unsigned flags) {
   const Action action{Verb::open, path};
   const Handle access = file_access(action);
-  std::error_code ignored;
-  const auto status = std::filesystem::status(path, ignored);
-  if (status.type() == std::filesystem::file_type::not_found) fail(action, "no such file");
-  if (std::filesystem::is_directory(status)) fail(action, "it is a folder, expected an HDF5 file");
+  if (!path_exists(path)) fail(action, "no such file");
+  if (const std::string other = other_than_file(path); !other.empty())
+    fail(action, fmt::format("it is {}, expected an HDF5 file", other));
   if (check(H5Fis_hdf5(path.c_str()), action) == 0) fail(action, "it is not an HDF5 file");
   const hid_t id = H5Fopen(path.c_str(), flags, access.id());
   if (id < 0) {
