@@ -25,16 +25,21 @@ inline bool path_exists(const std::filesystem::path& path) {
 inline bool is_folder(const std::filesystem::path& path) {
   return std::filesystem::is_directory(status_of(path));
 }
-/// What is at a path in place of a file that can be read to its end, "a folder" or "a pipe"; empty where it is a
-/// file, or nothing is there. Reading another may wait for ever. Local.
+/// What is at a path in place of a file that can be read to its end, "a folder" or "a pipe"; empty where it
+/// is a file, or nothing is there. Reading another may wait for ever. Local.
 inline std::string other_than_file(const std::filesystem::path& path) {
   switch (status_of(path).type()) {
-    case std::filesystem::file_type::directory: return "a folder";
-    case std::filesystem::file_type::fifo: return "a pipe";
-    case std::filesystem::file_type::socket: return "a socket";
+    case std::filesystem::file_type::directory:
+      return "a folder";
+    case std::filesystem::file_type::fifo:
+      return "a pipe";
+    case std::filesystem::file_type::socket:
+      return "a socket";
     case std::filesystem::file_type::block:
-    case std::filesystem::file_type::character: return "a device";
-    default: return "";
+    case std::filesystem::file_type::character:
+      return "a device";
+    default:
+      return "";
   }
 }
 

@@ -15,8 +15,8 @@
 
 namespace dmoe {
 
-/// Throws InputError where it cannot be read; `what` it should be ("the config") is for the message. A pipe is
-/// waited for, and said so. Local.
+/// Throws InputError where it cannot be read; `what` it should be ("the config") is for the message. A pipe
+/// is waited for, and said so. Local.
 inline std::string read_text_file(const std::string& path, const std::string& what) {
   const std::string other = other_than_file(path);
   if (other == "a pipe") {
