@@ -1,5 +1,5 @@
-// Whether the values of a dataset were ever stored: HDF5 reads what was not as zeros, without a word. Inside
-// this module only.
+// Whether the values of a dataset were ever stored: HDF5 reads what was not as zeros, or as another fill
+// value, without a word. Inside this module only.
 #pragma once
 
 #include "hdf5/handle.hpp"
