@@ -1,6 +1,7 @@
 // Datasets of a File: whole ones, and slabs of rows that all ranks write together.
 #include <algorithm>
 #include <cassert>
+#include <limits>
 
 #include "hdf5/datatypes.hpp"
 #include "hdf5/file.hpp"
@@ -59,7 +60,7 @@ class Reading {
   Id properties() const { return transfer_.id(); }
   /// A value that does not fit ends the read, where HDF5 would take the nearest that does.
   void refuse_overflow(const Action& action) {
-    hdf5::check(H5Pset_type_conv_cb(transfer_.id(), end_conversion, nullptr), action);
+    hdf5::check(H5Pset_type_conv_cb(transfer_.id(), note_overflow, &overflowed_), action);
   }
 
   /// hdf5::check of what H5Dread returned, with the filter in the message.
@@ -69,6 +70,8 @@ class Reading {
       const std::string stack = error_stack();
       fail(action, stack.find(cause) == std::string::npos ? fmt::format("{}; {}", cause, stack) : stack);
     }
+    if (result < 0 && overflowed_)
+      fail(action, fmt::format("a value is above {}", std::numeric_limits<std::int64_t>::max()));
     hdf5::check(result, action);
   }
 
@@ -77,11 +80,13 @@ class Reading {
     *static_cast<H5Z_filter_t*>(failed) = filter;
     return H5Z_CB_FAIL;
   }
-  static H5T_conv_ret_t end_conversion(H5T_conv_except_t /*problem*/, Id /*from*/, Id /*to*/, void* /*value*/,
-                                       void* /*result*/, void* /*data*/) {
+  static H5T_conv_ret_t note_overflow(H5T_conv_except_t /*problem*/, Id /*from*/, Id /*to*/, void* /*value*/,
+                                      void* /*result*/, void* overflowed) {
+    *static_cast<bool*>(overflowed) = true;
     return H5T_CONV_ABORT;
   }
   H5Z_filter_t failed_ = H5Z_FILTER_NONE;
+  bool overflowed_ = false;
   Handle transfer_;
 };
 

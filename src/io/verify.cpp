@@ -50,7 +50,9 @@ void read_dataset(const hdf5::File& file, const std::string& path) {
     read_rows<double>(file, path, info.shape);
   } else if (info.type.starts_with("int") || (info.type.starts_with("uint") && info.type != "uint64")) {
     read_rows<std::int64_t>(file, path, info.shape);
-  }  // others nobody here reads
+  } else {  // which nobody here reads as a whole
+    file.check_stored(path);
+  }
 }
 
 /// Every frame, which checks its values, in the order of the file and a few utterances at a time.

@@ -54,7 +54,7 @@ class UntidyFrames(SmallFrames):
     def test_labels_beyond_all_levels_do_not_wrap_around(self):
         labels = self.labels.astype("u8")
         labels[7] = 2**64 - 1
-        self.assert_refused(self.with_labels("huge.h5", labels), LABELS)
+        self.assert_refused(self.with_labels("huge.h5", labels), LABELS, "a value is above 9223372036854775807")
 
     def test_other_byte_order_and_compression_train_alike(self):
         expected = self.result(self.frames("good.h5"))
