@@ -51,8 +51,6 @@ function(_dmoe_test_program result test main)
     target_link_libraries(${target} PRIVATE dmoe::${module})
   endif()
   dmoe_compile_options(${target})
-  # Of the tests' own code, which is a third of what there is to compile.
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
   if(NOT TARGET ${module}_tests)
     add_custom_target(${module}_tests)
   endif()
