@@ -39,9 +39,9 @@ train() {
   wait "$launcher" && status=0 || status=$?
   if [[ $warning ]]; then # that ended wait, not the training
     wait "$launcher" && status=0 || status=$?
-    # MPICH's mpiexec may lose the status of its ranks where it was sent a signal.
-    if ((status == 0)) && ! is_finished "$2"; then status=75; fi
   fi
+  # MPICH's mpiexec may lose the status of ranks that were sent a signal, by it or by SLURM.
+  if ((status == 0)) && ! is_finished "$2"; then status=75; fi
   return "$status"
 }
 
