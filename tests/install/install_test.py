@@ -2,7 +2,6 @@
 install_test.py COMPILER [SANITIZERS]."""
 
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -24,22 +23,16 @@ class Install(unittest.TestCase):
         cls.addClassCleanup(cls.temporary.cleanup)
         cls.folder = Path(cls.temporary.name)
         cls.prefix = cls.folder / "prefix"
-        cls.checked("cmake", "--install", dmoe_testing.BUILD_DIR, "--prefix", cls.prefix)
+        dmoe_testing.checked("cmake", "--install", dmoe_testing.BUILD_DIR, "--prefix", cls.prefix)
         # A copy, so that nothing of the repository is found by a relative path.
         shutil.copytree(Path(__file__).parent / "outside", cls.folder / "outside")
         flags = [f"-DCMAKE_CXX_FLAGS=-fsanitize={SANITIZE}"] if SANITIZE else []
-        cls.checked(
+        dmoe_testing.checked(
             *("cmake", "-S", cls.folder / "outside", "-B", cls.folder / "build", "-G", "Ninja"),
             *(f"-DCMAKE_PREFIX_PATH={cls.prefix}", f"-DCMAKE_CXX_COMPILER={COMPILER}", *flags),
         )
-        cls.checked("cmake", "--build", cls.folder / "build")
+        dmoe_testing.checked("cmake", "--build", cls.folder / "build")
         cls.program = cls.folder / "build" / "outside"
-
-    @classmethod
-    def checked(cls, *command):
-        process = subprocess.run([*map(str, command)], text=True, capture_output=True, check=False)
-        if process.returncode != 0:
-            raise AssertionError(f"{command}\n{process.stdout}\n{process.stderr}")
 
     def test_package_names_no_path_of_the_build(self):
         files = list(self.prefix.glob("lib*/**/cmake/dmoe/*.cmake"))

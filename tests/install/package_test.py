@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from dmoe_testing import BUILD_DIR, MPIEXEC, SOURCE_DIR, main, run
+from dmoe_testing import BUILD_DIR, MPIEXEC, SOURCE_DIR, checked, main, run
 
 # In mounts of its own: the copy at $1, in which $2 and $3 are empty.
 MAKE_COPY = """
@@ -28,22 +28,15 @@ class Package(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="dmoe-package-")))
-        cls.checked("cpack", "-G", "DEB", "--config", f"{BUILD_DIR}/CPackConfig.cmake", "-B", folder)
+        checked("cpack", "-G", "DEB", "--config", f"{BUILD_DIR}/CPackConfig.cmake", "-B", folder)
         (cls.package,) = folder.glob("*.deb")
         copy = folder / "copy"
         copy.mkdir()
-        cls.checked("bash", "-ec", MAKE_COPY, "bash", copy, SOURCE_DIR, BUILD_DIR)
-        cls.addClassCleanup(cls.checked, "umount", "--recursive", "--lazy", copy)
+        checked("bash", "-ec", MAKE_COPY, "bash", copy, SOURCE_DIR, BUILD_DIR)
+        cls.addClassCleanup(checked, "umount", "--recursive", "--lazy", copy)
         cls.root = copy / "root"
         assert not any((cls.root / SOURCE_DIR.lstrip("/")).iterdir())
         (cls.root / "tmp" / cls.package.name).write_bytes(cls.package.read_bytes())
-
-    @classmethod
-    def checked(cls, *words):
-        process = run(words, timeout=600)
-        if process.returncode != 0:
-            raise AssertionError(f"{words}\n{process.stdout}\n{process.stderr}")
-        return process.stdout
 
     @classmethod
     def inside(cls, *words):
@@ -51,10 +44,10 @@ class Package(unittest.TestCase):
         kept = [f"{name}={value}" for name, value in os.environ.items() if re.match("OMPI_|PRTE_|.*_proxy$", name, re.I)]
         start = 'cd /tmp; exec "$@"'
         clean = ["env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", *kept]
-        return cls.checked("chroot", cls.root, *clean, "bash", "-c", start, "bash", *words)
+        return checked("chroot", cls.root, *clean, "bash", "-c", start, "bash", *words)
 
     def field(self, name):
-        return self.checked("dpkg-deb", "--field", self.package, name).strip()
+        return checked("dpkg-deb", "--field", self.package, name).strip()
 
     def test_needs_what_the_program_is_linked_with(self):
         depends = self.field("Depends")
@@ -63,7 +56,7 @@ class Package(unittest.TestCase):
         self.assertRegex(depends, "libopenmpi|libmpich")
         self.assertRegex(self.field("Recommends"), r"python3-h5py.*(openmpi-bin|mpich)")
         self.assertEqual(self.field("Package"), "dmoe")
-        listed = self.checked("dpkg-deb", "--contents", self.package)
+        listed = checked("dpkg-deb", "--contents", self.package)
         self.assertTrue(all(line.split()[1] == "root/root" for line in listed.splitlines()), listed)
         self.assertNotIn("/usr/local", listed)
 

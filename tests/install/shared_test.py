@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from dmoe_testing import BUILD_DIR, DMOE, SOURCE_DIR, main, run
+from dmoe_testing import BUILD_DIR, DMOE, SOURCE_DIR, checked, main, run
 from run_contents import differing
 
 COMPILER, *LAUNCHER = [word for word in sys.argv[1:] if word]
@@ -23,18 +23,11 @@ class Shared(unittest.TestCase):
         cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="dmoe-shared-"))).resolve()
         launcher = [f"-DCMAKE_CXX_COMPILER_LAUNCHER={LAUNCHER[0]}"] if LAUNCHER else []
         options = ["-DBUILD_SHARED_LIBS=ON", "-DDMOE_TESTS=OFF", f"-DCMAKE_CXX_COMPILER={COMPILER}", *launcher]
-        cls.checked("cmake", "-S", SOURCE_DIR, "--preset", "release", "-B", BUILD, *options)
-        cls.checked("cmake", "--build", BUILD)
-        cls.checked("cmake", "--install", BUILD, "--prefix", cls.folder / "first")
+        checked("cmake", "-S", SOURCE_DIR, "--preset", "release", "-B", BUILD, *options)
+        checked("cmake", "--build", BUILD, timeout=1500)
+        checked("cmake", "--install", BUILD, "--prefix", cls.folder / "first")
         cls.prefix = cls.folder / "moved"
         (cls.folder / "first").rename(cls.prefix)
-
-    @classmethod
-    def checked(cls, *words):
-        process = run(words, timeout=1500)
-        if process.returncode != 0:
-            raise AssertionError(f"{words}\n{process.stdout}\n{process.stderr}")
-        return process.stdout
 
     def test_libraries_are_shared_and_found_beside_the_program(self):
         libraries = {path.name for path in self.prefix.glob("lib/**/libdmoe_*.so")}
@@ -57,8 +50,8 @@ class Shared(unittest.TestCase):
     def test_a_project_outside_links_to_them(self):
         build = self.folder / "build"
         words = ["-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DCMAKE_CXX_COMPILER={COMPILER}"]
-        self.checked("cmake", "-S", HERE / "outside", "-B", build, *words)
-        self.checked("cmake", "--build", build)
+        checked("cmake", "-S", HERE / "outside", "-B", build, *words)
+        checked("cmake", "--build", build)
         output = self.folder / "outside"
         process = run([build / "outside", "train", HERE / "outside/relay.toml", "--output", output], ranks=2)
         self.assertEqual(process.returncode, 0, process.stdout + process.stderr)

@@ -19,6 +19,14 @@ def run(command, ranks=None, timeout=100, **options):
     )
 
 
+def checked(*words, timeout=600):
+    """What a command that ends with 0 printed on its standard output."""
+    process = run(words, timeout=timeout)
+    if process.returncode != 0:
+        raise AssertionError(f"{words}\n{process.stdout}\n{process.stderr}")
+    return process.stdout
+
+
 def main():
     """Runs the calling file's unittest cases; no test or a skipped one is a failure."""
     result = unittest.main(exit=False, verbosity=2).result
