@@ -4,7 +4,7 @@
 # shellcheck source=scripts/place.sh
 source "$(dirname "${BASH_SOURCE[0]}")/place.sh"
 
-heading() { printf '\n== %s\n' "$*"; }
+heading() { printf '\n== %s (%(%H:%M:%S)T)\n' "$*" -1; }
 
 die() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2

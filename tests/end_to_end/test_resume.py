@@ -222,7 +222,7 @@ class Resume(unittest.TestCase):
                 command += ["--set", "train.stop_after=1s"]
             process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             if attempt % 3 != 0:
-                time.sleep(0.3 + 0.02 * attempt)
+                time.sleep(0.3 * 1.1**attempt)  # longer and longer, for a machine where hardly a step is done by then
                 process.send_signal(signal.SIGUSR1)
             said = process.communicate(timeout=SECONDS)[0].decode()
             if process.returncode == 0:
