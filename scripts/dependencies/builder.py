@@ -6,6 +6,7 @@
     PREFIX/dmoe-dependencies/sources      tarballs that were fetched
     PREFIX/dmoe-dependencies/NAME         its sources and build, deleted when it is done
 """
+import glob
 import json
 import os
 import shutil
@@ -77,8 +78,10 @@ class Builder:
         yield "unpacking", ["cmake", "-E", "tar", "xf", os.path.abspath(tarball)]
         source = os.path.join(folder, os.listdir(folder)[0])
         if package.recipe.options is None:
-            yield "installing", ["cmake", "-E", "copy_directory", os.path.join(source, "include"),
-                                 os.path.join(self.prefix, "include")]
+            headers = sorted(glob.glob(os.path.join(source, "include", "*")) or glob.glob(os.path.join(source, "*.h")))
+            include = os.path.join(self.prefix, "include")
+            os.makedirs(include, exist_ok=True)
+            yield "installing", ["cp", "-R"] + headers + [include]
             return
         build = os.path.join(folder, "build")
         yield "configuring", self.configure(package, source, build)

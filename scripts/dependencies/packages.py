@@ -37,6 +37,7 @@ RECIPES = {
     "cli11": Recipe([], ["-DCLI11_BUILD_TESTS=OFF", "-DCLI11_BUILD_EXAMPLES=OFF", "-DCLI11_BUILD_DOCS=OFF",
                          "-DCLI11_PRECOMPILED=OFF"], False, "command line"),
     "random123": Recipe([], None, False, "random numbers"),
+    "xxhash": Recipe([], None, False, "checksums of data"),
     "googletest": Recipe([], ["-DBUILD_GMOCK=ON"], False, "tests, with --tests alone"),
 }
 TEST_PACKAGES = ("googletest",)

@@ -86,15 +86,16 @@ class BuildDependencies(unittest.TestCase):
     def test_uses_what_is_here(self):
         process = self.run_script("--prefix", self.prefix, "--dry-run")
         self.assertEqual(process.returncode, 0, process.stderr)
-        for name in ("zlib", "hdf5", "onednn", "boost", "fmt", "spdlog", "tomlplusplus", "cli11", "random123"):
+        for name in ("zlib", "hdf5", "onednn", "boost", "fmt", "spdlog", "tomlplusplus", "cli11", "random123",
+                     "xxhash"):
             self.assertRegex(process.stdout, rf"(?m)^{name}: the site has ")
         self.assertFalse(self.prefix.exists())
 
     def test_list_names_url_and_sum_of_each(self):
         process = self.run_script("--list")
         self.assertEqual(process.returncode, 0, process.stderr)
-        self.assertEqual(len(re.findall(r"(?m)^  sha256 [0-9a-f]{64}$", process.stdout)), 10)
-        self.assertEqual(len(re.findall(r"(?m)^  https://\S+$", process.stdout)), 10)
+        self.assertEqual(len(re.findall(r"(?m)^  sha256 [0-9a-f]{64}$", process.stdout)), 11)
+        self.assertEqual(len(re.findall(r"(?m)^  https://\S+$", process.stdout)), 11)
 
     def test_refuses_bad_usage(self):
         self.refused(self.run_script(), "--prefix")

@@ -25,6 +25,7 @@ class Dmoe(CMakePackage):
     depends_on("tomlplusplus@3.3:")
     depends_on("cli11@2.1:")
     depends_on("random123@1.14:")
+    depends_on("xxhash@0.8:")
 
     conflicts("%gcc@:11")
     conflicts("%clang@:15")
