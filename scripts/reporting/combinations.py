@@ -54,7 +54,7 @@ def mosaic(pictures, present):
 
 def tops(run):
     """(what the rows and columns are, TopExamples with axes (N, N', ..)) of each pair, or of a single layer."""
-    found = [((pair.number, pair.number + 1), pair.top) for pair in run.pairs if pair.top]
+    found = [((pair.number, pair.next_number), pair.top) for pair in run.pairs if pair.top]
     for layer in run.layers:
         if layer.top and not found:
             top = layer.top
@@ -143,7 +143,7 @@ def draw_joint(figure, pair):
                       color="#ffffff" if value < 0.6 * top else "#10141a", gid=f"{ON_MAP}-{row}-{column}")
     for tick_axis, count in ((axis.xaxis, columns), (axis.yaxis, rows)):
         tick_axis.set_ticks(range(0, count, math.ceil(count / 20)))
-    axis.set_xlabel(f"expert of layer {pair.number + 1}")
+    axis.set_xlabel(f"expert of layer {pair.next_number}")
     axis.set_ylabel(f"expert of layer {pair.number}")
     bar = figure.colorbar(image, ax=axis, fraction=0.05)
     bar.outline.set_visible(False)
@@ -165,7 +165,7 @@ def spread_of_rows(pair):
 
 def joint_caption(run):
     spreads = words.listed(
-        f"{spread_of_rows(pair):.2f} (layers {pair.number} and {pair.number + 1})" for pair in run.pairs)
+        f"{spread_of_rows(pair):.2f} (layers {pair.number} and {pair.next_number})" for pair in run.pairs)
     return ("Figure 5 of the paper: mean product of the gates of consecutive layers, each row divided by its sum: how "
             "the choice at one layer goes with the choice at the next. Equal rows mean that it does not depend on it. "
             f"Largest distance between two rows, in total variation from 0 (equal) to 1: {spreads}.")

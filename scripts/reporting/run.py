@@ -74,9 +74,10 @@ class AnalysedLayer:
 
 @dataclasses.dataclass
 class Pair:
-    """Layers `number` and `number` + 1."""
+    """Layers `number` and `next_number`, the next with a gate."""
 
     number: int
+    next_number: int
     joint_rows: np.ndarray  # (N, N'), rows sum to 1
     top: TopExamples | None
 
@@ -140,10 +141,12 @@ class Run:
     evaluation: dict  # name -> (K)
     assignments: list
     data: dict  # train_examples, validation_examples, test_examples; {} of an older file
+    classes_not_trained: list  # names or numbers of those without a training example; [] of an older file
     examples: int | None  # analysed
     split: str  # analysed; "" without an analysis
     groups: int | None  # that the analysed examples come in (utterances); None where each stands for itself
     analysis_config: dict | None  # None of an older file
+    data_differences: list  # in what the analysed data are not those of the run, in words
     layers: list  # analysed ones, in order; [] without an analysis
     pairs: list
     network: str  # "4x100 - 4x100": of a baseline, what became of the config's layers

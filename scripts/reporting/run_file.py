@@ -85,6 +85,15 @@ def read_network(file, config, folder):
             "multiply_accumulates": known.get("multiply_accumulates")}
 
 
+def read_classes_not_trained(file):
+    """What Run says of classes without a training example."""
+    if "data/train/class_counts" not in file:
+        return []
+    counts = file["data/train/class_counts"][...]
+    names = [text(name) for name in file["data/levels/class"]] if "data/levels/class" in file else range(len(counts))
+    return [str(name) for name, count in zip(names, counts) if count == 0]
+
+
 def config_of(group):
     """The config that a group was made with; None where it does not tell."""
     return tomllib.loads(text(group["config"][()])) if "config" in group else None
@@ -97,7 +106,9 @@ def read_analysis(group):
             "groups": about.get("groups"),
             "analysis_config": config_of(group),
             "layers": [read_layer(number, layer) for number, layer in numbered(group, "layers")],
-            "pairs": [Pair(number, pair["joint_rows"][...], read_top(pair)) for number, pair in numbered(group, "pairs")]}
+            "pairs": [Pair(number, attributes(pair).get("next_layer", number + 1), pair["joint_rows"][...], read_top(pair))
+                      for number, pair in numbered(group, "pairs")],
+            "data_differences": list(about.get("data_differences", []))}
 
 
 def read_cost(group):
@@ -208,7 +219,8 @@ def read_run(given):
                 evaluation=columns(file["evaluation"]),
                 assignments=[Assignment(number, **columns(group["assignment"]))
                              for number, group in numbered(file, "layers") if "assignment" in group],
-                data=attributes(file["data"]) if "data" in file else {}, cost=read_cost(file.get("cost")),
+                data=attributes(file["data"]) if "data" in file else {},
+                classes_not_trained=read_classes_not_trained(file), cost=read_cost(file.get("cost")),
                 **read_analysis(file.get("analysis", {})), **read_network(file, config, path.parent))
             check_run(run)
             return run

@@ -147,11 +147,16 @@ def warnings(run):
         found.append(STATUS[run.provenance["status"]])
     if run.last("test_error") is None:
         found.append("Nothing has been evaluated yet.")
+    if run.classes_not_trained:
+        found.append(f"No training example is of {'class' if len(run.classes_not_trained) == 1 else 'classes'} "
+                     f"{words.listed(run.classes_not_trained)}.")
     if not run.is_analysed and run.assignments:
         found.append(f"No analysis, so no word on where and what. Make one with: dmoe analyze {run.folder}")
     if run.analysed_otherwise:
         found.append(f"What is said of the experts is not of the run's own test set but of {run.analysed_otherwise}, "
                      f"{words.counted(run.examples, 'example')}.")
+    if run.data_differences:
+        found.append(f"What is said of the experts is of other data than the run's: {'; '.join(run.data_differences)}.")
     for layer in run.layers:
         dead = [expert for expert in range(layer.experts) if layer.dead[expert]]
         if dead:

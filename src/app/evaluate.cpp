@@ -145,6 +145,7 @@ Status draw_curve(const comm::Communicator& world, const TrainedModel& model, co
                       model.config_text,
                       model.trained.step,
                       numerics::instruction_set(),
+                      model.data_differences,
                       {}};
   if (world.is_coordinator())
     fmt::print("{:<24}{:>9}{:>12}{:>14}{:>11}\n", "computed", "error %", "loss", "MAC/example", "ms a pass");
@@ -170,6 +171,7 @@ Status evaluate(const Job& job, const EvaluateOptions& options) {
   });
   const TrainedModel model = load_trained_model(world, options.model);
   check_gates(world, model, options);
+  if (world.is_coordinator()) print_remarks(model);
   const comm::Watchdog watchdog(world, model.comm.timeout);
   if (options.draws_curve) return draw_curve(world, model, run, options);
   const std::optional<OneRouting> routing = asked_for(model, options);

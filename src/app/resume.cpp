@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/agreement.hpp"
 #include "app/config_change.hpp"
@@ -23,12 +24,13 @@ namespace {
 /// What there is to find, by the coordinator.
 class Search {
  public:
-  Search(std::string folder, const Config& config, Index training_examples)
+  Search(std::string folder, const Config& config, const data::Contents& contents)
       : folder_(std::move(folder)),
         config_(config),
-        training_examples_(training_examples),
+        contents_(contents),
+        training_examples_(contents.of(data::Split::train)->examples),
         steps_per_epoch_(
-            data::EpochSampler(training_examples, config.training.batch_size, 0).steps_per_epoch()) {}
+            data::EpochSampler(training_examples_, config.training.batch_size, 0).steps_per_epoch()) {}
 
   Resumption found() {
     read_run_file();
@@ -71,11 +73,7 @@ class Search {
   void check_checkpoint() {
     const std::string& path = result_.checkpoint;
     compare(parse_config(checkpoint_->run.config_toml, path + ", /config"), checkpoint_->state);
-    const Index examples = checkpoint_->run.data.train_examples;
-    if (examples != training_examples_) {
-      throw InputError("{}: made with {} training examples; the data set has {}", path, grouped(examples),
-                       grouped(training_examples_));
-    }
+    check_data(path, checkpoint_->run.data);
     if (checkpoint_->instruction_set != numerics::instruction_set()) {
       remark(
           fmt::format("warning: {} was computed with {}, this goes on with {}: not the bits of an "
@@ -100,6 +98,7 @@ class Search {
       reached.phase = static_cast<Index>(before.training.phases.size()) - 1;
     }
     compare(before, reached);
+    check_data(run_file(folder_), run_file_->data);
     result_.is_finished = is_complete() && reached.step == steps_planned();
     if (is_complete() && !result_.is_finished)
       throw InputError("{}: is finished and holds no checkpoint to go on from", folder_);
@@ -122,6 +121,16 @@ class Search {
     }
   }
 
+  void check_data(const std::string& path, const io::DataRecord& before) {
+    if (before.train_examples != training_examples_)
+      throw InputError("{}: made with {}; the data set has {}", path,
+                       counted(before.train_examples, "training example"), grouped(training_examples_));
+    const std::vector<std::string> others = data::differences(before.contents, contents_);
+    if (!others.empty())
+      throw InputError("{}: made with other data than data.path leads to now: {}", path,
+                       fmt::join(others, "; "));
+  }
+
   /// Its last launch came to the end, and the result is there.
   bool is_complete() const {
     return run_file_ && run_file_->provenance.status == io::RunStatus::finished &&
@@ -132,6 +141,7 @@ class Search {
 
   std::string folder_;
   const Config& config_;
+  const data::Contents& contents_;
   Index training_examples_;
   Index steps_per_epoch_;
   std::optional<io::RunSummary> run_file_;
@@ -139,13 +149,38 @@ class Search {
   Resumption result_;
 };
 
+/// Of the run file, else of the newest checkpoint that is whole.
+io::DataRecord data_of_run(const std::string& folder) {
+  std::vector<std::string> files = io::find_checkpoints(checkpoint_folder(folder));
+  files.insert(files.begin(), run_file(folder));
+  for (const std::string& path : files) {
+    try {
+      if (!path_exists(path)) continue;
+      check_in_child(path);
+      return io::read_data(path);
+    } catch (const InputError&) {  // who looks for where to go on says so
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
+io::DataRecord known_data(const comm::Communicator& world, const std::string& folder) {
+  io::DataRecord record;
+  agreed(world, [&] {
+    if (world.is_coordinator()) record = data_of_run(folder);
+  });
+  comm::broadcast_object(world, record.folder);
+  comm::broadcast_object(world, record.contents.names);
+  return record;
+}
+
 Resumption find_resumption(const comm::Communicator& world, const std::string& folder, const Config& config,
-                           Index training_examples) {
+                           const data::Contents& contents) {
   Resumption result;
   agreed(world, [&] {
-    if (world.is_coordinator()) result = Search(folder, config, training_examples).found();
+    if (world.is_coordinator()) result = Search(folder, config, contents).found();
   });
   comm::broadcast_object(world, result.is_finished);
   comm::broadcast_object(world, result.checkpoint);

@@ -7,6 +7,7 @@
 
 #include "app/config.hpp"
 #include "comm/communicator.hpp"
+#include "data/contents.hpp"
 #include "io/checkpoint_file.hpp"
 
 namespace dmoe::app {
@@ -22,10 +23,13 @@ struct Resumption {
   std::vector<std::string> remarks;         // for the person who watches
 };
 
+/// What a folder says of its run's data: where they are looked for, and the names of classes and levels.
+/// Empty where there is no run, or one that does not say. Collective.
+io::DataRecord known_data(const comm::Communicator& world, const std::string& folder);
+
 /// Looks for the newest checkpoint that is whole. Throws AgreedError where the config is not that of the run,
-/// or differs where it matters, or the data set has another number of training examples. Changes nothing.
-/// Collective.
+/// or differs where it matters, or the data do. Changes nothing. Collective.
 Resumption find_resumption(const comm::Communicator& world, const std::string& folder, const Config& config,
-                           Index training_examples);
+                           const data::Contents& contents);
 
 }  // namespace dmoe::app

@@ -1,6 +1,11 @@
 #include "app/run_parts.hpp"
 
+#include <filesystem>
 #include <new>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "app/agreement.hpp"
 #include "app/guarded_file.hpp"
@@ -10,6 +15,7 @@
 #include "core/paths.hpp"
 #include "core/text_file.hpp"
 #include "data/registry.hpp"
+#include "data/renumbered.hpp"
 #include "io/checkpoint_file.hpp"
 #include "io/format.hpp"
 #include "numerics/architecture.hpp"
@@ -21,14 +27,15 @@ namespace {
 
 /// The coordinator reads, all ranks parse.
 Config shared_config(const comm::Communicator& world, const std::string& name,
-                     const std::vector<std::string>& overrides, const std::function<std::string()>& read) {
+                     const std::vector<std::string>& overrides, Unknown unknown,
+                     const std::function<std::string()>& read) {
   std::string text;
   agreed(world, [&] {
     if (world.is_coordinator()) text = read();
   });
   comm::broadcast_object(world, text);
   Config config;
-  agreed(world, [&] { config = parse_config(text, name, overrides); });
+  agreed(world, [&] { config = parse_config(text, name, overrides, unknown); });
   return config;
 }
 
@@ -62,11 +69,49 @@ void check_files(const Settings& settings) {
   }
 }
 
+/// Where the data's relative path leads nowhere from here, but does from the folder that the run was started
+/// in, it is taken from there.
+void look_in(const std::string& folder, Settings& settings, LoadedData& result) {
+  constexpr const char* key = "path";
+  if (folder.empty() || folder == result.folder || !settings.has(key)) return;
+  const std::filesystem::path path = settings.text(key);
+  if (path.is_absolute() || path_exists(path)) return;
+  const std::filesystem::path there = folder / path;
+  if (!path_exists(there)) return;
+  settings.set(key, there.string());
+  result.folder = folder;
+  result.remarks.push_back(
+      fmt::format("data.path: there is no {} here; reading {}, where the run was started", path.string(),
+                  there.string()));
+}
+
+std::string to_text(const data::Contents& contents) {
+  std::string text = fmt::format("{} classes", contents.classes);
+  for (const data::Split split : {data::Split::train, data::Split::validation, data::Split::test}) {
+    if (const auto& part = contents.of(split))
+      text += fmt::format(", {} {} examples (inputs {}, labels {})", part->examples, data::split_name(split),
+                          part->inputs, part->labels);
+  }
+  return text;
+}
+
+/// Every rank reads for itself, maybe from a disk of its own.
+void check_that_all_read_the_same(const comm::Communicator& world, const data::Contents& contents) {
+  const std::vector<std::string> read = world.gather(to_text(contents));
+  agreed(world, [&] {
+    for (std::size_t rank = 1; rank < read.size(); ++rank)
+      if (read[rank] != read.front())
+        throw InputError("data.path: rank {} reads other data than the first: {}, not {}", rank, read[rank],
+                         read.front());
+  });
+}
+
 }  // namespace
 
 Config load_config(const comm::Communicator& world, const std::string& path,
                    const std::vector<std::string>& overrides) {
-  return shared_config(world, path, overrides, [&] { return read_text_file(path, "the config"); });
+  return shared_config(world, path, overrides, Unknown::refused,
+                       [&] { return read_text_file(path, "the config"); });
 }
 
 SavedModel find_model(const comm::Communicator& world, const std::string& run,
@@ -78,29 +123,38 @@ SavedModel find_model(const comm::Communicator& world, const std::string& run,
     check_in_child(path);
     return io::read_config(path);
   };
-  Config config = shared_config(world, run + ", /config", overrides, read);
+  Config config = shared_config(world, run + ", /config", overrides, Unknown::kept, read);
   comm::broadcast_object(world, path);
   return {path, std::move(config)};
 }
 
-std::unique_ptr<data::Dataset> load_data(const comm::Communicator& world, const Config& config) {
-  std::unique_ptr<data::Dataset> dataset;
+LoadedData load_data(const comm::Communicator& world, const Config& config, const io::DataRecord& known,
+                     const std::vector<data::Split>& splits) {
+  LoadedData result;
+  Settings settings = config.data.settings;
   agreed(world, [&] {
     numerics::use_threads(config.numerics.threads);
     numerics::use_instruction_set(config.numerics.isa);
     use_precision(config.numerics);
     const TimedActivity loading(world.timing(), Activity::data);
-    if (world.is_coordinator()) check_files(config.data.settings);
+    std::error_code gone;
+    result.folder = std::filesystem::current_path(gone).string();
+    look_in(known.folder, settings, result);
+    if (world.is_coordinator()) check_files(settings);
   });
   agreed(world, [&] {
     const TimedActivity loading(world.timing(), Activity::data);
     try {
-      dataset = data::datasets().find(config.data.name).make(config.data.settings, config.training.seed);
+      result.dataset = data::datasets().find(config.data.name).make(settings, config.training.seed);
     } catch (const SettingError& error) {
       throw InputError("{}: data.{}", config.data_places.at(error.setting()), error.what());
     }
+    result.dataset = data::renumbered(std::move(result.dataset), known.contents.names, result.remarks);
+    result.contents = data::contents_of(*result.dataset, splits);
   });
-  return dataset;
+  check_that_all_read_the_same(world, result.contents);
+  comm::broadcast_object(world, result.folder);
+  return result;
 }
 
 std::unique_ptr<distribution::Network> make_network(const comm::Communicator& world, const Config& config,

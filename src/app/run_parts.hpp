@@ -7,8 +7,10 @@
 
 #include "app/config.hpp"
 #include "comm/communicator.hpp"
+#include "data/contents.hpp"
 #include "data/dataset.hpp"
 #include "distribution/network.hpp"
+#include "io/data_record.hpp"
 
 namespace dmoe::app {
 
@@ -27,8 +29,20 @@ struct SavedModel {
 SavedModel find_model(const comm::Communicator& world, const std::string& run,
                       const std::vector<std::string>& overrides);
 
-/// Puts the numerics of a config in force and loads its data set. Throws AgreedError. Collective.
-std::unique_ptr<data::Dataset> load_data(const comm::Communicator& world, const Config& config);
+/// The data set of a config, as its run knows it.
+struct LoadedData {
+  std::unique_ptr<data::Dataset> dataset;  // under the run's numbers of classes
+  data::Contents contents;                 // of the splits asked for
+  std::string folder;                      // absolute, from which data.path is taken
+  std::vector<std::string> remarks;        // for the person who watches
+};
+
+/// Puts the numerics of a config in force and loads its data set. What is `known` of the run's data says
+/// where to look for them second, and how classes are numbered. Throws AgreedError, also where ranks read
+/// other data than the first. Collective.
+LoadedData load_data(const comm::Communicator& world, const Config& config, const io::DataRecord& known,
+                     const std::vector<data::Split>& splits = {data::Split::train, data::Split::validation,
+                                                               data::Split::test});
 
 /// The network of a config, with fresh weights and buffers for `capacity` rows. Throws AgreedError where
 /// there are more ranks than experts, or too little memory. Collective.

@@ -23,6 +23,7 @@
 #include "app/terminal.hpp"
 #include "app/wording.hpp"
 #include "comm/watchdog.hpp"
+#include "data/statistics.hpp"
 #include "io/model_file.hpp"
 #include "io/run_file.hpp"
 #include "numerics/architecture.hpp"
@@ -53,8 +54,8 @@ std::optional<int> console_width(ProgressStyle style) {
 /// "training 4x100 - 4x100 on jittered_mnist (60,000 examples): 630,518 parameters, 12 epochs, 2 ranks".
 std::string introduction(const Config& config, const model::NetworkSpec& spec, Index train_examples,
                          int ranks) {
-  return fmt::format("training {} on {} ({} examples): {} parameters, {}, {}", network_text(spec.layers),
-                     config.data.name, grouped(train_examples), grouped(spec.parameter_count()),
+  return fmt::format("training {} on {} ({}): {} parameters, {}, {}", network_text(spec.layers),
+                     config.data.name, counted(train_examples, "example"), grouped(spec.parameter_count()),
                      counted(config.training.epochs(), "epoch"), counted(ranks, "rank"));
 }
 
@@ -66,15 +67,17 @@ io::NetworkRecord network_record(const model::NetworkSpec& spec) {
 /// The training of one run: what it writes and what it says.
 class TrainingRun {
  public:
-  TrainingRun(const Job& job, const TrainOptions& options, const Config& config, const data::Dataset& dataset,
+  TrainingRun(const Job& job, const TrainOptions& options, const Config& config, const LoadedData& data,
               distribution::Network& network, Resumption before)
       : world_(job.world()),
         options_(options),
         config_(config),
+        dataset_(*data.dataset),
         network_(network),
         before_(std::move(before)),
-        data_{dataset.example_count(data::Split::train), dataset.example_count(data::Split::validation),
-              dataset.example_count(data::Split::test)},
+        data_{data.dataset->example_count(data::Split::train),
+              data.dataset->example_count(data::Split::validation),
+              data.dataset->example_count(data::Split::test), data.folder, data.contents},
         console_(std::cout, console_width(options.progress)),
         progress_(console_) {
     const io::Launch launch = launch_of(job, config.numerics.threads);
@@ -82,7 +85,7 @@ class TrainingRun {
     if (says_progress()) introduce();
     if (world_.is_coordinator() && !warning.empty()) console_.line(warning);
     agreed(world_, [&] {
-      trainer_.emplace(config.training, network, dataset, observers_, [this] { return is_to_stop(); });
+      trainer_.emplace(config.training, network, *data.dataset, observers_, [this] { return is_to_stop(); });
     });
     if (!before_.checkpoint.empty()) {
       agreed(world_, [&] { io::load_checkpoint(before_.checkpoint, network, trainer_->optimizer()); });
@@ -101,7 +104,9 @@ class TrainingRun {
       return outcome == training::Outcome::finished ? finish() : stop();
     } catch (const training::NumericalError& error) {
       close_run_file(io::RunStatus::failed);
-      throw AgreedError(Status::failed, with_last_checkpoint(error.what()));
+      const std::string unusual = data::unusual_features(dataset_);
+      throw AgreedError(Status::failed,
+                        with_last_checkpoint(error.what() + (unusual.empty() ? "" : "; " + unusual)));
     }
   }
 
@@ -130,6 +135,7 @@ class TrainingRun {
                                      : io::new_run(config_.text, config_.training.seed,
                                                    network_record(network_.spec()), data_);
     run.config_toml = config_.text;
+    run.data = data_;
     io::LaunchRecord record;
     record.launch = launch;
     record.first_step = before_.state.step;
@@ -177,7 +183,7 @@ class TrainingRun {
     const training::State state = trainer_->state();
     agreed(world_, [&] {
       io::save_model(model_file(options_.output), network_, config_.text,
-                     {state.step, state.epoch, state.phase});
+                     {state.step, state.epoch, state.phase, data_});
     });
   }
 
@@ -207,6 +213,7 @@ class TrainingRun {
   const comm::Communicator& world_;
   const TrainOptions& options_;
   const Config& config_;
+  const data::Dataset& dataset_;
   distribution::Network& network_;
   Resumption before_;
   io::DataRecord data_;
@@ -253,34 +260,47 @@ std::vector<std::string> check_routings(const Config& config, const model::Netwo
   return remarks;
 }
 
+/// What makes data hard to learn from. Local.
+std::vector<std::string> remarks_on(const LoadedData& data) {
+  std::vector<std::string> remarks;
+  for (const std::string& text :
+       {data::classes_not_trained(data.contents), data::unusual_features(*data.dataset)})
+    if (!text.empty()) remarks.push_back("warning: " + text);
+  return remarks;
+}
+
 Status train(const Job& job, const TrainOptions& options) {
   const comm::Communicator& world = job.world();
   const Config config = load_config(world, options.config, options.overrides);
   const comm::Watchdog watchdog(world, config.comm.timeout);
   RunFolder folder(world, options.output, options.existing);
-  const std::unique_ptr<data::Dataset> dataset = load_data(world, config);
+  const bool resumes = options.existing == Existing::resume;
+  const LoadedData data =
+      load_data(world, config, resumes ? known_data(world, options.output) : io::DataRecord{});
   Resumption before;
-  if (options.existing == Existing::resume)
-    before = find_resumption(world, options.output, config, dataset->example_count(data::Split::train));
+  if (resumes) before = find_resumption(world, options.output, config, data.contents);
   if (before.is_finished) {
     if (world.is_coordinator()) fmt::print("{}: is finished already; nothing to do\n", options.output);
     return Status::done;
   }
-  const auto network = make_network(world, config, *dataset, training::Trainer::capacity(config.training));
+  const auto network =
+      make_network(world, config, *data.dataset, training::Trainer::capacity(config.training));
   agreed(world, [&] {
-    const std::vector<std::string> remarks = check_routings(config, network->spec());
-    if (world.is_coordinator()) before.remarks.insert(before.remarks.end(), remarks.begin(), remarks.end());
+    const std::vector<std::string> routings = check_routings(config, network->spec());
+    if (!world.is_coordinator()) return;
+    for (const auto& remarks : {data.remarks, remarks_on(data), routings})
+      for (const std::string& remark : remarks) before.remarks.push_back(one_line(remark));
   });
-  if (world.is_coordinator() && options.existing == Existing::resume && !folder.is_there())
+  if (world.is_coordinator() && resumes && !folder.is_there())
     before.remarks.push_back(fmt::format("{} is not there yet: beginning at the first step", options.output));
   if (options.is_dry_run) {
-    if (world.is_coordinator()) print_dry_run(config, *network, *dataset, before.remarks);
+    if (world.is_coordinator()) print_dry_run(config, *network, *data.dataset, before.remarks);
     return Status::done;
   }
   catch_stop_signals();  // first: who sees the folder may send one
   folder.make();
   if (!folder.warning().empty()) before.remarks.push_back(folder.warning());
-  return TrainingRun(job, options, config, *dataset, *network, std::move(before)).run();
+  return TrainingRun(job, options, config, data, *network, std::move(before)).run();
 }
 
 std::string parts_help() {

@@ -2,9 +2,13 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "app/agreement.hpp"
 #include "app/named_option.hpp"
 #include "app/run_parts.hpp"
+#include "app/wording.hpp"
 #include "core/error.hpp"
 #include "io/model_file.hpp"
 
@@ -41,25 +45,32 @@ void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, c
       ->option_text("KEY=VALUE");
 }
 
+void print_remarks(const TrainedModel& model) {
+  for (const std::string& remark : model.remarks) fmt::print("{}\n", one_line(remark));
+  if (!model.data_differences.empty())
+    fmt::print("these are not the data of the run: {}\n", fmt::join(model.data_differences, "; "));
+}
+
 TrainedModel load_trained_model(const comm::Communicator& world, const TrainedModelOptions& options) {
   SavedModel saved = find_model(world, options.run, options.overrides);
-  std::unique_ptr<data::Dataset> dataset = load_data(world, saved.config);
-  training::Pass pass;
-  agreed(world,
-         [&] { pass = pass_over(*dataset, options.split, saved.config.training.evaluation.batch_size); });
-  auto network = make_network(world, saved.config, *dataset, pass.batch_size);
   io::Trained trained;
+  agreed(world, [&] { trained = io::read_trained(saved.path); });
+  LoadedData data = load_data(world, saved.config, trained.data, {options.split});
+  training::Pass pass;
   agreed(world, [&] {
-    io::load_model(saved.path, *network);
-    trained = io::read_trained(saved.path);
+    pass = pass_over(*data.dataset, options.split, saved.config.training.evaluation.batch_size);
   });
+  auto network = make_network(world, saved.config, *data.dataset, pass.batch_size);
+  agreed(world, [&] { io::load_model(saved.path, *network); });
   training::Routings routings = routings_of(saved, trained.phase, *network);
   routings.put_in_force(*network);
   return {std::move(saved.path),
           std::move(saved.config.text),
           trained,
           saved.config.comm,
-          std::move(dataset),
+          std::move(data.dataset),
+          data::differences(trained.data.contents, data.contents),
+          std::move(data.remarks),
           pass,
           std::move(routings),
           std::move(network)};

@@ -32,10 +32,15 @@ struct TrainedModel {
   io::Trained trained;
   CommSpec comm;
   std::unique_ptr<data::Dataset> dataset;
+  std::vector<std::string> data_differences;  // from those it was trained on
+  std::vector<std::string> remarks;           // on how the data were read
   training::Pass pass;  // over the whole split; of the training set as in the first evaluation of its run
   training::Routings routings;  // in force in the network
   std::unique_ptr<distribution::Network> network;
 };
+
+/// Prints what there is to say of its data, before the results. Local.
+void print_remarks(const TrainedModel& model);
 
 /// Throws AgreedError, also where the data set has no such split. Collective.
 TrainedModel load_trained_model(const comm::Communicator& world, const TrainedModelOptions& options);

@@ -2,6 +2,7 @@
 // be set, the config reader checks values against that list, and the part is made from the checked values.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -43,7 +44,16 @@ class SettingError : public InputError {
 /// Checked values, one for every SettingSpec of the part, in its order.
 class Settings {
  public:
-  void set(std::string name, SettingValue value) { values_.emplace_back(std::move(name), std::move(value)); }
+  /// Adds a value, or replaces it.
+  void set(const std::string& name, SettingValue value) {
+    for (auto& [key, known] : values_) {
+      if (key == name) return void(known = std::move(value));
+    }
+    values_.emplace_back(name, std::move(value));
+  }
+  bool has(std::string_view name) const {
+    return std::ranges::any_of(values_, [name](const auto& value) { return value.first == name; });
+  }
   std::int64_t integer(std::string_view name) const { return std::get<std::int64_t>(at(name)); }
   double real(std::string_view name) const { return std::get<double>(at(name)); }
   const std::string& text(std::string_view name) const { return std::get<std::string>(at(name)); }

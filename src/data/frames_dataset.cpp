@@ -8,6 +8,7 @@
 
 #include "core/random.hpp"
 #include "core/settings.hpp"
+#include "data/checksum.hpp"
 
 namespace dmoe::data {
 namespace {
@@ -88,6 +89,13 @@ const Frames& FramesDataset::frames(Split split) const {
   Part& wanted = part(split);
   if (!wanted.frames) wanted.frames = file_.read(wanted.utterances);
   return *wanted.frames;
+}
+
+std::string FramesDataset::inputs_checksum(Split split) const {
+  Checksum checksum;
+  checksum.add(std::span(frames(split).features));
+  checksum.add(std::span(frames(split).first));
+  return checksum.text();
 }
 
 void FramesDataset::present(Split split, std::span<const Index> examples, Draw /*draw*/, Batch& batch) const {

@@ -41,6 +41,10 @@ class FramesDataset final : public Dataset {
   const std::vector<Factor>& factors() const override { return factors_; }
   /// Utterances.
   std::vector<Index> groups(Split split) const override;
+  std::vector<Index> example_shape() const override { return {file_.feature_count()}; }
+  std::vector<std::int32_t> labels(Split split) const override { return frames(split).labels; }
+  /// Of the features, then of where utterances begin, which says what is a frame's neighbour.
+  std::string inputs_checksum(Split split) const override;
   /// InputError where a frame of the split is damaged.
   void present(Split split, std::span<const Index> examples, Draw draw, Batch& batch) const override;
 

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "data/checksum.hpp"
+
 namespace dmoe::data {
 namespace {
 
@@ -54,6 +56,12 @@ const ImageSet& ImageDataset::images(Split split) const {
       break;
   }
   return splits_.test;
+}
+
+std::string ImageDataset::inputs_checksum(Split split) const {
+  Checksum checksum;
+  checksum.add(std::span(images(split).pixels));
+  return checksum.text();
 }
 
 RandomStream ImageDataset::stream(Split split, Index example, Draw draw, Index row) const {

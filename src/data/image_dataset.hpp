@@ -30,6 +30,9 @@ class ImageDataset final : public Dataset {
   Index class_count() const override { return splits_.classes; }
   Index example_count(Split split) const override { return images(split).count(); }
   const std::vector<Factor>& factors() const override { return factors_; }
+  std::vector<Index> example_shape() const override { return {splits_.train.height, splits_.train.width}; }
+  std::vector<std::int32_t> labels(Split split) const override { return images(split).labels; }
+  std::string inputs_checksum(Split split) const override;
   void present(Split split, std::span<const Index> examples, Draw draw, Batch& batch) const override;
 
   const ImageSplits& splits() const { return splits_; }

@@ -17,6 +17,8 @@ void write_cost(const std::string& run_path, const CostCurve& curve) {
   file->write_attribute("/cost", "repetitions", curve.repetitions);
   file->write_attribute("/cost", "step", curve.step);
   file->write_attribute("/cost", "instruction_set", curve.instruction_set);
+  if (!curve.data_differences.empty())
+    file->write_attribute("/cost", "data_differences", curve.data_differences);
   file->write_text("/cost/config", curve.config_toml, "TOML");
   std::vector<std::string> routings;
   for (const CostPoint& point : curve.points) routings.push_back(point.routing);

@@ -1,7 +1,7 @@
 // Accuracy against cost of one model under many routings, in its run file.
 //
 //   /cost                             attributes: split, examples, ranks, repetitions, step (of the model),
-//                                     instruction_set
+//                                     instruction_set; data_differences, where the data are not the run's
 //   /cost/config                      the effective TOML it was made with
 //   /cost/routing                     (R): "all", "top_k" or "threshold", in every layer with a gate
 //   /cost/setting                     (R): k or the threshold; NaN of "all"
@@ -34,6 +34,7 @@ struct CostCurve {
   std::string config_toml;
   Index step = 0;
   std::string instruction_set;
+  std::vector<std::string> data_differences;  // from those the model was trained on
   std::vector<CostPoint> points;
 };
 

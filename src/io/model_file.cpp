@@ -64,6 +64,7 @@ void save_model(const std::string& path, distribution::Network& network, const s
   file->create_group("/provenance");
   file->write_attribute("/provenance", "version", std::string(build_info().version));
   file->write_attribute("/provenance", "git_commit", std::string(build_info().git_commit));
+  write_data(*file, trained.data);
   write_model(*file, network, trained);
   file.commit();
 }
@@ -72,7 +73,8 @@ Trained read_trained(const std::string& path) {
   const hdf5::File file = hdf5::File::open_read(path);
   check_format(file, {model_format, checkpoint_format});
   const auto number = [&](const char* name) { return file.read_attribute<std::int64_t>("/model", name); };
-  return {number("step"), number("epoch"), file.has_attribute("/model", "phase") ? number("phase") : -1};
+  return {number("step"), number("epoch"), file.has_attribute("/model", "phase") ? number("phase") : -1,
+          read_data(file)};
 }
 
 void load_model(const std::string& path, distribution::Network& network) {

@@ -8,15 +8,17 @@
 #include "core/types.hpp"
 #include "distribution/network.hpp"
 #include "hdf5/file.hpp"
+#include "io/data_record.hpp"
 #include "io/format.hpp"
 
 namespace dmoe::io {
 
-/// How far a model was trained.
+/// How far a model was trained, and on what.
 struct Trained {
   Index step = 0;   // steps done
   Index epoch = 0;  // epochs done
   Index phase = 0;  // in force last, of the config's, from 0
+  DataRecord data = {};
 };
 
 /// Writes the weights: each rank its own experts, in chunks of one expert, all ranks together. The file
@@ -30,8 +32,8 @@ void save_model(const std::string& path, distribution::Network& network, const s
 /// changed unless the damage is in the values. Collective over the network's ranks.
 void load_model(const std::string& path, distribution::Network& network);
 
-/// How far the model in a model file or checkpoint was trained; of the first files, which do not say, the
-/// phase is -1. Throws InputError. Local.
+/// How far the model in a model file or checkpoint was trained, and on what; of the first files, which do not
+/// say, the phase is -1. Throws InputError. Local.
 Trained read_trained(const std::string& path);
 
 /// The group /model on its own. Local or collective, as the file.

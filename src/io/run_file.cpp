@@ -24,7 +24,7 @@ RunSummary new_run(std::string config_toml, std::uint64_t seed, NetworkRecord ne
                     "",
                     RunStatus::running};
   run.network = std::move(network);
-  run.data = data;
+  run.data = std::move(data);
   return run;
 }
 

@@ -136,20 +136,6 @@ NetworkRecord read_network(const hdf5::File& file) {
           number("parameters"), number("multiply_accumulates")};
 }
 
-void write_data(hdf5::File& file, const DataRecord& data) {
-  constexpr const char* path = "/data";
-  file.create_group(path);
-  file.write_attribute(path, "train_examples", data.train_examples);
-  file.write_attribute(path, "validation_examples", data.validation_examples);
-  file.write_attribute(path, "test_examples", data.test_examples);
-}
-
-DataRecord read_data(const hdf5::File& file) {
-  if (!file.exists("/data")) return {};  // not of the first runs
-  const auto number = [&](const char* name) { return file.read_attribute<std::int64_t>("/data", name); };
-  return {number("train_examples"), number("validation_examples"), number("test_examples")};
-}
-
 void write_launch(hdf5::File& file, const std::string& path, const LaunchRecord& record) {
   const Launch& launch = record.launch;
   file.create_group(path);

@@ -5,8 +5,8 @@
 //                                               status
 //   /network                                    attributes: layers, inputs, classes, parameters,
 //                                               multiply_accumulates
-//   /data                                       attributes: train_examples, validation_examples,
-//   test_examples /launches/s                                 attributes of start s = 1, 2, ..
+//   /data                                       what it was trained on (io/data_record.hpp)
+//   /launches/s                                 attributes of start s = 1, 2, ..
 //   /launches/s/timing/{phases,seconds}         (Q), (P, Q): where each rank's time went
 //   /train/{step,epoch,phase,loss,..}           (T), one row a logging interval
 //   /evaluation/{epoch,test_loss,test_error,..} (K)
@@ -19,6 +19,7 @@
 
 #include "core/types.hpp"
 #include "hdf5/file.hpp"
+#include "io/data_record.hpp"
 #include "training/observer.hpp"
 
 namespace dmoe::io {
@@ -66,14 +67,6 @@ struct NetworkRecord {
   Index parameters = 0;
   Index multiply_accumulates = 0;  // of one forward pass of one example
   bool operator==(const NetworkRecord&) const = default;
-};
-
-/// How many examples its splits have.
-struct DataRecord {
-  Index train_examples = 0;
-  Index validation_examples = 0;
-  Index test_examples = 0;
-  bool operator==(const DataRecord&) const = default;
 };
 
 struct RunSummary {

@@ -17,7 +17,12 @@ COUNT = "<i8"
 
 # path: (type, shape, dimensions, units). Letters stand for numbers, one and the same in a file; # for a layer, launch
 # or factor. A letter with the layer's number behind it (N1, H1, ..) is that layer's; + is the number of the next layer.
-COMMON = {"config": (TEXT, "", [], "TOML")}
+COMMON = {
+    "config": (TEXT, "", [], "TOML"),
+    "data/example_shape": (COUNT, "A", ["axis"], "1"),
+    "data/train/class_counts": (COUNT, "C", ["class"], "examples"),
+    "data/test/class_counts": (COUNT, "C", ["class"], "examples"),
+}
 
 RUN = COMMON | {
     "launches/#/timing/phases": (TEXT, "Q", ["phase"], "text"),
@@ -39,6 +44,7 @@ RUN = COMMON | {
     "layers/#/assignment/masked": (FLOAT, "T N#", ["interval", "expert"], "1"),
 }
 VALIDATION = {
+    "data/validation/class_counts": (COUNT, "C", ["class"], "examples"),
     "evaluation/validation_loss": (FLOAT, "K", ["evaluation"], "nats"),
     "evaluation/validation_error": (FLOAT, "K", ["evaluation"], "1"),
 }
@@ -92,19 +98,25 @@ MODEL = COMMON | {
     "model/head/bias": (WEIGHT, "C", ["class"], "1"),
 }
 
-ROOT = {"format": str, "format_version": int, "dmoe_version": str}
-RUN_ATTRIBUTES = {
+ROOT = {"format": str, "format_version": int, "format_minor": int, "dmoe_version": str}
+SPLIT = {"inputs": str, "labels": str}
+DATA = {
+    "data": {
+        "train_examples": int, "validation_examples": int, "test_examples": int, "folder": str, "classes": int},
+    "data/train": SPLIT,
+    "data/test": SPLIT,
+}  # fmt: skip
+RUN_ATTRIBUTES = DATA | {
     "": ROOT,
     "provenance": {
         "version": str, "git_commit": str, "seed": int, "start_time": str, "end_time": str, "status": str},
     "network": {"layers": str, "inputs": int, "classes": int, "parameters": int, "multiply_accumulates": int},
-    "data": {"train_examples": int, "validation_examples": int, "test_examples": int},
     "launches/#": {
         "command_line": str, "hosts": list, "mpi_library": str, "ranks": int, "threads": int, "cpu": str,
         "instruction_set": str, "compiler": str, "start_time": str, "first_step": int},
     "analysis": {"split": str, "examples": int, "permutation_seed": int},
 }  # fmt: skip
-MODEL_ATTRIBUTES = {
+MODEL_ATTRIBUTES = DATA | {
     "": ROOT,
     "provenance": {"version": str, "git_commit": str},
     "model": {"step": int, "epoch": int, "phase": int, "checksum": int},
@@ -208,11 +220,14 @@ def check_run_file(path):
         attributes = dict(RUN_ATTRIBUTES)
         if "evaluation/validation_loss" in file:
             datasets |= VALIDATION
+            attributes["data/validation"] = SPLIT
         if "analysis" in file:
             datasets |= ANALYSIS
             if "analysis/layers/1/by_translation" in file:
                 datasets |= TRANSLATION
             datasets |= ONE_LAYER if len(file["analysis/layers"]) == 1 else PAIRS if "pairs" in file["analysis"] else {}
+            if "pairs" in file["analysis"]:
+                attributes["analysis/pairs/#"] = {"next_layer": int}
         else:
             del attributes["analysis"]
     check = Check(path, datasets, attributes)
@@ -248,7 +263,9 @@ def check_run_values(check, file):
 
 
 def check_model_file(path):
-    check = Check(path, MODEL, MODEL_ATTRIBUTES)
+    with h5py.File(path, "r") as file:
+        held_out = {name: row for name, row in VALIDATION.items() if name.startswith("data/") and name in file}
+    check = Check(path, MODEL | held_out, MODEL_ATTRIBUTES | ({"data/validation": SPLIT} if held_out else {}))
     with h5py.File(path, "r") as file:
         check.expect("", "format", file.attrs["format"], "dmoe-model")
         for layer in file["model/layers"].values():

@@ -30,7 +30,12 @@ inline io::RunSummary sample_run() {
   run.provenance = {
       "0.1.0", "abc123", 3, "2026-01-02T03:04:05Z", "2026-01-02T03:11:22Z", io::RunStatus::finished};
   run.network = {"2x5 - 3x4", 6, 4, 123, 456};
-  run.data = {1000, 0, 200};
+  run.data = {1000, 0, 200, "/home/her", {}};
+  run.data.contents.example_shape = {28, 28};
+  run.data.contents.classes = 3;
+  run.data.contents.names = {{"class", {"a", "b", "c"}}, {"speaker", {"ann"}}};
+  run.data.contents.of(data::Split::train) = {1000, {500, 500, 0}, "0123456789abcdef", "00000000000000ff"};
+  run.data.contents.of(data::Split::test) = {200, {50, 100, 50}, "fedcba9876543210", "ff00000000000000"};
   run.launches = {{sample_launch(),
                    "GNU 12.2.0",
                    {{8, 1, 1, 0, 0}, {4, 2, 3, 1, 0}, {1, 2, 3, 4, 5}},
@@ -68,6 +73,7 @@ inline analysis::Analysis sample_analysis(const std::string& split) {
           50,
           12,
           {2, 9},
+          {"2 classes, were 3"},
           {{{0.25, 0.75}, {0.56, 0.81}, {0.1, 0.15}, {by_class, by_place}},
            {{0.999, 0.001}, {0.6, 0.9}, {0.2, 0.3}, {by_class, by_place}}},
           {pair},

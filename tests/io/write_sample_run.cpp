@@ -7,6 +7,7 @@
 
 #include "analysis/analysis.hpp"
 #include "comm/session.hpp"
+#include "data/contents.hpp"
 #include "data/image_dataset.hpp"
 #include "data/synthetic.hpp"
 #include "hdf5/atomic_file.hpp"
@@ -82,20 +83,22 @@ void train(const std::string& folder, const comm::Communicator& world) {
   const training::TrainingSpec spec = training_spec();
   const data::ImageDataset dataset(splits(), {.max_translation = 1, .train_seed = 3, .test_seed = 1});
   distribution::Network network(network_spec, world, 3, training::Trainer::capacity(spec));
+  const io::DataRecord data{dataset.example_count(data::Split::train), 0,
+                            dataset.example_count(data::Split::test), folder, data::contents_of(dataset)};
   training::Observer nobody;
   std::unique_ptr<io::RunFile> run;
   if (world.is_coordinator()) {
     const std::vector<std::string> hosts(size(world.size()), "node1");
     io::LaunchRecord launch;
     launch.launch = {"dmoe train", hosts, "MPI", world.size(), 1, "CPU", "avx2"};
-    run =
-        std::make_unique<io::RunFile>(folder + "/run.h5", io::new_run(config, 3, {}, {}), std::move(launch));
+    run = std::make_unique<io::RunFile>(folder + "/run.h5", io::new_run(config, 3, {}, data),
+                                        std::move(launch));
   }
   training::Observer& observer = run ? *run : nobody;
   training::Trainer trainer(spec, network, dataset, observer, [] { return false; });
   trainer.run();
   if (run) run->finish(io::RunStatus::finished, run->summary().launches.back().seconds);
-  io::save_model(folder + "/model.h5", network, config, {trainer.steps_done(), spec.epochs(), 0});
+  io::save_model(folder + "/model.h5", network, config, {trainer.steps_done(), spec.epochs(), 0, data});
   const auto result = analysis::analyze(network, dataset, {data::Split::test, {}, 40}, {{300, 7}, 5, 100},
                                         [] { return false; });
   if (run) io::write_analysis(run->path(), *result, config);
