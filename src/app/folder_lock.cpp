@@ -43,8 +43,10 @@ FolderLock::FolderLock(const std::string& folder) {
       holder.erase(holder.find_last_not_of('\n') + 1);
       throw InputError("another dmoe is at work there: {}", holder.empty() ? "unknown" : holder);
     }
-    warning_ = fmt::format("warning: {} cannot be locked ({}): see to it that no other job writes there",
-                           path, std::strerror(problem));
+    warning_ = fmt::format(
+        "warning: {} cannot be locked ({}), nor can the HDF5 files beside it: see to it that no "
+        "other job writes there",
+        path, std::strerror(problem));
   }
   const std::string text = this_process() + "\n";
   const bool is_written = ftruncate(file_, 0) == 0 && write(file_, text.data(), text.size()) >= 0;

@@ -27,6 +27,23 @@ Shape attribute_shape(const T& value) {
 constexpr std::array<const char*, 6> value_names{"one integer", "one number", "one text",
                                                  "integers",    "numbers",    "texts"};
 
+/// Of its elements, about.
+Index bytes_of(const AttributeValue& value) {
+  return std::visit(
+      []<class T>(const T& held) -> Index {
+        std::size_t bytes = sizeof(std::int64_t);
+        if constexpr (std::is_same_v<T, std::string>) {
+          bytes = held.size();
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          for (const std::string& text : held) bytes += text.size() + 2 * sizeof(std::int64_t);
+        } else if constexpr (is_list<T>) {
+          bytes = held.size() * sizeof(std::int64_t);
+        }
+        return static_cast<Index>(bytes);
+      },
+      value);
+}
+
 }  // namespace
 
 void File::put_attribute(Id object, const std::string& path, const std::string& name,
@@ -64,6 +81,7 @@ void File::put_attribute(Id object, const std::string& path, const std::string& 
 }
 
 void File::write_attribute(const std::string& object, const std::string& name, const AttributeValue& value) {
+  if (!is_parallel()) reserve(bytes_of(value), object);
   together([&] { put_attribute(open_object(object, Verb::write).id(), object, name, value); });
 }
 

@@ -162,12 +162,15 @@ void File::write_text(const std::string& path, const std::string& text, const st
 
 void File::create_dataset(const std::string& path, const DatasetSpec& spec) {
   const hid_t type = file_type(spec.element);
-  reserve(element_count(spec.shape) * static_cast<Index>(H5Tget_size(type)), path);
+  // Of a serial file the rows have room only when they come.
+  reserve(is_parallel() ? element_count(spec.shape) * static_cast<Index>(H5Tget_size(type)) : 0, path);
   together([&] { make_dataset(path, type, spec.shape, spec.chunk, spec.annotation); });
 }
 
 void File::write_slab(const std::string& path, Rows rows, Values values) {
   const Action action = doing(Verb::write, path);
+  if (!is_parallel())
+    reserve(values.count * static_cast<Index>(H5Tget_size(file_type(values.element))), path);
   Handle dataset;
   Handle file_space;
   Handle memory_space;

@@ -1,9 +1,14 @@
 #include "hdf5/file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
+#include <filesystem>
+#include <functional>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -50,10 +55,31 @@ Handle file_creation(const Action& action) {
   return creation;
 }
 
+/// Whether files there can be locked as HDF5 locks them: not on every NFS or Lustre. Local.
+bool has_locks(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return true;  // and another reason for what did not go well
+  const bool is_locked = ::flock(descriptor, LOCK_SH | LOCK_NB) == 0;
+  const int problem = errno;
+  ::close(descriptor);
+  return is_locked || problem == EWOULDBLOCK || problem == EINTR;
+}
+
+/// `attempt` with this access; where it fails for want of locks, once more without them.
+Id with_locks_if_there_are(const std::string& path, const Handle& access,
+                           const std::function<Id(Id)>& attempt) {
+  const Id id = attempt(access.id());
+  if (id >= 0 || has_locks(path)) return id;
+  check(H5Pset_file_locking(access.id(), false, true), {Verb::open, path});
+  return attempt(access.id());
+}
+
 Handle create(const std::string& path, const Handle& access) {
   const Action action{Verb::create, path};
   const Handle creation = file_creation(action);
-  return {check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), action), H5Fclose};
+  const Id id = with_locks_if_there_are(
+      path, access, [&](Id how) { return H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), how); });
+  return {check(id, action), H5Fclose};
 }
 
 /// Says in the system's words why a file cannot be created, which MPI-IO does not. Leaves an empty file.
@@ -71,7 +97,8 @@ Handle open(const std::string& path, unsigned flags) {
   if (const std::string other = other_than_file(path); !other.empty())
     fail(action, fmt::format("it is {}, expected an HDF5 file", other));
   if (check(H5Fis_hdf5(path.c_str()), action) == 0) fail(action, "it is not an HDF5 file");
-  const hid_t id = H5Fopen(path.c_str(), flags, access.id());
+  const Id id =
+      with_locks_if_there_are(path, access, [&](Id how) { return H5Fopen(path.c_str(), flags, how); });
   if (id < 0) {
     const std::string stack = error_stack();
     if (stack.starts_with("truncated file")) fail(action, "it is incomplete: " + stack);
@@ -82,11 +109,23 @@ Handle open(const std::string& path, unsigned flags) {
 
 }  // namespace
 
-File::File(std::string path, Handle handle, const comm::Communicator& communicator)
+File::File(std::string path, Handle handle, const comm::Communicator& communicator, bool writes)
     : path_(std::move(path)),
       handle_(std::move(handle)),
+      writes_(writes),
       communicator_(&communicator),
       uncaught_at_birth_(std::uncaught_exceptions()) {}
+
+File& File::operator=(File&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(handle_, other.handle_);
+  std::swap(writes_, other.writes_);
+  std::swap(communicator_, other.communicator_);
+  std::swap(uncaught_at_birth_, other.uncaught_at_birth_);
+  std::swap(reserved_bytes_, other.reserved_bytes_);
+  std::swap(stored_, other.stored_);
+  return *this;
+}
 
 File::~File() {
   if (!handle_.is_open()) return;
@@ -101,7 +140,7 @@ File::~File() {
 }
 
 File File::create_serial(const std::filesystem::path& path) {
-  return {path.string(), create(path.string(), file_access({Verb::create, path.native()})), alone()};
+  return {path.string(), create(path.string(), file_access({Verb::create, path.native()})), alone(), true};
 }
 
 File File::create_parallel(const std::filesystem::path& path, const comm::Communicator& communicator) {
@@ -116,49 +155,83 @@ File File::create_parallel(const std::filesystem::path& path, const comm::Commun
     check(H5Pset_fapl_mpio(access.id(), communicator.native(), MPI_INFO_NULL), action);
     handle = create(path.string(), access);
   });
-  return {path.string(), std::move(handle), communicator};
+  return {path.string(), std::move(handle), communicator, true};
 }
 
 File File::open_read(const std::filesystem::path& path) {
-  return {path.string(), open(path.string(), H5F_ACC_RDONLY), alone()};
+  return {path.string(), open(path.string(), H5F_ACC_RDONLY), alone(), false};
 }
 
 File File::open_read_write(const std::filesystem::path& path) {
-  return {path.string(), open(path.string(), H5F_ACC_RDWR), alone()};
+  return {path.string(), open(path.string(), H5F_ACC_RDWR), alone(), true};
 }
 
 void File::together(const std::function<void()>& body) const {
   collectively(*communicator_, body);
 }
 
-void File::reserve(Index bytes, std::string_view dataset) {
-  if (!is_parallel()) return;
-  constexpr Index headers_and_indices = 1 << 20;  // generous, and given back when the file is closed
-  reserved_bytes_ += bytes + headers_and_indices;
+// HDF5 does not survive that a disk is full: what it could not write stays in its caches, closing the file
+// fails, and when the library ends, in MPI_Finalize at the latest, it stumbles over what is left. MPI-IO does
+// not say why a write failed, and where it failed on some ranks only, the others may wait for them in HDF5
+// for ever. So room is taken first, in the system's own words.
+void File::reserve(Index bytes, std::string_view object) {
+  if (!writes_) return;
+  if (is_parallel()) {
+    constexpr Index headers_and_indices = 1 << 20;  // generous, and given back when the file is closed
+    reserved_bytes_ += bytes + headers_and_indices;
+  } else {
+    constexpr Index headers_and_indices = 1 << 14;
+    constexpr Index checksums_of_chunks = 64;  // one byte in so many, and less
+    hsize_t used = 0;                          // of the whole file, what is in caches included
+    check(H5Fget_filesize(handle_.id(), &used), doing(Verb::write, object));
+    reserved_bytes_ = std::max(reserved_bytes_, static_cast<Index>(used) + bytes +
+                                                    bytes / checksums_of_chunks + headers_and_indices);
+  }
   together([&] {
-    if (!communicator_->is_coordinator()) return;
-    const Action action = doing(Verb::write, dataset);
-    const int descriptor = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
-    if (descriptor < 0) fail(action, std::generic_category().message(errno));
-    const int error = ::fallocate(descriptor, 0, 0, reserved_bytes_) == 0 ? 0 : errno;
-    ::close(descriptor);
-    // Not every file system can: then the failed write itself has to tell.
-    if (error != 0 && error != EOPNOTSUPP) fail(action, std::generic_category().message(error));
+    if (communicator_->is_coordinator()) take_room(reserved_bytes_, doing(Verb::write, object));
   });
 }
 
+void File::take_room(Index bytes, const Action& action) const {
+  const int descriptor = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+  if (descriptor < 0) fail(action, std::generic_category().message(errno));
+  // HDF5 itself ends a serial file where its own bytes end.
+  const int mode = is_parallel() ? 0 : FALLOC_FL_KEEP_SIZE;
+  const int error = ::fallocate(descriptor, mode, 0, bytes) == 0 ? 0 : errno;
+  ::close(descriptor);
+  // Not every file system can: then the failed write itself has to tell.
+  if (error != 0 && error != EOPNOTSUPP) fail(action, std::generic_category().message(error));
+}
+
 void File::flush() {
+  reserve(0, "");
   together([&] { check(H5Fflush(handle_.id(), H5F_SCOPE_GLOBAL), doing(Verb::write)); });
 }
 
+/// Closes a file that nobody wants any more and that has no room to be written: into memory. Serial files.
+void File::abandon() {
+  void* file = nullptr;
+  const int memory = ::memfd_create("abandoned", MFD_CLOEXEC);
+  if (memory >= 0 && H5Fget_vfd_handle(handle_.id(), H5P_DEFAULT, &file) >= 0)
+    ::dup3(memory, *static_cast<const int*>(file), O_CLOEXEC);
+  if (memory >= 0) ::close(memory);
+  if (handle_.close() < 0) handle_.release();
+}
+
 void File::close() {
-  try {
-    flush();
-  } catch (...) {
-    handle_.release();
-    throw;
+  if (writes_) {
+    try {
+      flush();
+    } catch (...) {
+      is_parallel() ? void(handle_.release()) : abandon();
+      throw;
+    }
   }
   together([&] { check(handle_.close(), doing(Verb::close)); });
+  if (!writes_ || is_parallel()) return;
+  std::error_code stays;  // room that was not needed, which then stays taken
+  if (const auto bytes = std::filesystem::file_size(path_, stays); !stays)
+    std::filesystem::resize_file(path_, bytes, stays);
 }
 
 }  // namespace dmoe::hdf5

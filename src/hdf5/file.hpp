@@ -46,7 +46,8 @@ class File {
   static File open_read_write(const std::filesystem::path& path);
 
   File(File&&) noexcept = default;
-  File& operator=(File&&) noexcept = default;
+  /// What this was goes with the other.
+  File& operator=(File&& other) noexcept;
   /// Closes silently; what must not fail unseen is closed before. Local or collective.
   ~File();
 
@@ -116,13 +117,15 @@ class File {
   std::vector<std::string> read_texts(const std::string& path) const;
 
  private:
-  File(std::string path, Handle handle, const comm::Communicator& communicator);
+  File(std::string path, Handle handle, const comm::Communicator& communicator, bool writes);
   Action doing(Verb verb, std::string_view object = "") const { return {verb, path_, object}; }
   /// Runs `body` on every rank of a parallel file; what throws on one throws on all.
   void together(const std::function<void()>& body) const;
-  /// Takes the room of a new dataset on the disk before the ranks write to it: MPI-IO and HDF5 do not say why
-  /// a write failed, and where it failed on some ranks only the others may wait for them in HDF5 for ever.
-  void reserve(Index bytes, std::string_view dataset);
+  /// Takes room on the disk for `bytes` more and their headers, before HDF5 writes them. Throws RunError.
+  /// Local or collective.
+  void reserve(Index bytes, std::string_view object);
+  void take_room(Index bytes, const Action& action) const;
+  void abandon();
   Handle open_object(const std::string& object, Verb verb) const;
   /// check_stored, once for each dataset.
   void ensure_stored(const std::string& path, const Handle& dataset) const;
@@ -142,6 +145,7 @@ class File {
 
   std::string path_;
   Handle handle_;
+  bool writes_;
   const comm::Communicator* communicator_;
   int uncaught_at_birth_;
   Index reserved_bytes_ = 0;              // from the file's start

@@ -13,6 +13,7 @@ namespace dmoe::hdf5 {
 void write_format(File& file, std::string_view format) {
   file.write_attribute("/", "format", std::string(format));
   file.write_attribute("/", "format_version", format_version);
+  file.write_attribute("/", "format_minor", format_minor);
   file.write_attribute("/", "dmoe_version", std::string(build_info().version));
 }
 
@@ -37,6 +38,10 @@ std::string check_format(const File& file, std::initializer_list<std::string_vie
                      format, version, writer, build_info().version, format_version);
   }
   return format;
+}
+
+Index minor_of(const File& file) {
+  return file.has_attribute("/", "format_minor") ? file.read_attribute<std::int64_t>("/", "format_minor") : 0;
 }
 
 }  // namespace dmoe::hdf5

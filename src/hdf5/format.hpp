@@ -11,11 +11,17 @@ namespace dmoe::hdf5 {
 
 /// The newest that this dmoe reads, and the one it writes.
 inline constexpr Index format_version = 1;
+/// Counts what was added to that version: a reader of files with more does not know all that is there.
+/// 1: what the data were (/data).
+inline constexpr Index format_minor = 1;
 
-/// Writes format, format_version and dmoe_version. Local or collective, as the file.
+/// Writes format, format_version, format_minor and dmoe_version. Local or collective, as the file.
 void write_format(File& file, std::string_view format);
 
 /// The format of a file. Throws InputError where it is none of `allowed`, or newer than this dmoe. Local.
 std::string check_format(const File& file, std::initializer_list<std::string_view> allowed);
+
+/// format_minor of a file; 0 of those that do not say. Local.
+Index minor_of(const File& file);
 
 }  // namespace dmoe::hdf5

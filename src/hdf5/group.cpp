@@ -45,6 +45,7 @@ void File::make_group(const std::string& path) {
 
 void File::create_group(const std::string& path) {
   assert(path.starts_with('/'));
+  if (!is_parallel()) reserve(0, path);
   together([&] { make_group(path); });
 }
 

@@ -62,8 +62,15 @@ Id check(Id result, const Action& action, std::source_location place) {
 }
 
 void prepare_library() {
-  H5dont_atexit();  // fails where the library is at work already, which does no harm
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
+
+namespace {
+
+/// Before main(): macros as harmless as H5F_ACC_RDONLY open the library, after which it is too late. At exit
+/// it would write what a full disk did not take, and crash.
+[[maybe_unused]] const herr_t closed_by_us_alone = H5dont_atexit();
+
+}  // namespace
 
 }  // namespace dmoe::hdf5

@@ -230,16 +230,23 @@ class Sources {
   Id open_file(const std::string& name) const {
     const std::optional<fs::path> path = found_source(name, file_);
     if (!path) fail(action_, fmt::format("its values are in the file '{}', which is missing", name));
-    const Handle access(check(H5Pcreate(H5P_FILE_ACCESS), action_), H5Pclose);
-    // As this program opens files, or as HDF5 does that has it open for the virtual dataset: it wants the
-    // same.
+    // As the virtual dataset's file is open, or as HDF5 has the source open for it: it wants the same.
+    const Handle file(check(H5Iget_file_id(dataset_->id()), action_), H5Fclose);
+    const Handle access(check(H5Fget_access_plist(file.id()), action_), H5Pclose);
     Id id = -1;
     for (const H5F_close_degree_t degree : {H5F_CLOSE_SEMI, H5F_CLOSE_WEAK}) {
       check(H5Pset_fclose_degree(access.id(), degree), action_);
       id = H5Fopen(path->c_str(), H5F_ACC_RDONLY, access.id());
       if (id >= 0) break;
     }
-    if (id < 0) fail(action_, fmt::format("its values are in the file '{}': {}", name, error_stack()));
+    // Those that HDF5 opens by itself it locks, up to 1.12 whatever the virtual dataset's file was told.
+    if (id < 0) {
+      const std::string reason = error_stack();
+      const bool is_lock = reason.find("unable to lock") != std::string::npos;
+      fail(action_,
+           fmt::format("its values are in the file '{}': {}{}", name, reason,
+                       is_lock ? "; HDF5_USE_FILE_LOCKING=FALSE in the environment lets it go without" : ""));
+    }
     return id;
   }
 

@@ -43,10 +43,10 @@ std::string read_config(const hdf5::File& file) {
 void replace_group(hdf5::File& copy, const std::string& group, const std::string& run_path) {
   try {
     if (copy.exists(group)) copy.remove(group);
-    copy.create_group(group);
   } catch (const RunError& error) {
     throw InputError("{}: {} cannot be replaced, the file is damaged: {}", run_path, group, error.what());
   }
+  copy.create_group(group);
 }
 
 std::string utc_now() {
