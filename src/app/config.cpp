@@ -131,68 +131,77 @@ void read_numerics(Section& numerics, NumericsSpec& spec) {
   numerics.finish();
 }
 
-/// Appends a table to the effective TOML.
-void append(std::string& text, const std::string& header, const Section& section) {
-  text += header + "\n";
-  for (const std::string& line : section.lines()) text += line + "\n";
-  text += "\n";
+/// Appends a table to the effective TOML, and what is not known of it.
+void append(Config& config, const std::string& header, const Section& section) {
+  config.text += header + "\n";
+  for (const std::string& line : section.lines()) config.text += line + "\n";
+  config.text += "\n";
+  config.unknown.insert(config.unknown.end(), section.unknown().begin(), section.unknown().end());
+}
+
+/// What stands at the top and is not known comes first: TOML wants it before any table.
+void begin(Config& config, const Section& root) {
+  for (const std::string& line : root.lines()) config.text += line + "\n";
+  if (!root.lines().empty()) config.text += "\n";
+  config.unknown = root.unknown();
 }
 
 }  // namespace
 
 Config parse_config(const std::string& text, const std::string& name,
-                    const std::vector<std::string>& overrides) {
-  const Document document(text, name, overrides);
+                    const std::vector<std::string>& overrides, Unknown unknown) {
+  const Document document(text, name, overrides, unknown);
   Section root(document);
   root.allow(
       {"data", "layers", "network", "train", "evaluation", "phases", "checkpoint", "comm", "numerics"});
   Config config;
+  begin(config, root);
 
   Section data = root.table("data");
   config.data = data.part(dataset_kind());
   for (const auto& [setting, value] : config.data.settings.values())
     config.data_places[setting] = data.place_of(setting);
   data.finish();
-  append(config.text, "[data]", data);
+  append(config, "[data]", data);
 
   std::vector<Section> layers = root.tables("layers");
   for (Section& layer : layers) {
     config.layers.push_back(read_layer(layer));
-    append(config.text, "[[layers]]", layer);
+    append(config, "[[layers]]", layer);
   }
   check_layers(layers, config.layers);
 
   Section network = root.table("network");
   config.baseline = read_baseline(network, config.layers);
-  append(config.text, "[network]", network);
+  append(config, "[network]", network);
 
   Section train = root.table("train");
   read_training(train, config.training);
   config.stop_after = train.duration("stop_after", "never");
   train.finish();
-  append(config.text, "[train]", train);
+  append(config, "[train]", train);
 
   Section evaluation = root.table("evaluation");
   read_evaluation(evaluation, config.training.evaluation);
-  append(config.text, "[evaluation]", evaluation);
+  append(config, "[evaluation]", evaluation);
 
   for (Section& phase : root.tables("phases")) {
     config.training.phases.push_back(read_phase(phase, config.layers, config.training.phases));
-    append(config.text, "[[phases]]", phase);
+    append(config, "[[phases]]", phase);
   }
 
   Section checkpoint = root.table("checkpoint");
   read_checkpoint(checkpoint, config.training.checkpoint);
-  append(config.text, "[checkpoint]", checkpoint);
+  append(config, "[checkpoint]", checkpoint);
 
   Section comm = root.table("comm");
   config.comm.timeout = comm.duration("timeout", "10m");
   comm.finish();
-  append(config.text, "[comm]", comm);
+  append(config, "[comm]", comm);
 
   Section numerics = root.table("numerics");
   read_numerics(numerics, config.numerics);
-  append(config.text, "[numerics]", numerics);
+  append(config, "[numerics]", numerics);
   config.text.pop_back();
   return config;
 }

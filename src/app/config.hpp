@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/document.hpp"
 #include "model/baseline.hpp"
 #include "model/network_spec.hpp"
 #include "training/spec.hpp"
@@ -36,11 +37,14 @@ struct Config {
   /// The effective TOML: every key of the schema, in its order, defaults filled in. It loads to this config
   /// again, bit for bit.
   std::string text;
+  /// What a reader kept without knowing it: `phases[1].balance.rule = "relay"`.
+  std::vector<std::string> unknown;
 };
 
 /// Reads a config from TOML text, called `name` in messages, with overrides such as "train.seed=3" laid over
-/// it. Throws InputError with file, line, key, value and what is allowed. Local.
+/// it. Throws InputError with file, line, key, value and what is allowed. Whoever only reads a run has what
+/// this program does not know (rules, schedules, routings, data sets, keys) kept as text. Local.
 Config parse_config(const std::string& text, const std::string& name,
-                    const std::vector<std::string>& overrides = {});
+                    const std::vector<std::string>& overrides = {}, Unknown unknown = Unknown::refused);
 
 }  // namespace dmoe::app

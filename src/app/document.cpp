@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstddef>
 #include <functional>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -115,8 +116,29 @@ std::string toml_quoted(std::string_view text) {
   return result + '"';
 }
 
-Document::Document(const std::string& text, std::string name, const std::vector<std::string>& overrides)
-    : name_(std::move(name)) {
+std::string toml_text(const toml::node& node) {
+  if (const toml::table* table = node.as_table()) {
+    std::vector<std::string> lines;
+    for (const auto& [key, value] : *table)
+      lines.push_back(fmt::format("{} = {}", key.str(), toml_text(value)));
+    return lines.empty() ? "{}" : fmt::format("{{ {} }}", joined(lines));
+  }
+  if (const toml::array* array = node.as_array()) {
+    std::vector<std::string> entries;
+    for (const toml::node& entry : *array) entries.push_back(toml_text(entry));
+    return fmt::format("[{}]", joined(entries));
+  }
+  if (const auto* text = node.as_string()) return toml_quoted(text->get());
+  std::ostringstream text;
+  node.visit([&](const auto& value) {
+    if constexpr (toml::is_value<decltype(value)>) text << value;
+  });
+  return text.str();
+}
+
+Document::Document(const std::string& text, std::string name, const std::vector<std::string>& overrides,
+                   Unknown unknown)
+    : name_(std::move(name)), unknown_(unknown) {
   check_keys(text, name_);
   try {
     root_ = toml::parse(text);

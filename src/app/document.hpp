@@ -11,6 +11,10 @@
 
 namespace dmoe::app {
 
+/// Parts and keys that this program does not have: refused, as a misspelt one must be, or kept as they stand,
+/// for those who only read what another program has written.
+enum class Unknown { refused, kept };
+
 /// A value's path names tables with dots and counts in arrays from 1: "train.seed",
 /// "phases[2].balance.margin".
 class Document {
@@ -19,12 +23,17 @@ class Document {
   /// array by number or by their key `name`) in it. Throws InputError: "config.toml:3:7: ..." for text that
   /// is not TOML,
   /// "--set layers.9.hidden=50: ..." for an override that has nowhere to go. Local.
-  Document(const std::string& text, std::string name, const std::vector<std::string>& overrides);
+  Document(const std::string& text, std::string name, const std::vector<std::string>& overrides,
+           Unknown unknown = Unknown::refused);
 
   const toml::table& root() const { return root_; }
   const std::string& name() const { return name_; }
   /// Where the value at `path` came from: "--set train.seed=3" or "config.toml:12". Local.
   std::string place(std::string_view path, const toml::source_region& region) const;
+  /// Whether what is not known at `path` is kept: never what an override says. Local.
+  bool keeps_unknown(std::string_view path) const {
+    return unknown_ == Unknown::kept && !is_overridden(path);
+  }
   /// True where the value at `path`, or a table around it, came from an override. Local.
   bool is_overridden(std::string_view path) const { return override_of(path) != nullptr; }
   /// What was typed behind the = of the override of exactly this path. Local.
@@ -42,12 +51,16 @@ class Document {
   const Override* override_of(std::string_view path) const;
 
   std::string name_;
+  Unknown unknown_;
   toml::table root_;
   std::map<std::string, Override, std::less<>> overrides_;  // by path
 };
 
 /// "a, b, c". Local.
 std::string joined(const std::vector<std::string>& words);
+
+/// A value as TOML writes it, on one line. Local.
+std::string toml_text(const toml::node& node);
 
 /// A string as TOML writes it, in double quotes. Local.
 std::string toml_quoted(std::string_view text);

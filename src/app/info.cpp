@@ -15,6 +15,7 @@
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "hdf5/file.hpp"
+#include "hdf5/format.hpp"
 #include "io/checkpoint_file.hpp"
 #include "io/describe.hpp"
 #include "io/format.hpp"
@@ -35,20 +36,35 @@ std::string phases_text(const training::TrainingSpec& spec) {
   return text;
 }
 
+Config config_of(const std::string& path) {
+  return parse_config(io::read_config(path), path + ", /config", {}, Unknown::kept);
+}
+
+/// What a newer dmoe, or a program with parts of its own, has written and this one does not know.
+std::string unknown_text(const std::string& path, const Config& config) {
+  std::string text;
+  for (const std::string& line : config.unknown)
+    text += fmt::format("{:<13}{}\n", text.empty() ? "not known" : "", line);
+  if (const Index minor = hdf5::minor_of(hdf5::File::open_read(path)); minor > hdf5::format_minor)
+    text += fmt::format("{:<13}what format {}.{} has added to {}.{}\n", "not known", hdf5::format_version,
+                        minor, hdf5::format_version, hdf5::format_minor);
+  return text;
+}
+
 /// What a run was asked to do.
 std::string config_text(const std::string& path) {
-  const Config config = parse_config(io::read_config(path), path + ", /config");
+  const Config config = config_of(path);
   const bool is_baseline = config.baseline != model::Baseline::none;
   std::string text = fmt::format("\nconfig       {}{} on {}, batches of {}\n",
                                  is_baseline ? "baseline " + model::to_text(config.baseline) + " of " : "",
                                  network_text(config.layers), config.data.name, config.training.batch_size);
-  return text + phases_text(config.training);
+  return text + phases_text(config.training) + unknown_text(path, config);
 }
 
 /// What one example costs in this model: the widths below the first layer and above the last are in the file.
 std::string cost_text(const std::string& path) {
   const hdf5::File file = hdf5::File::open_read(path);
-  const Config config = parse_config(io::read_config(path), path + ", /config");
+  const Config config = config_of(path);
   const auto width = [&](const std::string& usual, const std::string& of_classifiers) {
     return file.shape(file.exists(usual) ? usual : of_classifiers).back();
   };
@@ -58,7 +74,8 @@ std::string cost_text(const std::string& path) {
                           width("/model/head/bias", last + "output_bias"), config.layers},
                          config.baseline);
   return fmt::format("cost         {} multiply-accumulates per example, forward\n",
-                     grouped(spec.multiply_accumulates()));
+                     grouped(spec.multiply_accumulates())) +
+         unknown_text(path, config);
 }
 
 std::string describe(const std::string& path) {
@@ -91,7 +108,7 @@ Action declare_info(CLI::App& parser) {
       ->option_text("RUN|FILE");
   return [path](const Job& job) {
     agreed(job.world(), [&] {
-      if (job.world().is_coordinator()) fmt::print("{}", describe(*path));
+      if (job.world().is_coordinator()) fmt::print("{}", printable(describe(*path)));
     });
     return Status::done;
   };

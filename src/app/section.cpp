@@ -211,8 +211,34 @@ SettingValue Section::setting(const SettingSpec& spec) {
   return text(spec.name, std::get<std::string>(spec.initial));
 }
 
+void Section::keep(std::string_view key, const toml::node& node) {
+  keys_.emplace_back(key);
+  lines_.push_back(fmt::format("{} = {}", key, toml_text(node)));
+  unknown_.push_back(fmt::format("{} = {}", path_of(key), toml_text(node)));
+}
+
+/// One that this program does not have, with all that stands in its table. Settings that are no numbers or
+/// texts are in lines() alone.
+training::PartSpec Section::unknown_part(const PartKind& kind, const std::string& name) {
+  training::PartSpec spec{name, {}};
+  keep(kind.selector, *values_->get(kind.selector));
+  for (const auto& [key, node] : *values_) {
+    if (key == kind.selector) continue;
+    keep(key.str(), node);
+    const std::string setting(key.str());
+    if (const auto* integer = node.as_integer()) spec.settings.set(setting, integer->get());
+    if (const auto* real = node.as_floating_point()) spec.settings.set(setting, real->get());
+    if (const auto* text = node.as_string()) spec.settings.set(setting, text->get());
+  }
+  return spec;
+}
+
 training::PartSpec Section::part(const PartKind& kind) {
   training::PartSpec spec;
+  if (values_ != nullptr && document_->keeps_unknown(path_of(kind.selector))) {
+    const auto name = (*values_)[kind.selector].value<std::string>();
+    if (name && !contains(names_of(kind), *name)) return unknown_part(kind, *name);
+  }
   spec.name = choice(kind.selector, kind.kind, names_of(kind), false);
   if (!missing_.empty()) throw InputError(missing_ + ", one of " + joined(names_of(kind)));
   const PartOption& chosen =
@@ -238,13 +264,14 @@ training::PartSpec Section::part(std::string_view key, const PartKind& kind) {
 }
 
 training::PartSpec Section::inner_part(const PartKind& kind, const toml::node& node, const std::string& path,
-                                       const std::string& expected, std::string& text) const {
+                                       const std::string& expected, std::string& text) {
   const std::string place = document_->place(path, node.source());
   if (!node.is_table()) throw InputError("{}: {} must be {}, got {}", place, path, expected, named(node));
   Section inner(*document_, node.as_table(), path, place);
   training::PartSpec spec = inner.part(kind);
   inner.finish();
   text += fmt::format("{{ {} }}", joined(inner.lines()));
+  unknown_.insert(unknown_.end(), inner.unknown_.begin(), inner.unknown_.end());
   return spec;
 }
 
@@ -313,17 +340,21 @@ std::vector<Section> Section::tables(std::string_view key) {
   return sections;
 }
 
-void Section::allow(const std::vector<std::string>& keys) const {
+void Section::allow(const std::vector<std::string>& keys) {
   if (values_ == nullptr) return;
   for (const auto& [key, node] : *values_) {
     if (contains(keys, key.str()) || contains(forgotten_, key.str())) continue;
+    if (document_->keeps_unknown(path_of(key.str()))) {
+      keep(key.str(), node);
+      continue;
+    }
     throw InputError("{}: unknown key {}{}; allowed: {}", document_->place(path_of(key.str()), key.source()),
                      path_of(key.str()), suggestion(key.str(), keys), joined(keys));
   }
 }
 
-void Section::finish() const {
-  allow(keys_);
+void Section::finish() {
+  allow(std::vector<std::string>(keys_));
   if (!missing_.empty()) throw InputError(missing_);
 }
 

@@ -55,10 +55,11 @@ class Section {
   /// The tables [[key]], at least one.
   std::vector<Section> tables(std::string_view key);
 
-  /// Throws InputError for a key that is not among `keys`, with the nearest one.
-  void allow(const std::vector<std::string>& keys) const;
-  /// Throws InputError for a key that was not read, then for a missing one.
-  void finish() const;
+  /// Throws InputError for a key that is not among `keys`, with the nearest one; where the document keeps
+  /// what is unknown, it is kept.
+  void allow(const std::vector<std::string>& keys);
+  /// The same for a key that was not read; then throws InputError for a missing one.
+  void finish();
   /// Throws InputError about a value read before: "config.toml:9: train.momentum " + what.
   [[noreturn]] void refuse(std::string_view key, const std::string& what) const;
 
@@ -70,8 +71,10 @@ class Section {
   /// Where a value came from: "config.toml:9", "--set train.seed=3"; of a default, where its table begins.
   std::string place_of(std::string_view key) const;
 
-  /// What was read, one `key = value` each, in the order of reading.
+  /// What was read, one `key = value` each, in the order of reading; unknown keys that were kept behind it.
   const std::vector<std::string>& lines() const { return lines_; }
+  /// What was kept of this table and those in it: `phases[1].balance.rule = "relay"`.
+  const std::vector<std::string>& unknown() const { return unknown_; }
 
  private:
   Section(const Document& document, const toml::table* values, std::string path, std::string place)
@@ -86,7 +89,9 @@ class Section {
   SettingValue setting(const SettingSpec& spec);
   /// A part in a table of its own, which is appended to `text`.
   training::PartSpec inner_part(const PartKind& kind, const toml::node& node, const std::string& path,
-                                const std::string& expected, std::string& text) const;
+                                const std::string& expected, std::string& text);
+  training::PartSpec unknown_part(const PartKind& kind, const std::string& name);
+  void keep(std::string_view key, const toml::node& node);
   void forget_settings_of_others(const PartKind& kind, const PartOption& chosen);
 
   const Document* document_;
@@ -97,6 +102,7 @@ class Section {
   std::vector<std::string> forgotten_;  // left behind by a selector that was overridden
   std::string missing_;                 // the first message about a missing key
   std::vector<std::string> lines_;
+  std::vector<std::string> unknown_;
 };
 
 }  // namespace dmoe::app

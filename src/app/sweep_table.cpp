@@ -150,7 +150,7 @@ RunState state_of(const std::string& folder, const PlannedRun& run) {
   check_in_child(file);
   const io::RunSummary found = io::read_run(file);
   const bool is_finished = found.provenance.status == io::RunStatus::finished;
-  if (parse_config(found.config_toml, file + ", /config").text != run.config.text) {
+  if (parse_config(found.config_toml, file + ", /config", {}, Unknown::kept).text != run.config.text) {
     throw InputError("{}: {} run of another config than the sweep's; name another --output, or remove it",
                      file, is_finished ? "a finished" : "an unfinished");
   }
