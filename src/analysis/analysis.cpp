@@ -15,18 +15,20 @@ std::optional<Analysis> analyze(distribution::Network& network, const data::Data
                   options.permutations,
                   {},
                   {},
+                  {},
                   {}};
   if (!network.ranks().is_coordinator()) return result;
   result.layers = specialisation(*assignments, options.permutations);
   const std::vector<Matrix>& gates = assignments->gates;
-  for (std::size_t l = 0; l + 1 < gates.size(); ++l) {
-    std::optional<Pair>& pair = result.pairs.emplace_back();
-    const Index combinations = gates[l].columns() * gates[l + 1].columns();
-    if (0 < combinations && combinations <= options.most_combinations) {
-      pair = pair_of(gates[l], gates[l + 1], dataset, pass, options.top);
-    }
-  }
   const auto is_gated = [](const Matrix& layer) { return layer.columns() > 0; };
+  for (auto layer = gates.begin(); layer != gates.end() && layer + 1 != gates.end(); ++layer) {
+    std::optional<Pair>& pair = result.pairs.emplace_back();
+    const auto next = std::find_if(layer + 1, gates.end(), is_gated);
+    if (!is_gated(*layer) || next == gates.end()) continue;
+    if (layer->columns() * next->columns() > options.most_combinations) continue;
+    pair = pair_of(*layer, *next, dataset, pass, options.top);
+    pair->next_layer = next - gates.begin();
+  }
   if (std::ranges::count_if(gates, is_gated) == 1) {
     result.top = top_examples(*std::ranges::find_if(gates, is_gated), dataset, pass, options.top);
   }

@@ -67,7 +67,7 @@ Pair pair_of(const Matrix& gates, const Matrix& next_gates, const data::Dataset&
              const training::Pass& pass, Index top) {
   const ConstMatrixView lower = gates.view();
   const ConstMatrixView upper = next_gates.view();
-  Pair pair{lower.columns, upper.columns, {}, {}, {}};
+  Pair pair{lower.columns, upper.columns, {}, {}, {}, 0};
   pair.joint.resize(size(pair.experts * pair.next_experts));
   for (Index x = 0; x < lower.rows; ++x) {
     double* sum = pair.joint.data();

@@ -24,9 +24,11 @@ struct Pair {
   std::vector<double> joint;       // (N, N'): mean over the examples of g_i g'_j
   std::vector<double> joint_rows;  // (N, N'): each row over its sum; NaN where that is 0
   TopExamples top;                 // M = N N'
+  Index next_layer = 0;            // the upper, from 0
 };
 
-/// Of the gates (X, N) and (X, N') of two layers, collected in `pass`. Local.
+/// Of the gates (X, N) and (X, N') of two layers, collected in `pass`; which they are is for the caller to
+/// say. Local.
 Pair pair_of(const Matrix& gates, const Matrix& next_gates, const data::Dataset& dataset,
              const training::Pass& pass, Index top);
 

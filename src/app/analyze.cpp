@@ -1,5 +1,6 @@
 #include "app/analyze.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,9 +28,9 @@ struct AnalyzeOptions {
 
 void print(const analysis::Analysis& result, Index most_combinations) {
   fmt::print(
-      "over {} {} examples; I(expert; factor) / log N from the gates, in brackets from the largest gate,\n"
-      "p from {} permutations\n",
-      grouped(result.examples), result.split, grouped(result.permutations.count));
+      "over {}; I(expert; factor) / log N from the gates, in brackets from the largest gate,\n"
+      "p from {}\n",
+      counted(result.examples, result.split + " example"), counted(result.permutations.count, "permutation"));
   for (std::size_t l = 0; l < result.layers.size(); ++l) {
     const analysis::LayerSpecialisation& layer = result.layers[l];
     if (layer.is_empty()) continue;
@@ -43,12 +44,15 @@ void print(const analysis::Analysis& result, Index most_combinations) {
     for (std::size_t e = 0; e < layer.mean_gate.size(); ++e) {
       if (layer.is_dead(e)) text += fmt::format("  expert {} is dead", e);
     }
-    fmt::print("{}\n", text);
+    fmt::print("{}\n", printable(text));
   }
+  const auto is_gated = [](const analysis::LayerSpecialisation& layer) { return !layer.is_empty(); };
   for (std::size_t l = 0; l < result.pairs.size(); ++l) {
-    if (result.pairs[l] || result.layers[l].is_empty() || result.layers[l + 1].is_empty()) continue;
+    const auto next = std::find_if(result.layers.begin() + static_cast<std::ptrdiff_t>(l) + 1,
+                                   result.layers.end(), is_gated);
+    if (result.pairs[l] || !is_gated(result.layers[l]) || next == result.layers.end()) continue;
     fmt::print("layers {} and {}: left out their more than {} combinations (--most-combinations)\n", l + 1,
-               l + 2, grouped(most_combinations));
+               next - result.layers.begin() + 1, grouped(most_combinations));
   }
 }
 
@@ -63,8 +67,10 @@ Status analyze(const Job& job, const AnalyzeOptions& options) {
     check_in_child(run);
   });
   const TrainedModel model = load_trained_model(world, options.model);
-  const std::optional<analysis::Analysis> result =
+  if (world.is_coordinator()) print_remarks(model);
+  std::optional<analysis::Analysis> result =
       analysis::analyze(*model.network, *model.dataset, model.pass, options.analysis, [] { return false; });
+  result->data_differences = model.data_differences;
   agreed(world, [&] {
     if (world.is_coordinator()) io::write_analysis(run, *result, model.config_text);
   });

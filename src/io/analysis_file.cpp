@@ -119,6 +119,7 @@ void write_pair(hdf5::File& file, const std::string& path, const Pair& pair) {
   const std::vector<std::string> dimensions{"expert", "next_expert"};
   file.write(path + "/joint", pair.joint, shape, {"1", dimensions});
   file.write(path + "/joint_rows", pair.joint_rows, shape, {"1", dimensions});
+  file.write_attribute(path, "next_layer", pair.next_layer + 1);
   write_top(file, path + "/top_examples", pair.top, shape, dimensions);
 }
 
@@ -131,6 +132,8 @@ void write_analysis(const std::string& run_path, const Analysis& result, const s
   file->write_attribute("/analysis", "split", result.split);
   file->write_attribute("/analysis", "examples", result.examples);
   if (result.groups > 0) file->write_attribute("/analysis", "groups", result.groups);
+  if (!result.data_differences.empty())
+    file->write_attribute("/analysis", "data_differences", result.data_differences);
   file->write_text("/analysis/config", config_toml, "TOML");
   file->write_attribute("/analysis", "permutation_seed", static_cast<std::int64_t>(result.permutations.seed));
   for (std::size_t l = 0; l < result.layers.size(); ++l) {
@@ -157,6 +160,8 @@ std::optional<Analysis> read_analysis(const std::string& run_path) {
   result.examples = file.read_attribute<std::int64_t>("/analysis", "examples");
   if (file.has_attribute("/analysis", "groups"))
     result.groups = file.read_attribute<std::int64_t>("/analysis", "groups");
+  if (file.has_attribute("/analysis", "data_differences"))
+    result.data_differences = file.read_attribute<std::vector<std::string>>("/analysis", "data_differences");
   if (!file.exists("/analysis/layers")) return result;
   for (std::size_t l = 0, found = 0; found < file.children("/analysis/layers").size(); ++l) {
     const bool is_there = file.exists(layer_path(l));  // a layer without a gate is not

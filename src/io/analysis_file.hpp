@@ -2,7 +2,8 @@
 //
 //   /analysis                                   attributes: split, examples, permutation_seed; groups: how
 //   many
-//                                               were shuffled as wholes, where examples come in groups
+//                                               were shuffled as wholes, where examples come in groups;
+//                                               data_differences: where the data are not those of the run
 //   /analysis/config                            the effective TOML it was made with
 //   /analysis/layers/l/mean_gate                (N)
 //   /analysis/layers/l/dead                     (N): 1 for an expert with less than 1 % of an even share
@@ -13,7 +14,8 @@
 //   /analysis/layers/l/mutual_information/FACTOR/{soft,hard}  (2)
 //   /analysis/layers/l/mutual_information/FACTOR/null         (2, R, 2): of soft and hard, factor shuffled
 //   /analysis/layers/l/mutual_information/FACTOR/p_value      (2): of soft and hard
-//   /analysis/pairs/l/{joint,joint_rows}        (N, N'), layers l and l + 1; absent where there are too many
+//   /analysis/pairs/l/{joint,joint_rows}        (N, N'), layers l and the next with a gate (attribute
+//                                               next_layer of pairs/l); absent where there are too many
 //   /analysis/pairs/l/top_examples/{index,gate,input}         (N, N', n), the same, (N, N', n, D)
 //   /analysis/layers/l/top_examples/{index,gate,input}        (N, n), the same, (N, n, D): of the only layer
 //                                                             with a gate

@@ -176,7 +176,9 @@ void describe_analysis(Page& page, const std::optional<analysis::Analysis>& resu
   const auto is_gated = [](const analysis::LayerSpecialisation& layer) { return !layer.is_empty(); };
   if (!result || std::none_of(result->layers.begin(), result->layers.end(), is_gated)) return;
   page.line("\nmutual information of expert and factor, divided by log N, in brackets by the largest gate");
-  page.line("({} {} examples)", result->examples, result->split);
+  page.line("({} {} example{})", result->examples, result->split, result->examples == 1 ? "" : "s");
+  if (!result->data_differences.empty())
+    page.line("(not the data of the run: {})", fmt::join(result->data_differences, "; "));
   std::string header = "  layer ";
   for (const analysis::FactorMap& map :
        std::find_if(result->layers.begin(), result->layers.end(), is_gated)->factors)

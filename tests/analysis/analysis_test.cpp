@@ -36,6 +36,19 @@ TEST(Analysis, leaves_out_pairs_of_too_many_combinations) {
   EXPECT_EQ(found.pairs[1]->next_experts, 3);
 }
 
+TEST(Analysis, goes_on_with_the_next_layer_that_has_a_gate) {
+  const model::LayerSpec dense{1, 3, 0, model::LayerKind::dense};
+  const Analysis found = analysis_of({test::width, 3, {{7, 5, 4}, dense, {3, 4, 2}}}, {{3, 0}, 2, 100});
+  if (!world().is_coordinator()) return;
+  ASSERT_EQ(found.pairs.size(), 2U);
+  ASSERT_TRUE(found.pairs[0].has_value());
+  EXPECT_EQ(found.pairs[0]->experts, 7);
+  EXPECT_EQ(found.pairs[0]->next_experts, 3);
+  EXPECT_EQ(found.pairs[0]->next_layer, 2);
+  EXPECT_FALSE(found.pairs[1].has_value());
+  EXPECT_FALSE(found.top.has_value());
+}
+
 TEST(Analysis, of_one_layer_has_the_top_examples_of_its_experts) {
   const Analysis found = analysis_of({test::width, 3, {{7, 5, 4}}}, {{3, 0}, 2, 100});
   if (!world().is_coordinator()) return;
