@@ -71,10 +71,15 @@ ChildProcess::~ChildProcess() {
   const auto latest = std::chrono::steady_clock::now() + patience_;
   while (!exit_status() && std::chrono::steady_clock::now() < latest)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  kill();
+}
+
+void ChildProcess::kill() {
   if (exit_status()) return;
-  kill(-id_, SIGKILL);
-  kill(id_, SIGKILL);
+  ::kill(-id_, SIGKILL);
+  ::kill(id_, SIGKILL);
   waitpid(id_, nullptr, 0);
+  exit_status_ = 128 + SIGKILL;
 }
 
 std::optional<int> ChildProcess::exit_status() {
@@ -86,7 +91,7 @@ std::optional<int> ChildProcess::exit_status() {
 }
 
 void ChildProcess::stop() const {
-  if (!exit_status_) kill(id_, stop_signal_);
+  if (!exit_status_) ::kill(id_, stop_signal_);
 }
 
 }  // namespace dmoe::app

@@ -29,6 +29,8 @@ class ChildProcess {
   std::optional<int> exit_status();
   /// Tells it to stop in order. Local.
   void stop() const;
+  /// Ends it with its process group, whatever it does, and waits for that. Local.
+  void kill();
 
  private:
   int stop_signal_;

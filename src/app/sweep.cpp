@@ -27,6 +27,7 @@
 #include "app/terminal.hpp"
 #include "app/wording.hpp"
 #include "core/error.hpp"
+#include "core/paths.hpp"
 #include "io/run_summary.hpp"
 
 namespace dmoe::app {
@@ -39,7 +40,8 @@ using Clock = std::chrono::steady_clock;
 struct SweepOptions {
   std::string sweep;
   std::string output;
-  Index cores = 0;  // 0: all that this process may use
+  Index cores = 0;       // 0: all that this process may use
+  Index patience = 600;  // seconds
   bool is_dry = false;
 };
 
@@ -78,6 +80,8 @@ std::string last_message(const std::string& log, std::uintmax_t first_bytes) {
 class SweepFolder {
  public:
   explicit SweepFolder(const std::string& path) {
+    if (const std::string target = dangling_target(path); !target.empty())
+      throw InputError("--output {}: is a link to {}, which is not there", path, target);
     std::error_code problem;
     for (const char* part : {"runs", "logs"}) {
       if (!problem) fs::create_directories(fs::path(path) / part, problem);
@@ -86,15 +90,21 @@ class SweepFolder {
     const std::string lock = (fs::path(path) / ".lock").string();
     lock_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (lock_ < 0) throw InputError("--output {}: cannot write into it: {}", path, std::strerror(errno));
-    if (flock(lock_, LOCK_EX | LOCK_NB) != 0)
-      throw InputError("--output {}: another dmoe sweep is at work there", path);
+    if (flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+    if (errno == EWOULDBLOCK) throw InputError("--output {}: another dmoe sweep is at work there", path);
+    warning_ = fmt::format("warning: {} cannot be locked ({}): see to it that no other sweep works there",
+                           lock, std::strerror(errno));
   }
   ~SweepFolder() { close(lock_); }
   SweepFolder(const SweepFolder&) = delete;
   SweepFolder& operator=(const SweepFolder&) = delete;
 
+  /// Empty, or why nothing is locked: the file system has no locks.
+  const std::string& warning() const { return warning_; }
+
  private:
   int lock_;
+  std::string warning_;
 };
 
 /// Starts what is missing, as many side by side as there are cores, and keeps the tables up to date.
@@ -124,6 +134,7 @@ class Sweep {
     while (!running_.empty() || (!waiting_.empty() && !stop_requested())) {
       if (!stop_requested()) start_what_fits();
       if (stop_requested() && !is_stopping_) stop_all();
+      if (is_stopping_ && seconds_since(stopping_) > static_cast<double>(options_.patience)) kill_all();
       reap();
       show();
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -194,8 +205,19 @@ class Sweep {
 
   void stop_all() {
     is_stopping_ = true;
+    stopping_ = Clock::now();
     console_.line(fmt::format("stopping {}", counted(static_cast<Index>(running_.size()), "run")));
     for (Running& each : running_) each.process->stop();
+  }
+
+  /// What does not heed the request; its last checkpoint is whole.
+  void kill_all() {
+    for (Running& each : running_) {
+      if (each.process->exit_status()) continue;
+      console_.line(fmt::format("{} has not stopped within {}: killed", each.task.run->name,
+                                counted(options_.patience, "second")));
+      each.process->kill();
+    }
   }
 
   void reap() {
@@ -306,6 +328,7 @@ class Sweep {
   std::size_t trained_ = 0;  // in this process
   double seconds_ = 0;       // of them
   bool is_stopping_ = false;
+  Clock::time_point stopping_;  // since when
   Clock::time_point shown_;
 };
 
@@ -333,6 +356,7 @@ Status sweep(const Job& job, const SweepOptions& options) {
       return;
     }
     const SweepFolder folder(options.output);
+    if (!folder.warning().empty()) fmt::print("{}\n", folder.warning());
     catch_stop_signals();
     status = Sweep(options, plan).run();
   });
@@ -354,6 +378,12 @@ Action declare_sweep(CLI::App& parser) {
   parser.add_option("--cores", options->cores, "to keep busy with runs side by side (default: all)")
       ->check(CLI::Range(1, 65'536))
       ->option_text("COUNT");
+  parser
+      .add_option(
+          "--patience", options->patience,
+          "when stopped, how long a run may take to write its checkpoint before it is killed (default: 600)")
+      ->check(CLI::Range(1, 86'400))
+      ->option_text("SECONDS");
   parser.add_flag("--dry-run", options->is_dry, "list the runs and how far each is, and start none");
   parser.footer(
       "A sweep file:\n"

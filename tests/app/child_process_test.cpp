@@ -180,6 +180,16 @@ TEST_F(ChildProcessTest, that_does_not_stop_is_killed_with_what_it_started) {
   EXPECT_TRUE(becomes([&] { return !is_alive(second); }));  // whoever adopted it waits for it
 }
 
+TEST_F(ChildProcessTest, is_killed_at_once_where_that_is_asked) {
+  ChildProcess child({"sh", "-c", "trap '' TERM; echo $$; while :; do sleep 0.02; done"}, log_, SIGTERM);
+  const pid_t id = process();
+  child.stop();
+  child.kill();
+  EXPECT_FALSE(is_alive(id));
+  EXPECT_EQ(child.exit_status(), 128 + SIGKILL);
+  child.kill();  // of one that has ended
+}
+
 TEST_F(ChildProcessTest, is_told_to_stop_when_its_parent_is_killed) {
   const pid_t parent = fork();
   if (parent == 0) {
