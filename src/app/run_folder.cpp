@@ -11,6 +11,7 @@
 
 #include "app/agreement.hpp"
 #include "core/error.hpp"
+#include "core/paths.hpp"
 #include "hdf5/atomic_file.hpp"
 #include "io/checkpoint_file.hpp"
 
@@ -61,6 +62,8 @@ RunFolder::RunFolder(const comm::Communicator& world, std::string path, Existing
     std::error_code error;
     const fs::file_status status = fs::status(path_, error);
     is_there_ = fs::exists(status);
+    if (const std::string target = dangling_target(path_); !target.empty())
+      throw InputError("--output {}: is a link to {}, which is not there", path_, target);
     if (!is_there_) return;
     if (!fs::is_directory(status)) throw InputError("--output {}: exists and is not a folder", path_);
     if (existing == Existing::refuse) throw exists_already(path_);

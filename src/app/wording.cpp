@@ -39,14 +39,21 @@ std::string counted(Index count, const std::string& noun) {
   return fmt::format("{} {}{}", grouped(count), noun, count == 1 ? "" : "s");
 }
 
+std::string printable(std::string_view text) {
+  std::string result;
+  for (const char character : text) {
+    const auto code = static_cast<unsigned char>(character);
+    const bool is_control = code != '\n' && (code < 0x20 || code == 0x7F);
+    is_control ? result += fmt::format("\\x{:02x}", code) : result += character;
+  }
+  return result;
+}
+
 std::string one_line(std::string_view message) {
   constexpr std::size_t most = 2000;
   std::string line;
   const auto add = [&line](std::string_view part) {
-    for (const char character : part) {
-      const auto code = static_cast<unsigned char>(character);
-      code < 0x20 || code == 0x7F ? line += fmt::format("\\x{:02x}", code) : line += character;
-    }
+    for (const char character : printable(part)) character == '\n' ? line += "\\x0a" : line += character;
   };
   const auto inside_character = [&](std::size_t at) {
     return (static_cast<unsigned char>(message[at]) & 0xC0U) == 0x80U;

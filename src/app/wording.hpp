@@ -29,4 +29,8 @@ std::string counted(Index count, const std::string& noun);
 /// longer than 2,000 bytes the beginning and the end. Local.
 std::string one_line(std::string_view message);
 
+/// Lines of text in which names from a file may stand, fit for a terminal: every control character but the
+/// ends of lines as \x1b. Local.
+std::string printable(std::string_view text);
+
 }  // namespace dmoe::app

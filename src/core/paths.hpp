@@ -25,6 +25,12 @@ inline bool path_exists(const std::filesystem::path& path) {
 inline bool is_folder(const std::filesystem::path& path) {
   return std::filesystem::is_directory(status_of(path));
 }
+/// Where a link leads that leads nowhere; empty for whatever else is at the path, or nothing. Local.
+inline std::string dangling_target(const std::filesystem::path& path) {
+  std::error_code none;
+  const std::filesystem::path target = std::filesystem::read_symlink(path, none);
+  return none || path_exists(path) ? "" : target.string();
+}
 /// What is at a path in place of a file that can be read to its end, "a folder" or "a pipe"; empty where it
 /// is a file, or nothing is there. Reading another may wait for ever. Local.
 inline std::string other_than_file(const std::filesystem::path& path) {

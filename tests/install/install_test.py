@@ -1,4 +1,4 @@
-"""Installs this build, builds the project in outside/ against it alone, and trains with the rule it adds:
+"""Installs this build, builds README's project against it alone, and trains with the rule it adds:
 install_test.py COMPILER [SANITIZERS]."""
 
 import shutil
@@ -24,15 +24,18 @@ class Install(unittest.TestCase):
         cls.folder = Path(cls.temporary.name)
         cls.prefix = cls.folder / "prefix"
         dmoe_testing.checked("cmake", "--install", dmoe_testing.BUILD_DIR, "--prefix", cls.prefix)
-        # A copy, so that nothing of the repository is found by a relative path.
-        shutil.copytree(Path(__file__).parent / "outside", cls.folder / "outside")
+        # Not in the repository, so that nothing of it is found by a relative path.
+        project = cls.folder / "outside"
+        shutil.copytree(Path(__file__).parent / "outside", project, ignore=lambda *_: ["main.cpp", "CMakeLists.txt"])
+        (project / "main.cpp").write_text(dmoe_testing.readme_block("cpp", "class Relay"))
+        (project / "CMakeLists.txt").write_text(dmoe_testing.readme_block("cmake", "my_dmoe"))
         flags = [f"-DCMAKE_CXX_FLAGS=-fsanitize={SANITIZE}"] if SANITIZE else []
         dmoe_testing.checked(
             *("cmake", "-S", cls.folder / "outside", "-B", cls.folder / "build", "-G", "Ninja"),
             *(f"-DCMAKE_PREFIX_PATH={cls.prefix}", f"-DCMAKE_CXX_COMPILER={COMPILER}", *flags),
         )
         dmoe_testing.checked("cmake", "--build", cls.folder / "build")
-        cls.program = cls.folder / "build" / "outside"
+        cls.program = cls.folder / "build" / "my_dmoe"
 
     def test_package_names_no_path_of_the_build(self):
         files = list(self.prefix.glob("lib*/**/cmake/dmoe/*.cmake"))
@@ -57,6 +60,31 @@ class Install(unittest.TestCase):
         self.assertGreater(masked.max(), 0)
         # It masks one expert at a time.
         self.assertLessEqual(masked.sum(axis=1).max(), 1 + 1e-6)
+
+    def test_who_lacks_the_rule_reads_what_it_trained(self):
+        config = self.folder / "outside" / "relay.toml"
+        output = self.folder / "foreign"
+        dmoe_testing.checked(self.program, "train", config, "--output", output)
+        dmoe = self.prefix / "bin" / "dmoe"
+        for file in ("run.h5", "model.h5"):
+            said = dmoe_testing.checked(dmoe, "info", output / file)
+            self.assertRegex(said, r"(?m)^not known +phases\[1\]\.balance\.rule = \"relay\"$")
+            self.assertIn("phases[1].balance.lead = 5.0", said)
+        dmoe_testing.checked(dmoe, "check", *output.glob("*.h5"), *output.glob("checkpoints/*.h5"))
+        expected = dmoe_testing.checked(self.program, "evaluate", output)
+        self.assertEqual(dmoe_testing.checked(dmoe, "evaluate", output), expected)
+        dmoe_testing.checked(dmoe, "evaluate", output, "--curve", "--repetitions", "1")
+        dmoe_testing.checked(dmoe, "analyze", output, "--permutations", "5")
+        with h5py.File(output / "run.h5") as run:
+            self.assertIn('balance = { rule = "relay", lead = 5.0 }', run["cost/config"].asstr()[()])
+            self.assertEqual(run["cost/config"][()], run["config"][()])
+        # Training needs it, and an override is this program's own.
+        process = dmoe_testing.run([dmoe, "train", config, "--output", output, "--resume"])
+        self.assertEqual(process.returncode, 2, process.stdout)
+        self.assertIn('unknown balancing rule "relay"', process.stderr)
+        process = dmoe_testing.run([dmoe, "evaluate", output, "--set", "phases.1.balance.rule=rely"])
+        self.assertEqual(process.returncode, 2, process.stdout)
+        self.assertIn('unknown balancing rule "rely"', process.stderr)
 
     def test_unknown_rule_lists_it_with_the_others(self):
         config = self.folder / "outside" / "relay.toml"

@@ -1,9 +1,11 @@
 """What Python tests share: the program, mpirun, and a main that fails where nothing was tested."""
 
 import os
+import re
 import subprocess
 import sys
 import unittest
+from pathlib import Path
 
 DMOE = os.environ.get("DMOE", "")
 MPIEXEC = os.environ.get("MPIEXEC", "mpirun")
@@ -25,6 +27,15 @@ def checked(*words, timeout=600):
     if process.returncode != 0:
         raise AssertionError(f"{words}\n{process.stdout}\n{process.stderr}")
     return process.stdout
+
+
+def readme_block(language, words):
+    """The code block of README.md in that language that holds these words; there must be one."""
+    text = (Path(SOURCE_DIR) / "README.md").read_text()
+    blocks = [block for block in re.findall(rf"(?ms)^```{language}\n(.*?)^```$", text) if words in block]
+    if len(blocks) != 1:
+        raise AssertionError(f"README.md has {len(blocks)} blocks of {language} with {words!r}")
+    return blocks[0]
 
 
 def main():
