@@ -5,6 +5,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -34,6 +35,9 @@ class RunError : public std::runtime_error {
 inline std::string message_of(const std::exception& error) {
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
     return "memory ran out; smaller batches and more ranks take less";
+  const auto* const of_system = dynamic_cast<const std::system_error*>(&error);
+  if (of_system != nullptr && of_system->code() == std::errc::resource_unavailable_try_again)
+    return "no thread can be started: memory ran out, or a limit of the system (ulimit -v, -u)";
   return error.what();
 }
 

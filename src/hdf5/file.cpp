@@ -18,6 +18,7 @@
 #include "comm/session.hpp"
 #include "comm/watchdog.hpp"
 #include "core/error.hpp"
+#include "core/free_memory.hpp"
 #include "core/paths.hpp"
 
 namespace dmoe::hdf5 {
@@ -39,6 +40,8 @@ void collectively(const comm::Communicator& communicator, const std::function<vo
 /// Newest formats that HDF5 1.10 reads, none older than 1.8: object headers with checksums.
 /// File locks where the file system has them. An object that we forgot to close makes closing the file fail.
 Handle file_access(const Action& action) {
+  constexpr std::size_t caches = 8 << 20;  // of a file, about 2; HDF5 crashes where it does not get them
+  require_free_memory(caches);
   prepare_library();
   Handle access(check(H5Pcreate(H5P_FILE_ACCESS), action), H5Pclose);
   check(H5Pset_libver_bounds(access.id(), H5F_LIBVER_V18, H5F_LIBVER_LATEST), action);

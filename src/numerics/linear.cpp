@@ -13,6 +13,7 @@
 
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
+#include "core/free_memory.hpp"
 #include "numerics/architecture.hpp"
 
 /// Of the OpenMP runtime with which oneDNN makes its threads; not from omp.h, which is the compiler's own.
@@ -120,6 +121,9 @@ dnnl::matmul compiled(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
 #endif
 }
 
+/// What oneDNN (2.6 and 3.7) may take to write a product's code; it crashes where it does not get it. Seen: 12 MB.
+constexpr std::size_t memory_to_compile = 32 << 20;
+
 /// One compiled product. The memory objects are made once and pointed at each call's operands, so that a
 /// steady step allocates nothing here.
 class Product {
@@ -128,6 +132,7 @@ class Product {
       : has_bias_(shape.epilogue != Epilogue::none),
         a_(shape.m, shape.k, shape.a, shape.precision, room_of_a),
         b_(shape.k, shape.n, shape.b, shape.precision, room_of_b) {
+    require_free_memory(memory_to_compile);
     const auto a = a_.description();
     const auto b = b_.description();
     const auto c = descriptor(shape.m, shape.n, Order::row_major);

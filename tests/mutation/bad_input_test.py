@@ -155,6 +155,25 @@ class BadInput(unittest.TestCase):
                 self.assert_refused(process, "^dmoe: idx/train-images-idx3-ubyte: (truncated|the header announces)")
                 self.assertFalse((self.folder / "new").exists())
 
+    def test_memory_that_ends_anywhere_is_an_error(self):
+        ended = set()
+        for megabytes in range(60, 160, 2):
+            with self.subTest(megabytes=megabytes):
+                process = self.train("new", "--replace", limits=[f"--as={megabytes * MEGABYTE}"])
+                ended.add(process.returncode)
+                if process.returncode != 127:  # the loader has no room for the program
+                    self.assertIn(process.returncode, (0, 1, 2), process.stderr)
+                if process.returncode in (1, 2):
+                    self.assert_refused(process, "^dmoe: .*memory", status=process.returncode)
+        self.assertIn(0, ended)
+        self.assertTrue(ended & {1, 2}, ended)
+
+    def test_output_that_is_a_link_to_nothing_is_refused(self):
+        (self.folder / "link").symlink_to(self.folder / "nowhere")
+        for more in ([], ["--resume"], ["--replace"]):
+            self.assert_refused(self.train("link", *more), "--output link: is a link to .*/nowhere, which is not there")
+        self.assertFalse((self.folder / "nowhere").exists())
+
     def test_file_that_crashes_the_hdf5_library_is_an_error(self):
         """Found by mutation; a newer library may well refuse what makes this one crash."""
         path = self.folder / "frames.h5"

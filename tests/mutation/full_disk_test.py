@@ -12,7 +12,7 @@ import sys
 from dmoe_testing import DMOE, main, run
 from small_frames import CONFIG, SmallFrames
 
-SIZES = range(60, 401, 20)  # kB
+SIZES = range(60, 401, 40)  # kB
 SIZES_OF_SWEEPS = range(60, 1001, 100)  # of more than one run
 FULL = r"(?m)^(dmoe: |.*FAILED ).*(No space left on device|Disk quota exceeded)"
 
