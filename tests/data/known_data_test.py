@@ -168,6 +168,34 @@ class KnownData(SmallFrames):
         self.assertIn("No training example is of class c.", (self.run_folder / "report.html").read_text())
         self.assertNotIn("no example", self.trained(self.good).stdout)
 
+    def test_names_cannot_control_the_terminal(self):
+        def change(file):
+            labels = file[LABELS][:]
+            file[LABELS][...] = numpy.where(labels == 2, 0, labels)
+            file[LABELS].attrs["levels"] = ["a", "b", "\x1b[31mred\x07"]
+            file.create_group("utterances/factors")
+            file["utterances/factors/\x1b[2J"] = numpy.arange(6) % 2
+            file["utterances/factors/\x1b[2J"].attrs["levels"] = ["x", "y"]
+
+        process = self.trained(self.frames("named.h5", change))
+        self.assertEqual(process.returncode, 0, process.stderr)
+        said = process.stdout
+        for words in (["analyze", self.run_folder], ["info", self.run_folder], ["evaluate", self.run_folder]):
+            said += checked(DMOE, *words)
+        self.assertIn(r'("\x1b[31mred\x07")', said)
+        self.assertIn(r"\x1b[2J", said)
+        self.assertNotRegex(said, r"[\x00-\x09\x0b-\x1f]")
+
+    def test_one_of_something_is_singular(self):
+        text = (self.folder / "config.toml").read_text().replace('"frames"', '"synthetic"')
+        path = self.folder / "small.toml"
+        path.write_text(re.sub("(?m)^path = .*$", "train_examples = 1\ntest_examples = 1", text))
+        said = checked(DMOE, "train", path, "--output", self.folder / "one")
+        self.assertIn("(1 example):", said)
+        said = checked(DMOE, "analyze", self.folder / "one", "--permutations", "1")
+        self.assertIn("over 1 test example;", said)
+        self.assertIn("from 1 permutation\n", said)
+
     def test_features_that_nobody_normalised(self):
         def scaled(factors, displacement=0.0):
             def change(file):

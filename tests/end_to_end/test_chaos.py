@@ -31,8 +31,10 @@ SECONDS = 120  # until something must have happened
 
 
 def is_alive(process):
+    """Its other threads may outlive the first, and its files and locks with them."""
+    place = Path(f"/proc/{process}")
     try:
-        return "State:\tZ" not in Path(f"/proc/{process}/status").read_text()
+        return "State:\tZ" not in (place / "status").read_text() or len(list((place / "task").iterdir())) > 1
     except OSError:
         return False
 
