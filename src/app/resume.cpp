@@ -122,7 +122,8 @@ class Search {
   }
 
   void check_data(const std::string& path, const io::DataRecord& before) {
-    if (before.train_examples != training_examples_)
+    const bool is_known = before.train_examples > 0;  // not in the first files
+    if (is_known && before.train_examples != training_examples_)
       throw InputError("{}: made with {}; the data set has {}", path,
                        counted(before.train_examples, "training example"), grouped(training_examples_));
     const std::vector<std::string> others = data::differences(before.contents, contents_);
