@@ -25,8 +25,8 @@ struct Analysis {
       data_differences;                     // from those the model was trained on, as far as the caller knows
   std::vector<LayerSpecialisation> layers;  // empty of a layer without a gate
   std::vector<std::optional<Pair>> pairs;   // of layer l and the next with a gate; nothing where there is
-                                           // none, or it was left out
-  std::optional<TopExamples> top;  // of the layer with a gate, where there is only one
+                                            // none, or it was left out
+  std::optional<TopExamples> top;           // of the layer with a gate, where there is only one
 };
 
 /// Measures over one split, no expert masked. The result is on the coordinator (empty elsewhere); nothing

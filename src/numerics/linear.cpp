@@ -121,7 +121,8 @@ dnnl::matmul compiled(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
 #endif
 }
 
-/// What oneDNN (2.6 and 3.7) may take to write a product's code; it crashes where it does not get it. Seen: 12 MB.
+/// What oneDNN (2.6 and 3.7) may take to write a product's code; it crashes where it does not get it. Seen:
+/// 12 MB.
 constexpr std::size_t memory_to_compile = 32 << 20;
 
 /// One compiled product. The memory objects are made once and pointed at each call's operands, so that a
