@@ -59,6 +59,7 @@ def set_apart(run, split):
     """Why the curve of a run is none of its last model on its own examples of a split; "" where it is."""
     reasons = [f"of the {run.cost.split} split"] if run.cost.split != split else []
     reasons += [f"with {words.listed(run.other_data(run.cost.config))}"] if run.other_data(run.cost.config) else []
+    reasons += ["of other data than the run's"] if run.cost.data_differences else []
     reasons += [f"{words.counted(steps_missed(run), 'step')} old"] if steps_missed(run) else []
     return words.listed(reasons)
 

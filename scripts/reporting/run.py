@@ -107,6 +107,7 @@ class Cost:
     step: int | None  # of the model; these three None in a file that does not tell
     instruction_set: str | None
     config: dict | None  # that it was measured with
+    data_differences: list  # from the data of the run, in words
 
     @property
     def of_all(self):

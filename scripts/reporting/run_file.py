@@ -125,7 +125,8 @@ def read_cost(group):
         raise ValueError("the columns of /cost are not of one length")
     cost = Cost(**{name: about[name] for name in facts}, routing=[text(name) for name in held["routing"]],
                 **{name: held[name].astype(float) for name in numbers}, step=about.get("step"),
-                instruction_set=about.get("instruction_set"), config=config_of(group))
+                instruction_set=about.get("instruction_set"), config=config_of(group),
+                data_differences=list(about.get("data_differences", [])))
     check_cost(cost)
     return cost
 

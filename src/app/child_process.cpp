@@ -78,8 +78,14 @@ void ChildProcess::kill() {
   if (exit_status()) return;
   ::kill(-id_, SIGKILL);
   ::kill(id_, SIGKILL);
-  waitpid(id_, nullptr, 0);
+  const auto latest = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!exit_status() && std::chrono::steady_clock::now() < latest)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   exit_status_ = 128 + SIGKILL;
+}
+
+void ChildProcess::terminate() const {
+  if (!exit_status_) ::kill(id_, SIGTERM);
 }
 
 std::optional<int> ChildProcess::exit_status() {

@@ -29,7 +29,10 @@ class ChildProcess {
   std::optional<int> exit_status();
   /// Tells it to stop in order. Local.
   void stop() const;
-  /// Ends it with its process group, whatever it does, and waits for that. Local.
+  /// Tells it to end by SIGTERM, which launchers pass on to their ranks whatever else they understand. Local.
+  void terminate() const;
+  /// Ends it with its process group, whatever it does. One that the system cannot end, as it waits for a disk
+  /// say, is given up after a while. Local.
   void kill();
 
  private:

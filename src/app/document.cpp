@@ -116,11 +116,18 @@ std::string toml_quoted(std::string_view text) {
   return result + '"';
 }
 
+std::string toml_key(std::string_view key) {
+  const auto is_bare = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  return !key.empty() && std::ranges::all_of(key, is_bare) ? std::string(key) : toml_quoted(key);
+}
+
 std::string toml_text(const toml::node& node) {
   if (const toml::table* table = node.as_table()) {
     std::vector<std::string> lines;
     for (const auto& [key, value] : *table)
-      lines.push_back(fmt::format("{} = {}", key.str(), toml_text(value)));
+      lines.push_back(fmt::format("{} = {}", toml_key(key.str()), toml_text(value)));
     return lines.empty() ? "{}" : fmt::format("{{ {} }}", joined(lines));
   }
   if (const toml::array* array = node.as_array()) {
@@ -198,6 +205,28 @@ std::optional<std::string> Document::typed(std::string_view path) const {
 std::optional<std::string> Document::replaced(std::string_view path) const {
   const auto found = overrides_.find(path);
   return found == overrides_.end() ? std::nullopt : found->second.replaced;
+}
+
+bool Document::is_overridden_below(std::string_view path) const {
+  return std::ranges::any_of(overrides_, [&](const auto& override) {
+    const std::string& other = override.first;
+    return other.starts_with(path) && other.size() > path.size() &&
+           (other[path.size()] == '.' || other[path.size()] == '[');
+  });
+}
+
+bool Document::keeps_part(std::string_view path) const {
+  if (is_overridden(path)) return false;
+  return unknown_ == Unknown::kept || (unknown_ == Unknown::kept_of_training && path.starts_with("phases["));
+}
+
+bool Document::keeps_key(std::string_view path) const {
+  if (is_overridden(path) || is_overridden_below(path)) return false;
+  if (unknown_ != Unknown::kept_of_training) return unknown_ == Unknown::kept;
+  // What these say a model and its inputs are made of.
+  const auto is_of = [&](std::string_view table) { return path.starts_with(table) && path != table; };
+  return !is_of("data") && !is_of("layers") && !is_of("network") && !is_of("numerics") &&
+         path.find(".routing") == std::string_view::npos;
 }
 
 const Document::Override* Document::override_of(std::string_view path) const {

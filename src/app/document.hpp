@@ -11,9 +11,10 @@
 
 namespace dmoe::app {
 
-/// Parts and keys that this program does not have: refused, as a misspelt one must be, or kept as they stand,
-/// for those who only read what another program has written.
-enum class Unknown { refused, kept };
+/// Parts and keys that this program does not have: refused, as a misspelt one must be; kept as they stand
+/// where only training asks for them, for those who compute with a model that another program has trained; or
+/// all kept, for those who only show what there is.
+enum class Unknown { refused, kept_of_training, kept };
 
 /// A value's path names tables with dots and counts in arrays from 1: "train.seed",
 /// "phases[2].balance.margin".
@@ -30,10 +31,10 @@ class Document {
   const std::string& name() const { return name_; }
   /// Where the value at `path` came from: "--set train.seed=3" or "config.toml:12". Local.
   std::string place(std::string_view path, const toml::source_region& region) const;
-  /// Whether what is not known at `path` is kept: never what an override says. Local.
-  bool keeps_unknown(std::string_view path) const {
-    return unknown_ == Unknown::kept && !is_overridden(path);
-  }
+  /// Whether the unknown part that the selector at `path` names, or the unknown key at `path`, is kept: never
+  /// what an override says. Local.
+  bool keeps_part(std::string_view path) const;
+  bool keeps_key(std::string_view path) const;
   /// True where the value at `path`, or a table around it, came from an override. Local.
   bool is_overridden(std::string_view path) const { return override_of(path) != nullptr; }
   /// What was typed behind the = of the override of exactly this path. Local.
@@ -49,6 +50,7 @@ class Document {
   };
   void apply(const std::string& text);
   const Override* override_of(std::string_view path) const;
+  bool is_overridden_below(std::string_view path) const;
 
   std::string name_;
   Unknown unknown_;
@@ -58,6 +60,9 @@ class Document {
 
 /// "a, b, c". Local.
 std::string joined(const std::vector<std::string>& words);
+
+/// A key as TOML writes it. Local.
+std::string toml_key(std::string_view key);
 
 /// A value as TOML writes it, on one line. Local.
 std::string toml_text(const toml::node& node);

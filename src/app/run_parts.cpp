@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/agreement.hpp"
 #include "app/guarded_file.hpp"
@@ -86,7 +87,10 @@ void look_in(const std::string& folder, Settings& settings, LoadedData& result) 
 }
 
 std::string to_text(const data::Contents& contents) {
-  std::string text = fmt::format("{} classes", contents.classes);
+  std::string text =
+      fmt::format("examples of {} with {} classes", fmt::join(contents.example_shape, "x"), contents.classes);
+  for (const data::LevelNames& names : contents.names)
+    text += fmt::format(", {} of {}", names.factor, fmt::join(names.levels, "/"));
   for (const data::Split split : {data::Split::train, data::Split::validation, data::Split::test}) {
     if (const auto& part = contents.of(split))
       text += fmt::format(", {} {} examples (inputs {}, labels {})", part->examples, data::split_name(split),
@@ -123,7 +127,7 @@ SavedModel find_model(const comm::Communicator& world, const std::string& run,
     check_in_child(path);
     return io::read_config(path);
   };
-  Config config = shared_config(world, run + ", /config", overrides, Unknown::kept, read);
+  Config config = shared_config(world, run + ", /config", overrides, Unknown::kept_of_training, read);
   comm::broadcast_object(world, path);
   return {path, std::move(config)};
 }

@@ -213,8 +213,8 @@ SettingValue Section::setting(const SettingSpec& spec) {
 
 void Section::keep(std::string_view key, const toml::node& node) {
   keys_.emplace_back(key);
-  lines_.push_back(fmt::format("{} = {}", key, toml_text(node)));
-  unknown_.push_back(fmt::format("{} = {}", path_of(key), toml_text(node)));
+  lines_.push_back(fmt::format("{} = {}", toml_key(key), toml_text(node)));
+  unknown_.push_back(fmt::format("{} = {}", path_of(toml_key(key)), toml_text(node)));
 }
 
 /// One that this program does not have, with all that stands in its table. Settings that are no numbers or
@@ -224,6 +224,9 @@ training::PartSpec Section::unknown_part(const PartKind& kind, const std::string
   keep(kind.selector, *values_->get(kind.selector));
   for (const auto& [key, node] : *values_) {
     if (key == kind.selector) continue;
+    if (document_->is_overridden(path_of(key.str())))
+      refuse(key.str(),
+             fmt::format("is overridden, but {} {} is not known here", kind.kind, toml_quoted(name)));
     keep(key.str(), node);
     const std::string setting(key.str());
     if (const auto* integer = node.as_integer()) spec.settings.set(setting, integer->get());
@@ -235,7 +238,7 @@ training::PartSpec Section::unknown_part(const PartKind& kind, const std::string
 
 training::PartSpec Section::part(const PartKind& kind) {
   training::PartSpec spec;
-  if (values_ != nullptr && document_->keeps_unknown(path_of(kind.selector))) {
+  if (values_ != nullptr && document_->keeps_part(path_of(kind.selector))) {
     const auto name = (*values_)[kind.selector].value<std::string>();
     if (name && !contains(names_of(kind), *name)) return unknown_part(kind, *name);
   }
@@ -344,7 +347,7 @@ void Section::allow(const std::vector<std::string>& keys) {
   if (values_ == nullptr) return;
   for (const auto& [key, node] : *values_) {
     if (contains(keys, key.str()) || contains(forgotten_, key.str())) continue;
-    if (document_->keeps_unknown(path_of(key.str()))) {
+    if (document_->keeps_key(path_of(key.str()))) {
       keep(key.str(), node);
       continue;
     }

@@ -134,7 +134,7 @@ class Sweep {
     while (!running_.empty() || (!waiting_.empty() && !stop_requested())) {
       if (!stop_requested()) start_what_fits();
       if (stop_requested() && !is_stopping_) stop_all();
-      if (is_stopping_ && seconds_since(stopping_) > static_cast<double>(options_.patience)) kill_all();
+      if (is_stopping_ && seconds_since(stopping_) > static_cast<double>(options_.patience)) end_all();
       reap();
       show();
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -210,13 +210,20 @@ class Sweep {
     for (Running& each : running_) each.process->stop();
   }
 
-  /// What does not heed the request; its last checkpoint is whole.
-  void kill_all() {
+  /// What does not heed the request; its last checkpoint is whole. A launcher first ends its ranks.
+  void end_all() {
+    constexpr double moment = 20;  // seconds
+    const bool is_first = !is_ending_;
+    is_ending_ = true;
     for (Running& each : running_) {
       if (each.process->exit_status()) continue;
-      console_.line(fmt::format("{} has not stopped within {}: killed", each.task.run->name,
-                                counted(options_.patience, "second")));
-      each.process->kill();
+      if (is_first) {
+        console_.line(fmt::format("{} has not stopped within {}: ending it", each.task.run->name,
+                                  counted(options_.patience, "second")));
+        each.process->terminate();
+      } else if (seconds_since(stopping_) > static_cast<double>(options_.patience) + moment) {
+        each.process->kill();
+      }
     }
   }
 
@@ -328,6 +335,7 @@ class Sweep {
   std::size_t trained_ = 0;  // in this process
   double seconds_ = 0;       // of them
   bool is_stopping_ = false;
+  bool is_ending_ = false;
   Clock::time_point stopping_;  // since when
   Clock::time_point shown_;
 };
@@ -381,7 +389,7 @@ Action declare_sweep(CLI::App& parser) {
   parser
       .add_option(
           "--patience", options->patience,
-          "when stopped, how long a run may take to write its checkpoint before it is killed (default: 600)")
+          "when stopped, how long a run may take to write its checkpoint before it is ended (default: 600)")
       ->check(CLI::Range(1, 86'400))
       ->option_text("SECONDS");
   parser.add_flag("--dry-run", options->is_dry, "list the runs and how far each is, and start none");

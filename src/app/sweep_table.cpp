@@ -105,7 +105,9 @@ void add_scores(Columns& columns, const io::RunSummary& run) {
   if (last.has_validation) add("validation", last.validation);
 }
 
+/// Of the run's own data.
 void add_analysis(Columns& columns, const analysis::Analysis& result) {
+  if (!result.data_differences.empty()) return;
   for (std::size_t l = 0; l < result.layers.size(); ++l) {
     const analysis::LayerSpecialisation& layer = result.layers[l];
     if (layer.is_empty()) continue;

@@ -1,6 +1,7 @@
 #include "app/train.hpp"
 
 #include <chrono>
+#include <exception>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -104,9 +105,7 @@ class TrainingRun {
       return outcome == training::Outcome::finished ? finish() : stop();
     } catch (const training::NumericalError& error) {
       close_run_file(io::RunStatus::failed);
-      const std::string unusual = data::unusual_features(dataset_);
-      throw AgreedError(Status::failed,
-                        with_last_checkpoint(error.what() + (unusual.empty() ? "" : "; " + unusual)));
+      throw AgreedError(Status::failed, with_last_checkpoint(error.what() + unusual_features()));
     }
   }
 
@@ -170,6 +169,18 @@ class TrainingRun {
                                                      grouped(trainer_->steps_planned()))));
     }
     return Status::stopped;
+  }
+
+  /// "; the features are not normalised, ..", for the coordinator to say. What goes wrong meanwhile matters
+  /// less.
+  std::string unusual_features() const {
+    if (!world_.is_coordinator()) return "";
+    try {
+      const std::string unusual = data::unusual_features(dataset_);
+      return unusual.empty() ? "" : "; " + unusual;
+    } catch (const std::exception&) {
+      return "";
+    }
   }
 
   /// Says where to go on, if there is anything to go on from.

@@ -1,5 +1,6 @@
 #include "app/trained_model.hpp"
 
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -47,6 +48,9 @@ void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, c
 
 void print_remarks(const TrainedModel& model) {
   for (const std::string& remark : model.remarks) fmt::print("{}\n", one_line(remark));
+  if (!model.unknown.empty())
+    fmt::print("not known to this dmoe and left alone: {}\n",
+               one_line(fmt::format("{}", fmt::join(model.unknown, "; "))));
   if (!model.data_differences.empty())
     fmt::print("these are not the data of the run: {}\n", fmt::join(model.data_differences, "; "));
 }
@@ -62,17 +66,21 @@ TrainedModel load_trained_model(const comm::Communicator& world, const TrainedMo
   });
   auto network = make_network(world, saved.config, *data.dataset, pass.batch_size);
   agreed(world, [&] { io::load_model(saved.path, *network); });
-  training::Routings routings = routings_of(saved, trained.phase, *network);
-  routings.put_in_force(*network);
+  std::optional<training::Routings> routings;
+  agreed(world, [&] {
+    routings = routings_of(saved, trained.phase, *network);
+    routings->put_in_force(*network);
+  });
   return {std::move(saved.path),
           std::move(saved.config.text),
+          std::move(saved.config.unknown),
           trained,
           saved.config.comm,
           std::move(data.dataset),
           data::differences(trained.data.contents, data.contents),
           std::move(data.remarks),
           pass,
-          std::move(routings),
+          std::move(*routings),
           std::move(network)};
 }
 

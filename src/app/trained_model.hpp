@@ -27,8 +27,9 @@ struct TrainedModelOptions {
 void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, const std::string& run_help);
 
 struct TrainedModel {
-  std::string path;         // of model.h5 or a checkpoint
-  std::string config_text;  // the effective TOML it is looked at with
+  std::string path;                  // of model.h5 or a checkpoint
+  std::string config_text;           // the effective TOML it is looked at with
+  std::vector<std::string> unknown;  // of it, to this program
   io::Trained trained;
   CommSpec comm;
   std::unique_ptr<data::Dataset> dataset;
@@ -39,7 +40,7 @@ struct TrainedModel {
   std::unique_ptr<distribution::Network> network;
 };
 
-/// Prints what there is to say of its data, before the results. Local.
+/// Prints what there is to say of its config and data, before the results. Local.
 void print_remarks(const TrainedModel& model);
 
 /// Throws AgreedError, also where the data set has no such split. Collective.

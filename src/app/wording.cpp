@@ -41,10 +41,17 @@ std::string counted(Index count, const std::string& noun) {
 
 std::string printable(std::string_view text) {
   std::string result;
-  for (const char character : text) {
-    const auto code = static_cast<unsigned char>(character);
-    const bool is_control = code != '\n' && (code < 0x20 || code == 0x7F);
-    is_control ? result += fmt::format("\\x{:02x}", code) : result += character;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto code = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    if (code == 0xC2 && next >= 0x80 && next < 0xA0) {  // the controls of 8 bits, in UTF-8
+      result += fmt::format("\\x{:02x}", next);
+      ++i;
+    } else if (code != '\n' && (code < 0x20 || code == 0x7F)) {
+      result += fmt::format("\\x{:02x}", code);
+    } else {
+      result += text[i];
+    }
   }
   return result;
 }

@@ -64,8 +64,9 @@ std::vector<std::string> differences(const Contents& before, const Contents& now
   if (is_known && before.classes != now.classes)
     found.push_back(fmt::format("{} classes, were {}", now.classes, before.classes));
   for (const Split split : {Split::train, Split::validation, Split::test}) {
-    if (!before.of(split) || !now.of(split)) continue;
-    const std::string text = difference_of_split(split_name(split), *before.of(split), *now.of(split));
+    if (!now.of(split) || (!before.of(split) && !is_known)) continue;  // not asked for, or not known
+    const std::string text =
+        difference_of_split(split_name(split), before.of(split).value_or(SplitContents{}), *now.of(split));
     if (!text.empty()) found.push_back(text);
   }
   return found;

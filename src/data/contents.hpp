@@ -10,7 +10,8 @@
 
 namespace dmoe::data {
 
-/// Of one split. Checksums are of values as they were read, before any transformation, whatever the ranks.
+/// Of one split. Checksums are those of Dataset::labels() and inputs_checksum(), the same on any number of
+/// ranks.
 struct SplitContents {
   Index examples = 0;
   std::vector<Index> class_counts;  // (C)

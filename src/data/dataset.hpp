@@ -87,8 +87,8 @@ class Dataset {
   virtual std::vector<Index> example_shape() const { return {input_width()}; }
   /// (n), in 0 .. C-1. Reads the split where it was not read; InputError where it is damaged. Local.
   virtual std::vector<std::int32_t> labels(Split split) const;
-  /// Of the split's inputs before they are transformed (data/checksum.hpp). A data set that does not say has
-  /// them presented one after the other. Reads as labels() does. Local.
+  /// Of the split's inputs before they are transformed (data/checksum.hpp). Whoever transforms them must say:
+  /// by default they are presented one after the other. Reads as labels() does. Local.
   virtual std::string inputs_checksum(Split split) const;
   /// Puts examples[r] of the split into row r of the batch, B = examples.size() <= capacity. Examples of the
   /// training set are transformed by the draw; those of the other splits always in the same way, whatever the

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -41,16 +42,20 @@ std::filesystem::path temporary_for(const std::filesystem::path& path,
 /// Throws RunError, in the words of the system where the disk is full, for which std::filesystem::copy_file
 /// has others.
 void duplicate(const std::filesystem::path& from, const std::filesystem::path& to) {
-  const auto failed = [&] { fail({Verb::create, to.native()}, std::generic_category().message(errno)); };
   const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
-  const int copy = source < 0 ? -1 : ::open(to.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0666);
-  ssize_t copied = copy < 0 ? -1 : 1;
-  while (copied > 0) copied = ::sendfile(copy, source, nullptr, std::size_t{1} << 30);
+  const int copy = source < 0 ? -1 : ::open(to.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
+  struct stat about {};
+  ssize_t copied = copy < 0 || ::fstat(source, &about) != 0 || ::fchmod(copy, about.st_mode) != 0 ? -1 : 1;
+  while (copied > 0 || (copied < 0 && copy >= 0 && errno == EINTR))
+    copied = ::sendfile(copy, source, nullptr, std::size_t{1} << 30);
   const int problem = errno;
   ::close(source);
   ::close(copy);
-  errno = problem;
-  if (copied < 0) failed();
+  if (copied == 0) return;
+  std::error_code error(problem, std::generic_category());
+  const bool cannot = problem == EINVAL || problem == ENOSYS;  // a file system without sendfile
+  if (cannot) std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing, error);
+  if (!cannot || error) fail({Verb::create, to.native()}, error.message());
 }
 
 /// Returns when a file's bytes, or a folder's names, are on the disk.

@@ -125,7 +125,10 @@ Handle File::make_dataset(const std::string& path, Id type, const Shape& shape, 
 
 void File::write_whole(const std::string& path, Id file_type, Id memory_type, const void* data,
                        const Shape& shape, const Annotation& annotation) {
-  reserve(element_count(shape) * static_cast<Index>(H5Tget_size(file_type)), path);
+  constexpr Index bytes_a_checksum =
+      64;  // of the chunks that default_chunk() makes, and their index: at most one in so many
+  const Index bytes = element_count(shape) * static_cast<Index>(H5Tget_size(file_type));
+  reserve(bytes + bytes / bytes_a_checksum, path);
   Handle dataset;
   together([&] { dataset = make_dataset(path, file_type, shape, {}, annotation); });
   together([&] {
@@ -169,8 +172,11 @@ void File::create_dataset(const std::string& path, const DatasetSpec& spec) {
 
 void File::write_slab(const std::string& path, Rows rows, Values values) {
   const Action action = doing(Verb::write, path);
+  constexpr Index of_a_chunk = 64;  // its checksum and its place in the index; no row has more than one
   if (!is_parallel())
-    reserve(values.count * static_cast<Index>(H5Tget_size(file_type(values.element))), path);
+    reserve(
+        values.count * static_cast<Index>(H5Tget_size(file_type(values.element))) + rows.count * of_a_chunk,
+        path);
   Handle dataset;
   Handle file_space;
   Handle memory_space;

@@ -156,7 +156,10 @@ File File::create_parallel(const std::filesystem::path& path, const comm::Commun
     const Action action{Verb::create, path.native()};
     const Handle access = file_access(action);
     check(H5Pset_fapl_mpio(access.id(), communicator.native(), MPI_INFO_NULL), action);
-    handle = create(path.string(), access);
+    // MPI-IO asks for no locks of files.
+    const Handle creation = file_creation(action);
+    handle =
+        Handle(check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), action), H5Fclose);
   });
   return {path.string(), std::move(handle), communicator, true};
 }
@@ -182,17 +185,24 @@ void File::reserve(Index bytes, std::string_view object) {
   if (is_parallel()) {
     constexpr Index headers_and_indices = 1 << 20;  // generous, and given back when the file is closed
     reserved_bytes_ += bytes + headers_and_indices;
-  } else {
-    constexpr Index headers_and_indices = 1 << 14;
-    constexpr Index checksums_of_chunks = 64;  // one byte in so many, and less
-    hsize_t used = 0;                          // of the whole file, what is in caches included
-    check(H5Fget_filesize(handle_.id(), &used), doing(Verb::write, object));
-    reserved_bytes_ = std::max(reserved_bytes_, static_cast<Index>(used) + bytes +
-                                                    bytes / checksums_of_chunks + headers_and_indices);
+    together([&] {
+      if (communicator_->is_coordinator()) take_room(reserved_bytes_, doing(Verb::write, object));
+    });
+    return;
   }
-  together([&] {
-    if (communicator_->is_coordinator()) take_room(reserved_bytes_, doing(Verb::write, object));
-  });
+  constexpr Index headers = 1 << 14;
+  constexpr Index step = 1 << 18;  // so that not every attribute asks the file system
+  hsize_t used = 0;                // of the whole file, what is in caches included
+  check(H5Fget_filesize(handle_.id(), &used), doing(Verb::write, object));
+  const Index needed = static_cast<Index>(used) + bytes + headers;
+  if (needed <= reserved_bytes_) return;
+  try {
+    take_room(needed + step, doing(Verb::write, object));
+    reserved_bytes_ = needed + step;
+  } catch (const RunError&) {
+    take_room(needed, doing(Verb::write, object));
+    reserved_bytes_ = needed;
+  }
 }
 
 void File::take_room(Index bytes, const Action& action) const {
@@ -200,10 +210,14 @@ void File::take_room(Index bytes, const Action& action) const {
   if (descriptor < 0) fail(action, std::generic_category().message(errno));
   // HDF5 itself ends a serial file where its own bytes end.
   const int mode = is_parallel() ? 0 : FALLOC_FL_KEEP_SIZE;
-  const int error = ::fallocate(descriptor, mode, 0, bytes) == 0 ? 0 : errno;
+  int error = 0;
+  do {
+    error = ::fallocate(descriptor, mode, 0, bytes) == 0 ? 0 : errno;
+  } while (error == EINTR);
   ::close(descriptor);
   // Not every file system can: then the failed write itself has to tell.
-  if (error != 0 && error != EOPNOTSUPP) fail(action, std::generic_category().message(error));
+  const bool cannot = error == EOPNOTSUPP || error == ENOSYS || error == EINVAL;
+  if (error != 0 && !cannot) fail(action, std::generic_category().message(error));
 }
 
 void File::flush() {

@@ -1,13 +1,11 @@
 // What a run was trained on, in run, model and checkpoint files.
 //
-//   /data                       attributes: train_examples, validation_examples, test_examples; classes (C);
-//   folder,
-//                               from which relative paths of the config are taken
-//   /data/example_shape         (A): of one example, such as 28, 28
-//   /data/levels/FACTOR         (L): names of its levels, where they have names; those of classes in
-//   /data/levels/class /data/SPLIT/class_counts    (C): examples of each class; attributes of SPLIT: inputs,
-//   labels (checksums,
-//                               data/checksum.hpp)
+//   /data                   attributes: train_examples, validation_examples, test_examples, classes (C), and
+//                           folder: from which relative paths of the config are taken
+//   /data/example_shape     (A): of one example, such as 28, 28
+//   /data/levels/FACTOR     (L): names of its levels, where they have names; FACTOR "class": of the classes
+//   /data/SPLIT             attributes: inputs, labels (checksums, data/checksum.hpp)
+//   /data/SPLIT/class_counts    (C): examples of each class
 //
 // Files of older versions have the three counts alone, or nothing.
 #pragma once

@@ -133,7 +133,6 @@ class Product {
       : has_bias_(shape.epilogue != Epilogue::none),
         a_(shape.m, shape.k, shape.a, shape.precision, room_of_a),
         b_(shape.k, shape.n, shape.b, shape.precision, room_of_b) {
-    require_free_memory(memory_to_compile);
     const auto a = a_.description();
     const auto b = b_.description();
     const auto c = descriptor(shape.m, shape.n, Order::row_major);
@@ -166,6 +165,9 @@ class Product {
 /// The compiled product of this shape; compiled at its first use. Never dropped: a run has few shapes.
 Product& product(const ProductShape& shape) {
   static std::map<ProductShape, Product> products;
+  const auto known = products.find(shape);
+  if (known != products.end()) return known->second;
+  require_free_memory(memory_to_compile);
   return products.try_emplace(shape, shape).first->second;
 }
 

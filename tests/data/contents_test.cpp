@@ -129,10 +129,17 @@ TEST(Differences, name_what_differs) {
               ElementsAre("4 classes, were 3"));
 }
 
+TEST(Differences, tell_of_a_split_that_the_run_did_not_have) {
+  Contents before = contents_of(table());
+  before.of(Split::test).reset();
+  EXPECT_THAT(differences(before, contents_of(table(), {Split::test})),
+              ElementsAre("test examples: 2, were 0"));
+}
+
 TEST(Differences, are_of_what_both_know) {
   const Contents all = contents_of(table());
   const Contents other = contents_of(table({0, 1, 2, 0, 2}), {Split::test});
-  EXPECT_THAT(differences(all, other), IsEmpty());
+  EXPECT_THAT(differences(all, other), IsEmpty());  // the training set is not asked for
   EXPECT_THAT(differences({}, all), IsEmpty());
   EXPECT_THAT(differences(all, {}), IsEmpty());
 }

@@ -105,6 +105,10 @@ class KnownData(SmallFrames):
                 self.assertEqual(list(file[group].attrs["data_differences"]), [words])
         self.assertIn(words, run([DMOE, "info", self.run_folder / "run.h5"]).stdout)
 
+    def test_examples_that_the_run_trained_on_are_no_validation(self):
+        said = self.evaluate("--set", "data.validation=10", "--split", "validation")
+        self.assertIn("not the data of the run: validation examples: 10, were 0", said)
+
     def test_classes_under_other_numbers_are_mapped_by_name(self):
         other = self.frames("other.h5", renumbered)
         expected = self.evaluate()
@@ -172,7 +176,7 @@ class KnownData(SmallFrames):
         def change(file):
             labels = file[LABELS][:]
             file[LABELS][...] = numpy.where(labels == 2, 0, labels)
-            file[LABELS].attrs["levels"] = ["a", "b", "\x1b[31mred\x07"]
+            file[LABELS].attrs["levels"] = ["a", "b", "\x1b[31mred\x07\x9b2J"]
             file.create_group("utterances/factors")
             file["utterances/factors/\x1b[2J"] = numpy.arange(6) % 2
             file["utterances/factors/\x1b[2J"].attrs["levels"] = ["x", "y"]
@@ -182,9 +186,9 @@ class KnownData(SmallFrames):
         said = process.stdout
         for words in (["analyze", self.run_folder], ["info", self.run_folder], ["evaluate", self.run_folder]):
             said += checked(DMOE, *words)
-        self.assertIn(r'("\x1b[31mred\x07")', said)
+        self.assertIn(r'("\x1b[31mred\x07\x9b2J")', said)
         self.assertIn(r"\x1b[2J", said)
-        self.assertNotRegex(said, r"[\x00-\x09\x0b-\x1f]")
+        self.assertNotRegex(said, r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
     def test_one_of_something_is_singular(self):
         text = (self.folder / "config.toml").read_text().replace('"frames"', '"synthetic"')
@@ -239,16 +243,25 @@ class KnownData(SmallFrames):
 
     def test_ranks_that_read_other_data_are_named(self):
         """Each node a disk of its own: here each rank a folder."""
+
+        def named(file):
+            file[LABELS].attrs["levels"] = ["a", "b", "longer"]
+
         config = self.folder / "config.toml"
         config.write_text(re.sub('(?m)^path = .*$', 'path = "frames.h5"', config.read_text()))
-        for rank, change in enumerate((None, changed(FEATURES, (3, 2), 9.0))):
+        for rank in range(2):
             (self.folder / f"{rank}").mkdir()
-            self.frames(f"{rank}/frames.h5", change)
+        self.frames("0/frames.h5")
+        for change in (changed(FEATURES, (3, 2), 9.0), named):
+            self.frames("1/frames.h5", change)
+            self.refused_by_ranks(config)
+
+    def refused_by_ranks(self, config):
         train = [DMOE, "train", config, "--output", self.folder / "other", "--progress", "none"]
         there = [["-n", "1", "-wdir", str(self.folder / f"{rank}"), *map(str, train)] for rank in range(2)]
         process = run([MPIEXEC, *there[0], ":", *there[1]])
         self.assertEqual(process.returncode, 2, process.stdout + process.stderr)
-        self.assertIn("rank 1 reads other data than the first: 3 classes, 40 train examples", process.stderr)
+        self.assertIn("rank 1 reads other data than the first: examples of 5 with 3 classes", process.stderr)
         self.assertFalse((self.folder / "other").exists())
 
     def test_runs_of_older_versions_go_on(self):

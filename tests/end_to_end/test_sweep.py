@@ -476,16 +476,19 @@ class Endless(SweepTest):
         self.until(lambda: not mentioning(str(self.output)))
         self.assertEqual(status_of(self.output / "runs" / "endless,train.seed=0"), "interrupted")
 
-    def test_a_run_that_does_not_heed_the_request_is_killed(self):
-        (self.folder / "launch.sh").write_text("trap '' USR1 TERM\nwhile :; do sleep 0.1; done\n")
-        launcher = f"ranks = 2\nlauncher = 'sh {self.folder}/launch.sh {self.output} {{ranks}}'"
+    def test_a_run_that_does_not_heed_the_request_is_ended(self):
+        """With the ranks that its launcher has started."""
+        deaf = self.folder / "deaf.sh"
+        deaf.write_text(f"# {self.output}\ntrap '' USR1\nwhile :; do sleep 0.1; done\n")
+        (self.folder / "launch.sh").write_text(f"exec {MPIEXEC} -n $1 sh {deaf} {self.output}\n")
+        launcher = f"ranks = 2\nlauncher = 'sh {self.folder}/launch.sh {{ranks}}'"
         self.write("'endless.toml'", launcher, train_seed=[0])
         process = self.start("--patience", 1)
-        self.until(lambda: children(process.pid), process)
+        self.until(lambda: len([words for words in mentioning(str(deaf)) if "mpiexec" not in str(words)]) >= 2, process)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(PROMPT_SECONDS), 1)
-        self.until(lambda: not mentioning(str(self.output)))
-        self.assertIn("endless,train.seed=0 has not stopped within 1 second: killed", self.said())
+        self.until(lambda: not mentioning(str(deaf)))
+        self.assertIn("endless,train.seed=0 has not stopped within 1 second: ending it", self.said())
 
     def test_nothing_outlives_a_sweep_that_is_killed(self):
         for ranks in (1, 2):

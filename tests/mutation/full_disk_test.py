@@ -1,4 +1,4 @@
-"""Disks of 60 to 400 kB, which fill at every place there is: each command that writes says so with status 1, and what
+"""Disks of 60 to 460 kB, which fill at every place there is: each command that writes says so with status 1, and what
 was whole before stays whole.
 
 In a mount namespace of its own, in which it may mount small file systems.
@@ -12,7 +12,7 @@ import sys
 from dmoe_testing import DMOE, main, run
 from small_frames import CONFIG, SmallFrames
 
-SIZES = range(60, 401, 40)  # kB
+SIZES = range(60, 461, 40)  # kB
 SIZES_OF_SWEEPS = range(60, 1001, 100)  # of more than one run
 FULL = r"(?m)^(dmoe: |.*FAILED ).*(No space left on device|Disk quota exceeded)"
 
