@@ -103,7 +103,7 @@ class Jobs(unittest.TestCase):
             self.assertEqual(process.returncode, 0, process.stderr)
         self.assertEqual(differing(self.folder / output, expected, config=False), [])
         with h5py.File(self.folder / output / "run.h5") as file:
-            self.assertEqual(len(file["launches"]), launches)
+            self.assertEqual(len(file["launches"]), launches or len(file["launches"]))
 
     def test_training_on_one_node_and_on_several(self):
         jobs = {}
@@ -195,6 +195,40 @@ class Jobs(unittest.TestCase):
         if f"job {job} goes back into the queue" not in log:  # then SLURM ended our script first: it requeued by itself
             self.assertNotIn("ended with status", log)
         self.assert_undisturbed("nodes", "long", launches=continued + 1)
+
+    def test_what_operators_do_to_jobs(self):
+        """One is put back into the queue while it writes checkpoints, its node drained; one is warned before it begins."""
+        variables = {"CONFIG": "long.toml", "OPTIONS": OFTEN}
+        requeued = self.sbatch("preemptible", **variables, RUN="requeued")
+        self.until_checkpoint(self.folder / "requeued")
+        node = self.cluster.state(requeued)["NodeList"]
+        self.command("scontrol", "update", f"nodename={node}", "state=drain", "reason=test")
+        self.addCleanup(self.command, "scontrol", "update", f"nodename={node}", "state=resume")
+        self.command("scontrol", "requeue", requeued)
+        early = self.sbatch("preemptible", **variables, RUN="early")
+        self.cluster.until(lambda: self.cluster.state(early)["JobState"] == "RUNNING", "start")
+        self.command("scancel", "--signal=USR1", "--batch", early)
+        for job, output in ((requeued, "requeued"), (early, "early")):
+            with self.subTest(output):
+                restarts = int(self.cluster.ended(job)["Restarts"])
+                log = self.assert_ended(job, restarts=restarts)
+                self.assertGreaterEqual(restarts, 1 if output == "requeued" else 0, log)
+                self.assert_undisturbed(output, "long", launches=None)
+        log = self.log(requeued)
+        self.assertIn("going on after step", log)
+        self.assertNotIn(f"job {requeued} on {node}, restart 1", log)
+
+    def test_array_that_failed_in_part_is_submitted_again(self):
+        variables = {"CONFIGS": "short.toml late.toml", "SEEDS": "0", "RUNS": "part"}
+        job = self.sbatch("array", "--array=0-1", **variables)
+        self.assert_ended(f"{job}_0")
+        self.assertIn("late.toml: cannot read the config", self.assert_ended(f"{job}_1", status=2))
+        (self.folder / "late.toml").write_text((self.folder / "other.toml").read_text())
+        job = self.sbatch("array", "--array=0-1", **variables)
+        self.assertIn("is finished already", self.assert_ended(f"{job}_0"))
+        self.assert_ended(f"{job}_1")
+        self.assert_undisturbed("part/short-s0", "short", 0)
+        self.assert_undisturbed("part/late-s0", "other", 0)
 
     def test_restarts_are_limited(self):
         options = "--set train.stop_after=1s --set evaluation.every_epochs=0"
