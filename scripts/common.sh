@@ -34,7 +34,7 @@ shown() {
 }
 
 # ccache where there is one; what one clone compiled serves every other. CMake options, one a line.
-export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 compiler_launcher() {
   if command -v ccache >/dev/null; then printf '%s\n' -DCMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 }

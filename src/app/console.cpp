@@ -5,6 +5,8 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/ostream_sink.h>
 
+#include "app/wording.hpp"
+
 namespace dmoe::app {
 
 namespace {
@@ -37,13 +39,13 @@ Console::~Console() {
 
 void Console::line(const std::string& text) {
   clear();
-  logger_->info("{}\n", text);
+  logger_->info("{}\n", printable(text));
 }
 
 void Console::live(const std::string& text) {
   if (!is_terminal()) return;
   // One column stays free: a full line would wrap.
-  logger_->info("{}{}", erase_line, shortened(text, static_cast<std::size_t>(*width_ - 1)));
+  logger_->info("{}{}", erase_line, shortened(printable(text), static_cast<std::size_t>(*width_ - 1)));
   has_live_line_ = true;
 }
 

@@ -57,14 +57,20 @@ class Search {
     }
   }
 
+  /// The newest that is whole. To begin anew because none can be read, now maybe, would give up what they
+  /// hold.
   void find_checkpoint() {
-    for (const std::string& path : io::find_checkpoints(checkpoint_folder(folder_))) {
+    const std::vector<std::string> paths = io::find_checkpoints(checkpoint_folder(folder_));
+    for (const std::string& path : paths) {
       try {
         check_in_child(path);
         checkpoint_ = io::read_checkpoint(path);
         result_.checkpoint = path;
         return;
       } catch (const InputError& error) {
+        if (path == paths.back() && !is_complete())
+          throw InputError("--resume {}: none of its {} can be read: {}; --replace begins anew", folder_,
+                           counted(static_cast<Index>(paths.size()), "checkpoint"), error.what());
         remark(fmt::format("warning: {}; trying the checkpoint before it", error.what()));
       }
     }

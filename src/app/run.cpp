@@ -34,7 +34,8 @@ void wait_for_all() {
 /// Help, version and bad usage. The launcher ends the job when the first rank fails, so no rank leaves with a
 /// failure before the first has said why.
 int answer(const Request& request) {
-  if (comm::launched_rank() == 0) print(request.status == Status::done ? stdout : stderr, request.text);
+  if (comm::launched_rank() == 0)
+    print(request.status == Status::done ? stdout : stderr, printable(request.text));
   if (request.status != Status::done && comm::is_launched()) wait_for_all();
   return static_cast<int>(request.status);
 }

@@ -317,7 +317,7 @@ class Sweep {
                                 (folder / "table.csv").string(), (folder / "table.h5").string()));
     }
     console_.finish();
-    if (!is_stopping_) fmt::print("\n{}", sweep_summary(options_.output, plan_));
+    if (!is_stopping_) fmt::print("\n{}", printable(sweep_summary(options_.output, plan_)));
     return is_stopping_ || failed_ > 0 ? Status::failed : Status::done;
   }
 
@@ -347,7 +347,7 @@ void print_plan(const SweepOptions& options, const SweepPlan& plan) {
                        : state == RunState::unfinished ? "to go on"
                        : state == RunState::finished   ? "trained"
                                                        : "analysed";
-    fmt::print("{:<12}{} ({})\n", text, run.name, counted(run.ranks, "rank"));
+    fmt::print("{:<12}{} ({})\n", text, printable(run.name), counted(run.ranks, "rank"));
   }
 }
 

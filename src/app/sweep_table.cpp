@@ -10,12 +10,14 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/guarded_file.hpp"
 #include "app/run_folder.hpp"
 #include "app/wording.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
+#include "data/contents.hpp"
 #include "io/analysis_file.hpp"
 #include "io/run_summary.hpp"
 
@@ -187,12 +189,20 @@ std::vector<io::TableColumn> sweep_table(const std::string& folder, const SweepP
 
 std::string sweep_summary(const std::string& folder, const SweepPlan& plan) {
   std::vector<std::string> order;
-  std::map<std::string, std::array<std::vector<double>, 2>> errors;  // test, train
+  std::map<std::string, std::array<std::vector<double>, 2>> errors;     // test, train
+  std::map<std::string, std::pair<std::string, data::Contents>> first;  // of each group: its name, its data
+  std::string warnings;
   for (const PlannedRun& run : plan.runs) {
     const std::optional<Outcome> outcome = outcome_of(file_of(folder, run));
     if (!outcome || outcome->run.provenance.status != io::RunStatus::finished) continue;
     if (outcome->run.evaluations.empty()) continue;
     if (!errors.contains(run.group)) order.push_back(run.group);
+    const auto& [name, contents] =
+        first.try_emplace(run.group, run.name, outcome->run.data.contents).first->second;
+    const std::vector<std::string> others = data::differences(contents, outcome->run.data.contents);
+    if (!others.empty())
+      warnings += fmt::format("warning: {} was trained on other data than {}: {}\n", run.name, name,
+                              fmt::join(others, "; "));
     errors[run.group][0].push_back(outcome->run.evaluations.back().test.error);
     errors[run.group][1].push_back(outcome->run.evaluations.back().train.error);
   }
@@ -204,7 +214,7 @@ std::string sweep_summary(const std::string& folder, const SweepPlan& plan) {
     text += fmt::format("{:<{}}  test {}, train {} ({})\n", group, width, spread_text(test),
                         spread_text(train), counted(static_cast<Index>(test.size()), "run"));
   }
-  return text;
+  return text + warnings;
 }
 
 }  // namespace dmoe::app

@@ -212,13 +212,13 @@ class TrainingRun {
     const Index presented = steps / trainer_->steps_per_epoch() * data_.train_examples +
                             steps % trainer_->steps_per_epoch() * config_.training.batch_size;
     std::string text = fmt::format("\n{} after {}\n", scores_text(last), counted(last.epoch, "epoch"));
-    text += fmt::format("{} steps in {}, {} examples/s with all evaluations\n", grouped(steps),
+    text += fmt::format("{} in {}, {} examples/s with all evaluations\n", counted(steps, "step"),
                         duration(took), grouped(static_cast<Index>(static_cast<double>(presented) / took)));
     text += fmt::format("  {}  curves, assignment totals, timing\n", run_file(options_.output));
     text += fmt::format("  {}  weights\n", model_file(options_.output));
     text += fmt::format("next: dmoe evaluate {0}, dmoe analyze {0}, dmoe info {0}\n", options_.output);
     console_.finish();
-    std::cout << text << std::flush;
+    std::cout << printable(text) << std::flush;
   }
 
   const comm::Communicator& world_;

@@ -65,7 +65,16 @@ TrainedModel load_trained_model(const comm::Communicator& world, const TrainedMo
     pass = pass_over(*data.dataset, options.split, saved.config.training.evaluation.batch_size);
   });
   auto network = make_network(world, saved.config, *data.dataset, pass.batch_size);
-  agreed(world, [&] { io::load_model(saved.path, *network); });
+  const std::vector<std::string> others = data::differences(trained.data.contents, data.contents);
+  agreed(world, [&] {
+    try {
+      io::load_model(saved.path, *network);
+    } catch (const InputError& error) {
+      if (others.empty()) throw;
+      throw InputError("these are not the data of {}: {} ({})", saved.path, fmt::join(others, "; "),
+                       error.what());
+    }
+  });
   std::optional<training::Routings> routings;
   agreed(world, [&] {
     routings = routings_of(saved, trained.phase, *network);
@@ -77,7 +86,7 @@ TrainedModel load_trained_model(const comm::Communicator& world, const TrainedMo
           trained,
           saved.config.comm,
           std::move(data.dataset),
-          data::differences(trained.data.contents, data.contents),
+          others,
           std::move(data.remarks),
           pass,
           std::move(*routings),

@@ -39,19 +39,34 @@ std::string counted(Index count, const std::string& noun) {
   return fmt::format("{} {}{}", grouped(count), noun, count == 1 ? "" : "s");
 }
 
+namespace {
+
+/// Bytes of the UTF-8 character at the beginning of `text`; 1 where that is none.
+std::size_t length_of_character(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const std::size_t length = byte(0) < 0xC2   ? 1
+                             : byte(0) < 0xE0 ? 2
+                             : byte(0) < 0xF0 ? 3
+                             : byte(0) < 0xF5 ? 4
+                                              : 1;
+  if (length > text.size()) return 1;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xC0U) != 0x80U) return 1;
+  return length;
+}
+
+}  // namespace
+
 std::string printable(std::string_view text) {
   std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto code = static_cast<unsigned char>(text[i]);
-    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
-    if (code == 0xC2 && next >= 0x80 && next < 0xA0) {  // the controls of 8 bits, in UTF-8
-      result += fmt::format("\\x{:02x}", next);
-      ++i;
-    } else if (code != '\n' && (code < 0x20 || code == 0x7F)) {
-      result += fmt::format("\\x{:02x}", code);
-    } else {
-      result += text[i];
-    }
+  while (!text.empty()) {
+    const std::size_t length = length_of_character(text);
+    const auto first = static_cast<unsigned char>(text.front());
+    const auto last = static_cast<unsigned char>(text[length - 1]);
+    const bool is_control = length == 1 ? (first < 0x20 && first != '\n') || first >= 0x7F  // or no UTF-8
+                                        : first == 0xC2 && last < 0xA0;                     // of 8 bits
+    is_control ? result += fmt::format("\\x{:02x}", last) : result += text.substr(0, length);
+    text.remove_prefix(length);
   }
   return result;
 }

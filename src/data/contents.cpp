@@ -87,8 +87,9 @@ std::string classes_not_trained(const Contents& contents) {
   const std::size_t listed = std::min(missing.size(), most_listed);
   const std::string others =
       missing.size() > listed ? fmt::format(" and {} more", missing.size() - listed) : std::string();
-  return fmt::format("the training set has no example of class {}{}; the test set has {}",
-                     fmt::join(std::span(missing).first(listed), ", "), others, tested);
+  return fmt::format("no training example is of class{} {}{}; of the test set, {} {}",
+                     missing.size() == 1 ? "" : "es", fmt::join(std::span(missing).first(listed), ", "),
+                     others, tested == 0 ? "none" : fmt::format("{}", tested), tested == 1 ? "is" : "are");
 }
 
 }  // namespace dmoe::data

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/error.hpp"
 
@@ -55,8 +56,8 @@ std::vector<std::int32_t> numbers_in(const LevelNames& known, const std::vector<
   for (const std::string& name : names) {
     const auto place = std::ranges::find(known.levels, name);
     if (place == known.levels.end())
-      throw InputError("{} \"{}\" of the data is none of the {} that the run knows", known.factor, name,
-                       known.levels.size());
+      throw InputError("data.path: {} \"{}\" is none of the {} that the run knows: {}", known.factor, name,
+                       known.levels.size(), fmt::join(known.levels, ", "));
     numbers.push_back(static_cast<std::int32_t>(place - known.levels.begin()));
   }
   return numbers;
@@ -80,8 +81,12 @@ std::unique_ptr<Dataset> renumbered(std::unique_ptr<Dataset> dataset, const std:
       remarks.push_back(fmt::format("{}; it keeps the numbers that the data have", error.what()));
       continue;
     }
-    remarks.push_back(fmt::format("the data number {} otherwise than the run: mapped by name",
-                                  f == 0 ? "classes" : "the levels of " + factor.name));
+    const std::string levels = f == 0 ? "classes" : "levels of " + factor.name;
+    const bool is_beginning = std::equal(factor.names.begin(), factor.names.end(), before->levels.begin());
+    remarks.push_back(is_beginning
+                          ? fmt::format("the data have the first {} of the run's {} {}", factor.names.size(),
+                                        before->levels.size(), levels)
+                          : fmt::format("the data number {} otherwise than the run: mapped by name", levels));
     factor.names = before->levels;
     factor.levels = {static_cast<Index>(before->levels.size())};
     is_other = true;

@@ -11,9 +11,10 @@ namespace dmoe::data {
 namespace {
 
 constexpr Index most_examples = 2'000;
-constexpr double most_scales = 1e3;        // largest deviation by smallest
-constexpr double most_magnitude = 1e3;     // of a value
-constexpr double most_displacement = 100;  // of a mean from 0, in deviations
+constexpr double most_scales = 100;       // largest deviation by smallest
+constexpr double largest_deviation = 30;  // and the smallest is one by that
+constexpr double most_displacement = 4;   // of a mean from 0, in deviations
+constexpr double unusual_mean = 4;        // below, its displacement is that of a small deviation
 
 struct Feature {
   Index number = 0;
@@ -55,32 +56,35 @@ bool is_constant(const Feature& feature) {
 std::string unusual_features(const Dataset& dataset) {
   if (dataset.example_shape().size() != 1 || dataset.example_count(Split::train) < 2) return "";
   std::vector<Feature> features = features_of(dataset);
-  std::vector<std::string> found;
   const auto varying = std::ranges::partition(features, is_constant).begin();
-  if (const auto constants = varying - features.begin(); constants > 0)
-    found.push_back(fmt::format("{} of {} features {} constant (feature {}: {:.4g})", constants,
-                                features.size(), constants == 1 ? "is" : "are", features.front().number,
-                                features.front().mean));
+  const auto constants = varying - features.begin();
+  const std::string constant =
+      constants == 0
+          ? ""
+          : fmt::format("{} of {} features {} constant (feature {}: {:.4g})", constants, features.size(),
+                        constants == 1 ? "is" : "are", features.front().number, features.front().mean);
   const std::ranges::subrange others(varying, features.end());
-  if (!others.empty()) {
-    const auto [least, most] = std::ranges::minmax(others, {}, &Feature::deviation);
-    if (most.deviation > most_scales * least.deviation)
-      found.push_back(
-          fmt::format("deviations differ in scale, from {:.2g} (feature {}) to {:.2g} (feature {})",
-                      least.deviation, least.number, most.deviation, most.number));
-    const Feature displaced =
-        std::ranges::max(others, {}, [](const Feature& f) { return std::abs(f.mean) / f.deviation; });
-    if (std::abs(displaced.mean) > most_displacement * displaced.deviation)
-      found.push_back(fmt::format("feature {} has mean {:.4g} and deviation {:.2g}", displaced.number,
-                                  displaced.mean, displaced.deviation));
+  if (others.empty()) return constant;
+  std::vector<std::string> found;
+  const auto [least, most] = std::ranges::minmax(others, {}, &Feature::deviation);
+  if (most.deviation > most_scales * least.deviation) {
+    found.push_back(fmt::format("deviations differ in scale, from {:.2g} (feature {}) to {:.2g} (feature {})",
+                                least.deviation, least.number, most.deviation, most.number));
+  } else if (most.deviation > largest_deviation || least.deviation < 1 / largest_deviation) {
+    found.push_back(fmt::format("deviations are {:.2g} (feature {}) to {:.2g} (feature {})", least.deviation,
+                                least.number, most.deviation, most.number));
   }
-  const Feature& largest = *std::ranges::max_element(features, {}, &Feature::magnitude);
-  if (largest.magnitude > most_magnitude)
-    found.push_back(fmt::format("feature {} reaches {:.2g}", largest.number, largest.magnitude));
-  if (found.empty()) return "";
+  const auto displacement = [](const Feature& feature) {
+    return std::abs(feature.mean) > unusual_mean ? std::abs(feature.mean) / feature.deviation : 0.0;
+  };
+  if (const Feature displaced = std::ranges::max(others, {}, displacement);
+      displacement(displaced) > most_displacement)
+    found.push_back(fmt::format("feature {} has mean {:.4g} and deviation {:.2g}", displaced.number,
+                                displaced.mean, displaced.deviation));
+  if (found.empty()) return constant;
+  if (!constant.empty()) found.push_back(constant);
   return fmt::format(
-      "the features are not normalised, and training wants means of about 0 and deviations of about "
-      "1: {}",
+      "the features are not normalised, and training wants means of about 0 and deviations of about 1: {}",
       fmt::join(found, "; "));
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
@@ -105,6 +106,9 @@ Handle open(const std::string& path, unsigned flags) {
   if (id < 0) {
     const std::string stack = error_stack();
     if (stack.starts_with("truncated file")) fail(action, "it is incomplete: " + stack);
+    if (std::getenv("HDF5_USE_FILE_LOCKING") != nullptr &&
+        stack.find("unable to lock") != std::string::npos)  // NOLINT
+      fail(action, stack + "; HDF5_USE_FILE_LOCKING is set, FALSE would let it go without locks");
     fail(action, stack);
   }
   return {id, H5Fclose};

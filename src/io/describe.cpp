@@ -45,6 +45,11 @@ std::optional<std::time_t> parse_time(const std::string& text) {
   return ::timegm(&parts);
 }
 
+/// "1 step", "7200 steps"
+std::string counted(Index count, const char* noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 /// "7 min 17 s"
 std::string duration_text(std::int64_t seconds) {
   if (seconds < 60) return fmt::format("{} s", seconds);
@@ -121,7 +126,7 @@ void describe_training(Page& page, const RunSummary& run) {
   }
   const training::LogRow& row = run.rows.back();
   const auto phase = size(row.phase);
-  page.item("trained", "{} steps, epoch {} (phase {})", row.step, row.epoch + 1,
+  page.item("trained", "{}, epoch {} (phase {})", counted(row.step, "step"), row.epoch + 1,
             phase < run.phases.size() ? run.phases[phase] : fmt::format("{}", row.phase + 1));
   page.item("last row", "loss {:.4f} nats, error {:.2f} %, learning rate {:.4g}, {:.0f} examples/s", row.loss,
             100 * row.error, row.learning_rate, row.examples_per_second);
@@ -154,7 +159,7 @@ void describe_evaluations(Page& page, const std::vector<training::EvaluationRow>
 void describe_assignment(Page& page, const std::vector<training::LogRow>& rows) {
   const auto is_gated = [](const training::AssignmentRow& layer) { return !layer.totals.empty(); };
   if (rows.empty() || std::none_of(rows.back().layers.begin(), rows.back().layers.end(), is_gated)) return;
-  page.line("\nassignment over {} steps, % of each expert", rows.back().step);
+  page.line("\nassignment over {}, % of each expert", counted(rows.back().step, "step"));
   for (std::size_t l = 0; l < rows.back().layers.size(); ++l) {
     if (!is_gated(rows.back().layers[l])) continue;
     std::vector<double> share = rows.back().layers[l].totals;
@@ -264,8 +269,8 @@ std::string describe_model(const std::string& path, const std::string& format) {
             file.read_attribute<std::string>("/", "dmoe_version"),
             file.read_attribute<std::string>("/provenance", "git_commit"),
             file.read_attribute<std::int64_t>("/", "format_version"));
-  page.item("trained", "{} steps, {} epochs", file.read_attribute<std::int64_t>("/model", "step"),
-            file.read_attribute<std::int64_t>("/model", "epoch"));
+  page.item("trained", "{}, {}", counted(file.read_attribute<std::int64_t>("/model", "step"), "step"),
+            counted(file.read_attribute<std::int64_t>("/model", "epoch"), "epoch"));
   Index count = 0;
   for (const std::string& name : file.children("/model/layers")) {
     const std::string layer = "/model/layers/" + name;

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy
 import xxhash
-from dmoe_testing import DMOE, MPIEXEC, SOURCE_DIR, checked, main, run
+from dmoe_testing import DMOE, SOURCE_DIR, checked, main, run
 from small_frames import FEATURES, FRAMES, LABELS, LEVELS, SmallFrames
 
 SPLIT = "/utterances/split"
@@ -105,6 +105,17 @@ class KnownData(SmallFrames):
                 self.assertEqual(list(file[group].attrs["data_differences"]), [words])
         self.assertIn(words, run([DMOE, "info", self.run_folder / "run.h5"]).stdout)
 
+    def test_data_that_the_model_does_not_fit_are_named(self):
+        def narrower(file):
+            del file[FEATURES]
+            file[FEATURES] = self.features[:, :4]
+
+        other = self.frames("other.h5", narrower)
+        process = run([DMOE, "evaluate", self.run_folder, "--set", f"data.path={other}"], ranks=2)
+        self.assertEqual(process.returncode, 2, process.stdout)
+        words = r"these are not the data of .*model\.h5: examples of 4, were of 5; the inputs of the test examples are others \("
+        self.assertRegex(process.stderr, words)
+
     def test_examples_that_the_run_trained_on_are_no_validation(self):
         said = self.evaluate("--set", "data.validation=10", "--split", "validation")
         self.assertIn("not the data of the run: validation examples: 10, were 0", said)
@@ -154,7 +165,7 @@ class KnownData(SmallFrames):
             self.resume("--set", f"data.path={other}"),
         ):
             self.assertEqual(process.returncode, 2, process.stdout)
-            self.assertIn('class "d" of the data is none of the 3 that the run knows', process.stderr)
+            self.assertIn('class "d" is none of the 3 that the run knows: a, b, c', process.stderr)
 
     def test_a_class_without_training_examples_is_named(self):
         train = numpy.arange(FRAMES) // 10 % 3 // 2 == 0
@@ -166,11 +177,11 @@ class KnownData(SmallFrames):
         tested = int((self.labels[~train] == 2).sum())
         process = self.trained(self.frames("missing.h5", change))
         self.assertEqual(process.returncode, 0, process.stderr)
-        words = f'warning: the training set has no example of class 2 ("c"); the test set has {tested}'
+        words = f'warning: no training example is of class 2 ("c"); of the test set, {tested} are'
         self.assertIn(words, process.stdout)
         checked(Path(SOURCE_DIR) / "scripts/report", self.run_folder)
         self.assertIn("No training example is of class c.", (self.run_folder / "report.html").read_text())
-        self.assertNotIn("no example", self.trained(self.good).stdout)
+        self.assertNotIn("no training example", self.trained(self.good).stdout)
 
     def test_names_cannot_control_the_terminal(self):
         def change(file):
@@ -210,8 +221,9 @@ class KnownData(SmallFrames):
         for change, words in (
             (scaled([1, 1e-3, 1, 1, 1e3]), r"deviations differ in scale, from 0\.00\d* \(feature 1\) to .* \(feature 4\)"),
             (scaled([1, 1, 1, 1, 1], 1e4), r"feature \d has mean 1e\+04 and deviation"),
-            (scaled([1, 1, 0, 1, 1]), r"1 of 5 features is constant \(feature 2: 0\)"),
-            (scaled([1e6] * 5), r"feature \d reaches \d\.?\d*e\+06"),
+            (scaled([100] * 5), r"deviations are \d+ \(feature \d\) to \d+"),
+            (scaled([1e-4] * 5), r"deviations are .*e-05 \(feature \d\) to"),
+            (scaled([1] * 5, 10), r"feature \d has mean \d+\.?\d* and deviation"),
         ):
             with self.subTest(words):
                 process = self.trained(self.frames("other.h5", change))
@@ -220,6 +232,9 @@ class KnownData(SmallFrames):
                 if process.returncode != 0:  # the loss is not finite
                     self.assertRegex(process.stderr, "not normalised.*" + words)
         self.assertNotIn("normalised", self.trained(self.good).stdout)
+        said = self.trained(self.frames("other.h5", scaled([1, 1, 0, 1, 1]))).stdout
+        self.assertIn("warning: 1 of 5 features is constant (feature 2: 0)", said)
+        self.assertNotIn("normalised", said)
 
     def test_data_are_found_from_another_folder(self):
         config = self.folder / "config.toml"
@@ -258,8 +273,8 @@ class KnownData(SmallFrames):
 
     def refused_by_ranks(self, config):
         train = [DMOE, "train", config, "--output", self.folder / "other", "--progress", "none"]
-        there = [["-n", "1", "-wdir", str(self.folder / f"{rank}"), *map(str, train)] for rank in range(2)]
-        process = run([MPIEXEC, *there[0], ":", *there[1]])
+        there = f'cd "{self.folder}/${{OMPI_COMM_WORLD_RANK:-$PMI_RANK}}" && exec "$@"'
+        process = run(["sh", "-c", there, "sh", *train], ranks=2)
         self.assertEqual(process.returncode, 2, process.stdout + process.stderr)
         self.assertIn("rank 1 reads other data than the first: examples of 5 with 3 classes", process.stderr)
         self.assertFalse((self.folder / "other").exists())

@@ -157,11 +157,13 @@ class BadInput(unittest.TestCase):
 
     def test_memory_that_ends_anywhere_is_an_error(self):
         ended = set()
-        for megabytes in range(60, 160, 2):
+        for megabytes in range(60, 400, 4):
             with self.subTest(megabytes=megabytes):
                 process = self.train("new", "--replace", limits=[f"--as={megabytes * MEGABYTE}"])
                 ended.add(process.returncode)
-                if process.returncode != 127:  # the loader has no room for the program
+                # The loader has no room for the program, or a library for its own beginning.
+                has_begun = process.returncode != 127 and "terminate called" not in process.stderr
+                if has_begun:
                     self.assertIn(process.returncode, (0, 1, 2), process.stderr)
                 if process.returncode in (1, 2):
                     self.assert_refused(process, "^dmoe: .*memory", status=process.returncode)
