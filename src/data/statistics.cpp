@@ -58,7 +58,7 @@ std::string unusual_features(const Dataset& dataset) {
   std::vector<Feature> features = features_of(dataset);
   const auto varying = std::ranges::partition(features, is_constant).begin();
   const auto constants = varying - features.begin();
-  const std::string constant =
+  std::string constant =
       constants == 0
           ? ""
           : fmt::format("{} of {} features {} constant (feature {}: {:.4g})", constants, features.size(),
