@@ -30,9 +30,9 @@ train() {
     mpirun | srun) mapfile -t launch < <("launch_by_$LAUNCHER" "$DMOE") ;;
     *) echo "LAUNCHER must be mpirun or srun, got '$LAUNCHER'" && return 2 ;;
   esac
-  echo "$(date +%FT%T) job $SLURM_JOB_ID on $SLURM_JOB_NODELIST, restart ${SLURM_RESTART_COUNT:-0}"
   trap 'warn USR1' USR1
   trap 'warn TERM' TERM
+  echo "$(date +%FT%T) job $SLURM_JOB_ID on $SLURM_JOB_NODELIST, restart ${SLURM_RESTART_COUNT:-0}"
   "${launch[@]}" "$DMOE" train "$1" --output "$2" --resume "${@:3}" &
   launcher=$!
   if [[ $warning ]]; then kill -USR1 "$launcher"; fi

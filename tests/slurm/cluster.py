@@ -173,8 +173,14 @@ class Cluster:
 
     def ended(self, job):
         """The state of a job once it has ended for good."""
-        self.until(lambda: self.state(job).get("JobState") in FINAL, f"end of job {job}")
-        return self.state(job)
+        states = []
+
+        def has_ended():
+            states[:] = [self.state(job)]
+            return states[0].get("JobState") in FINAL
+
+        self.until(has_ended, f"end of job {job}")
+        return states[0]
 
 
 def main():

@@ -206,7 +206,7 @@ class Jobs(unittest.TestCase):
         self.addCleanup(self.command, "scontrol", "update", f"nodename={node}", "state=resume")
         self.command("scontrol", "requeue", requeued)
         early = self.sbatch("preemptible", **variables, RUN="early")
-        self.cluster.until(lambda: self.cluster.state(early)["JobState"] == "RUNNING", "start")
+        self.cluster.until(lambda: " restart 0" in self.log(early), "start")
         self.command("scancel", "--signal=USR1", "--batch", early)
         for job, output in ((requeued, "requeued"), (early, "early")):
             with self.subTest(output):
