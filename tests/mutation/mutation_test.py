@@ -4,7 +4,7 @@ Whatever is in a file: the program succeeds, or ends with status 2 and one line 
 not finite in mid-run), soon, without a crash, and leaves all files as they were. Of a model with damaged bytes it says
 what it said of the whole one, or nothing.
 
-DMOE_MUTANTS (2000) files are made; mutant i of DMOE_MUTATION_SEED (1) is the same each time, and DMOE_MUTANT=i makes
+DMOE_MUTANTS (1200) files are made; mutant i of DMOE_MUTATION_SEED (1) is the same each time, and DMOE_MUTANT=i makes
 that one alone. What fails is kept, with the command, in a folder of DMOE_MUTANTS_KEPT (the system's temporary one).
 """
 
@@ -29,7 +29,7 @@ import mutators
 import specimens
 from dmoe_testing import DMOE, MPIEXEC, main, run
 
-MUTANTS = int(os.environ.get("DMOE_MUTANTS", sys.argv.pop() if sys.argv[-1].isdigit() else "2000"))
+MUTANTS = int(os.environ.get("DMOE_MUTANTS", sys.argv.pop() if sys.argv[-1].isdigit() else "1200"))
 SEED = int(os.environ.get("DMOE_MUTATION_SEED", "1"))
 ONLY = os.environ.get("DMOE_MUTANT")
 IS_SANITIZED = "ASAN_OPTIONS" in os.environ
