@@ -153,6 +153,15 @@ int wait_for(MPI_Request& request) {
   }
 }
 
+FileHints::FileHints() {
+  MPI_Info_create(&info_);
+  MPI_Info_set(info_, "romio_ds_write", "disable");
+}
+
+FileHints::~FileHints() {
+  MPI_Info_free(&info_);
+}
+
 void prepare_initialisation() {
   copy_what_is_sent();
 }

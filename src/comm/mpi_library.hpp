@@ -43,6 +43,21 @@ std::string library_name();
 /// done.
 int wait_for(MPI_Request& request);
 
+/// What MPI-IO is told of a file that all ranks write. ROMIO (of MPICH) else reads what lies between pieces
+/// and writes it back, under locks, and ends the job where the file system has none; who writes whole chunks
+/// has nothing between. Local.
+class FileHints {
+ public:
+  FileHints();
+  ~FileHints();
+  FileHints(const FileHints&) = delete;
+  FileHints& operator=(const FileHints&) = delete;
+  MPI_Info native() const { return info_; }
+
+ private:
+  MPI_Info info_ = MPI_INFO_NULL;
+};
+
 /// What must be set before MPI_Init. Local.
 void prepare_initialisation();
 

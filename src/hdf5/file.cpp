@@ -16,6 +16,7 @@
 
 #include <hdf5.h>
 
+#include "comm/mpi_library.hpp"
 #include "comm/session.hpp"
 #include "comm/watchdog.hpp"
 #include "core/error.hpp"
@@ -159,8 +160,8 @@ File File::create_parallel(const std::filesystem::path& path, const comm::Commun
   collectively(communicator, [&] {
     const Action action{Verb::create, path.native()};
     const Handle access = file_access(action);
-    check(H5Pset_fapl_mpio(access.id(), communicator.native(), MPI_INFO_NULL), action);
-    // MPI-IO asks for no locks of files.
+    const comm::FileHints hints;  // HDF5 keeps a copy
+    check(H5Pset_fapl_mpio(access.id(), communicator.native(), hints.native()), action);
     const Handle creation = file_creation(action);
     handle =
         Handle(check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), action), H5Fclose);
