@@ -7,14 +7,13 @@ import re
 import select
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
 import h5py
-from dmoe_testing import BUILD_DIR, SOURCE_DIR, main, run
+from dmoe_testing import BUILD_DIR, SOURCE_DIR, enter_own_mounts, main, run
 
 # Of an installed example: a data set that needs no download, one epoch.
 QUICK = ["--set", "data.name=synthetic", "--set", "phases.constrained.epochs=1", "--set", "phases.fine_tune.epochs=0"]
@@ -189,8 +188,5 @@ class Prefix(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if "DMOE_OWN_MOUNTS" not in os.environ:
-        user = [] if os.geteuid() == 0 else ["--map-root-user"]
-        environment = {**os.environ, "DMOE_OWN_MOUNTS": "yes"}
-        os.execvpe("unshare", ["unshare", "--mount", *user, sys.executable, "-B", *sys.argv], environment)
+    enter_own_mounts()
     main()

@@ -9,14 +9,13 @@ import re
 import shutil
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
 import specimens
-from dmoe_testing import DMOE, MPIEXEC, main, run
+from dmoe_testing import DMOE, MPIEXEC, enter_own_mounts, main, run
 
 ENDLESS = ["--set", "phases.lifted.epochs=1000000", "--set", "evaluation.every_epochs=0"]
 MEGABYTE = 1 << 20
@@ -197,9 +196,5 @@ class BadInput(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if "DMOE_OWN_MOUNTS" not in os.environ:
-        user = [] if os.geteuid() == 0 else ["--map-root-user"]
-        environment = {**os.environ, "DMOE_OWN_MOUNTS": "yes"}
-        words = ["unshare", "--mount", *user, sys.executable, "-B", *sys.argv]
-        os.execvpe("unshare", words, environment)
+    enter_own_mounts()
     main()

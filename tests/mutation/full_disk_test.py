@@ -4,12 +4,10 @@ was whole before stays whole.
 In a mount namespace of its own, in which it may mount small file systems.
 """
 
-import os
 import shutil
 import subprocess
-import sys
 
-from dmoe_testing import DMOE, main, run
+from dmoe_testing import DMOE, enter_own_mounts, main, run
 from small_frames import CONFIG, SmallFrames
 
 SIZES = range(60, 461, 40)  # kB
@@ -111,9 +109,5 @@ class FullDisk(SmallFrames):
 
 
 if __name__ == "__main__":
-    if "DMOE_OWN_MOUNTS" not in os.environ:
-        user = [] if os.geteuid() == 0 else ["--map-root-user"]
-        environment = {**os.environ, "DMOE_OWN_MOUNTS": "yes"}
-        words = ["unshare", "--mount", *user, sys.executable, "-B", *sys.argv]
-        os.execvpe("unshare", words, environment)
+    enter_own_mounts()
     main()
