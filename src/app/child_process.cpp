@@ -68,19 +68,21 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std:
 
 ChildProcess::~ChildProcess() {
   stop();
-  const auto latest = std::chrono::steady_clock::now() + patience_;
+  wait_at_most(patience_);
+  kill();
+}
+
+void ChildProcess::wait_at_most(std::chrono::milliseconds patience) {
+  const auto latest = std::chrono::steady_clock::now() + patience;
   while (!exit_status() && std::chrono::steady_clock::now() < latest)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  kill();
 }
 
 void ChildProcess::kill() {
   if (exit_status()) return;
   ::kill(-id_, SIGKILL);
   ::kill(id_, SIGKILL);
-  const auto latest = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!exit_status() && std::chrono::steady_clock::now() < latest)
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  wait_at_most(std::chrono::seconds(20));
   exit_status_ = 128 + SIGKILL;
 }
 

@@ -36,6 +36,9 @@ class ChildProcess {
   void kill();
 
  private:
+  /// For its end.
+  void wait_at_most(std::chrono::milliseconds patience);
+
   int stop_signal_;
   std::chrono::milliseconds patience_;
   pid_t id_ = 0;
