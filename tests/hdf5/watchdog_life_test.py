@@ -19,7 +19,8 @@ class WatchdogLife(unittest.TestCase):
             process = dmoe_testing.run([PROGRAM, Path(folder) / "file.h5"], 3, timeout=60)
             self.assertNotEqual(process.returncode, 0)
             self.assertLess(time.monotonic() - began, 30)  # far from the minute
-            self.assertRegex(process.stderr, r"dmoe: rank [01] has waited [1-9] s in a collective HDF5 operation: ")
+            # Any rank may say it first: the one that stays away does so in the same collective call.
+            self.assertRegex(process.stderr, r"dmoe: rank [012] has waited [1-9] s in a collective HDF5 operation: ")
 
 
 dmoe_testing.main()
