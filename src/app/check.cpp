@@ -59,7 +59,7 @@ void check(const CheckOptions& options) {
 
 Action declare_check(CLI::App& parser) {
   const auto options = std::make_shared<CheckOptions>();
-  parser.add_option("file", options->files, "run.h5, model.h5, checkpoints, frames")
+  parser.add_option("file", options->files, "run.h5, model.h5, checkpoints, tables, frames")
       ->required()
       ->option_text("FILE...");
   parser

@@ -55,18 +55,30 @@ std::size_t length_of_character(std::string_view text) {
   return length;
 }
 
+/// U+202A to U+202E and U+2066 to U+2069, with which a name can show itself as another.
+bool turns_direction(std::string_view character) {
+  return (character >= "\u202a" && character <= "\u202e") || (character >= "\u2066" && character <= "\u2069");
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) {
   std::string result;
   while (!text.empty()) {
-    const std::size_t length = length_of_character(text);
-    const auto first = static_cast<unsigned char>(text.front());
-    const auto last = static_cast<unsigned char>(text[length - 1]);
-    const bool is_control = length == 1 ? (first < 0x20 && first != '\n') || first >= 0x7F  // or no UTF-8
-                                        : first == 0xC2 && last < 0xA0;                     // of 8 bits
-    is_control ? result += fmt::format("\\x{:02x}", last) : result += text.substr(0, length);
-    text.remove_prefix(length);
+    const std::string_view character = text.substr(0, length_of_character(text));
+    const auto first = static_cast<unsigned char>(character.front());
+    const auto last = static_cast<unsigned char>(character.back());
+    const bool is_control = character.size() == 1
+                                ? (first < 0x20 && first != '\n') || first >= 0x7F  // or no UTF-8
+                                : first == 0xC2 && last < 0xA0;                     // of 8 bits
+    if (is_control) {
+      result += fmt::format("\\x{:02x}", last);
+    } else if (turns_direction(character)) {
+      result += fmt::format("\\u20{:x}", last < 0xAA ? last - 0x40 : last - 0x80);
+    } else {
+      result += character;
+    }
+    text.remove_prefix(character.size());
   }
   return result;
 }

@@ -25,12 +25,13 @@ std::string network_text(const std::vector<model::LayerSpec>& layers);
 /// "1 rank", "2 ranks". Local.
 std::string counted(Index count, const std::string& noun);
 
-/// A message that quotes what a file holds, fit for a terminal: control characters as "\x1b", and of what is
+/// A message that quotes what a file holds, fit for a terminal: control characters as "\x1b", marks that turn
+/// the direction of text as "\u202e", and of what is
 /// longer than 2,000 bytes the beginning and the end. Local.
 std::string one_line(std::string_view message);
 
 /// Lines of text in which names from a file may stand, fit for a terminal: every control character but the
-/// ends of lines as \x1b. Local.
+/// ends of lines as \x1b, and marks of direction. Local.
 std::string printable(std::string_view text);
 
 }  // namespace dmoe::app

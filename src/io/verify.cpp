@@ -14,6 +14,7 @@
 #include "io/checkpoint_file.hpp"
 #include "io/format.hpp"
 #include "io/run_summary.hpp"
+#include "io/table.hpp"
 #include "io/tensors.hpp"
 
 namespace dmoe::io {
@@ -95,9 +96,9 @@ Verified verify(const std::string& path, Foreign foreign) {
   {
     const hdf5::File file = hdf5::File::open_read(path);
     const bool is_ours = foreign == Foreign::refuse || file.has_attribute("/", "format");
-    found.format =
-        is_ours ? hdf5::check_format(file, {run_format, model_format, checkpoint_format, data::frames_format})
-                : "HDF5";
+    found.format = is_ours ? hdf5::check_format(file, {run_format, model_format, checkpoint_format,
+                                                       table_format, data::frames_format})
+                           : "HDF5";
     found.datasets = read_group(file, "/");
   }
   if (found.format == run_format) {

@@ -34,6 +34,11 @@ TEST(OneLine, shows_control_characters_and_leaves_the_rest) {
   EXPECT_EQ(one_line(std::string("a\nb\x1b[2J\x7f\0", 9)), "a\\x0ab\\x1b[2J\\x7f\\x00");
 }
 
+TEST(OneLine, shows_what_turns_the_direction_of_text) {
+  EXPECT_EQ(one_line("a\u202eb\u2066c\u2069"), "a\\u202eb\\u2066c\\u2069");
+  EXPECT_EQ(one_line("\u2029\u202f\u2065\u206a \u05d0"), "\u2029\u202f\u2065\u206a \u05d0");
+}
+
 TEST(OneLine, keeps_beginning_and_end_of_what_is_too_long) {
   const std::string longest(2000, 'x');
   EXPECT_EQ(one_line(longest), longest);

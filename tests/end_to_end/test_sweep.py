@@ -16,7 +16,7 @@ import h5py
 import numpy
 
 import launchers
-from dmoe_testing import DMOE, MPIEXEC, main, run
+from dmoe_testing import DMOE, MPIEXEC, checked, main, run
 from launched import ranks_of
 from test_training import differing
 
@@ -203,6 +203,7 @@ class Finished(SweepTest):
         self.assertIn("12 of 12 done, 0 failed; table in finished/table.csv and finished/table.h5", self.process.stdout)
         self.assertEqual(self.process.stdout.count(": test error "), 12)
         self.assertEqual(self.names("."), [".lock", "logs", "runs", "table.csv", "table.h5"])
+        self.assertIn("dmoe-table, whole", checked(DMOE, "check", self.output / "table.h5"))
         self.assertEqual(self.names("runs"), sorted(self.grid))
         self.assertEqual(self.names("logs"), sorted(f"{name}.log" for name in self.grid))
         for name in self.grid:
