@@ -2,7 +2,7 @@
 
 import h5py
 from dmoe_testing import DMOE, main, run
-from small_frames import FEATURES, FRAMES, SmallFrames
+from small_frames import FEATURES, FRAMES, LABELS, SmallFrames
 
 
 class Storage(SmallFrames):
@@ -161,6 +161,49 @@ class Storage(SmallFrames):
             layout[:] = h5py.VirtualSource(".", FEATURES, self.features.shape)
             file.create_virtual_dataset("/virtual", layout)
         self.assertEqual(self.result(self.otherwise("linking.h5", link)), expected)
+
+    def test_folders_that_the_environment_names(self):
+        expected = self.result(self.frames("good.h5"))
+        elsewhere = self.folder / "elsewhere"
+        elsewhere.mkdir()
+        (self.folder / "good.h5").rename(elsewhere / "kept.h5")
+        (elsewhere / "features.bin").write_bytes(self.features.tobytes())
+        external = self.external(("features.bin", 0, self.features.nbytes))
+        for name, change, variable in (
+            ("virtual.h5", self.virtual("kept.h5"), "HDF5_VDS_PREFIX"),
+            ("external.h5", external, "HDF5_EXTFILE_PREFIX"),
+        ):
+            path = self.otherwise(name, change)
+            for folder in (str(elsewhere), "${ORIGIN}/elsewhere"):
+                with self.subTest(name, folder=folder):
+                    self.assertEqual(self.result(path, **{variable: folder}), expected)
+            self.assert_hollow(path, "missing")
+
+    def test_sources_by_the_number_of_a_block(self):
+        expected = self.result(self.frames("good.h5"))
+        rows, width = 10, self.features.shape[1]
+        for block in range(FRAMES // rows):
+            self.part_of_rows(block, rows)
+
+        def numbered(file):
+            space = h5py.h5s.create_simple((FRAMES, width), (h5py.h5s.UNLIMITED, width))
+            space.select_hyperslab((0, 0), (h5py.h5s.UNLIMITED, 1), (rows, width), (rows, width))
+            creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            part = h5py.h5s.create_simple((rows, width))
+            creation.set_virtual(space, b"block%b.h5", FEATURES.encode(), part)
+            h5py.h5d.create(file.id, FEATURES.encode(), h5py.h5t.IEEE_F32LE, space, creation)
+
+        path = self.otherwise("numbered.h5", numbered)
+        self.assertEqual(self.result(path), expected)
+        with h5py.File(self.folder / "block3.h5", "w") as file:
+            file.create_dataset(FEATURES, shape=(rows, width), dtype="f4")
+        self.assert_hollow(path, "elsewhere: ", "block3.h5", "nothing was ever stored")
+        (self.folder / "block3.h5").unlink()  # to HDF5 it ends there
+        self.assert_refused(path, LABELS, "60 values, expected 30")
+
+    def part_of_rows(self, block, rows):
+        with h5py.File(self.folder / f"block{block}.h5", "w") as file:
+            file[FEATURES] = self.features[rows * block : rows * (block + 1)]
 
     def test_sources_that_grow(self):
         expected = self.result(self.frames("good.h5"))

@@ -1,5 +1,6 @@
 """A small frames file as h5py makes it, in as many ways as people do, and what dmoe makes of it."""
 
+import os
 import tempfile
 import unittest
 from pathlib import Path
@@ -53,14 +54,14 @@ class SmallFrames(unittest.TestCase):
                 change(file)
         return path
 
-    def trained(self, path):
+    def trained(self, path, **environment):
         config = self.folder / "config.toml"
         config.write_text(CONFIG.format(path=path))
-        return run([DMOE, "train", config, "--output", self.folder / "run", "--replace"])
+        return run([DMOE, "train", config, "--output", self.folder / "run", "--replace"], env={**os.environ, **environment})
 
-    def result(self, path):
+    def result(self, path, **environment):
         """What a training learns, of which a zero more would make another."""
-        process = self.trained(path)
+        process = self.trained(path, **environment)
         self.assertEqual(process.returncode, 0, process.stderr)
         with h5py.File(self.folder / "run/model.h5") as file:
             return file["model/layers/1/experts/weight"][:].tobytes()
