@@ -84,7 +84,7 @@ class TrainingRun {
     const io::Launch launch = launch_of(job, config.numerics.threads);
     const std::string warning = mixed_instruction_sets(world_);
     if (says_progress()) introduce();
-    if (world_.is_coordinator() && !warning.empty()) console_.line(warning);
+    if (world_.is_coordinator()) say_remarks(warning);
     agreed(world_, [&] {
       trainer_.emplace(config.training, network, *data.dataset, observers_, [this] { return is_to_stop(); });
     });
@@ -118,9 +118,14 @@ class TrainingRun {
   }
   double seconds() const { return std::chrono::duration<double>(Timing::Clock::now() - began_).count(); }
 
+  /// What must be known of these numbers, watched or not.
+  void say_remarks(const std::string& warning) {
+    for (const std::string& remark : before_.remarks) console_.line(remark);
+    if (!warning.empty()) console_.line(warning);
+  }
+
   void introduce() {
     console_.line(introduction(config_, network_.spec(), data_.train_examples, world_.size()));
-    for (const std::string& remark : before_.remarks) console_.line(remark);
     if (config_.baseline == model::Baseline::none) return;
     model::NetworkSpec mixture = network_.spec();
     mixture.layers = config_.layers;
@@ -349,13 +354,12 @@ Action declare_train(CLI::App& parser) {
       ->option_text("KEY=VALUE");
   parser.add_flag("--dry-run", options->is_dry_run,
                   "check config, data and folder, say what would be trained, and write nothing");
-  add_named_option<ProgressStyle>(
-      parser, "--progress", options->progress,
-      {{"auto", ProgressStyle::automatic},
-       {"line", ProgressStyle::line},
-       {"log", ProgressStyle::log},
-       {"none", ProgressStyle::none}},
-      "one changing line, plain lines or nothing; auto looks where the output goes");
+  add_named_option<ProgressStyle>(parser, "--progress", options->progress,
+                                  {{"auto", ProgressStyle::automatic},
+                                   {"line", ProgressStyle::line},
+                                   {"log", ProgressStyle::log},
+                                   {"none", ProgressStyle::none}},
+                                  "one changing line, plain lines or none; auto looks where the output goes");
   parser.footer(parts_help());
   return [options](const Job& job) { return train(job, *options); };
 }
