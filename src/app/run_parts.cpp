@@ -153,6 +153,7 @@ LoadedData load_data(const comm::Communicator& world, const Config& config, cons
     } catch (const SettingError& error) {
       throw InputError("{}: data.{}", config.data_places.at(error.setting()), error.what());
     }
+    for (std::string& remark : result.dataset->remarks()) result.remarks.push_back(std::move(remark));
     result.dataset = data::renumbered(std::move(result.dataset), known.contents.names, result.remarks);
     result.contents = data::contents_of(*result.dataset, splits);
   });

@@ -85,6 +85,8 @@ class Dataset {
   virtual std::vector<Index> groups(Split /*split*/) const { return {}; }
   /// Of one example before it is transformed, for example {28, 28} pixels or {39} features. Local.
   virtual std::vector<Index> example_shape() const { return {input_width()}; }
+  /// What one should know of how it was read, a line each; nothing where it is as its files say. Local.
+  virtual std::vector<std::string> remarks() const { return {}; }
   /// (n), in 0 .. C-1. Reads the split where it was not read; InputError where it is damaged. Local.
   virtual std::vector<std::int32_t> labels(Split split) const;
   /// Of the split's inputs before they are transformed (data/checksum.hpp). Whoever transforms them must say:

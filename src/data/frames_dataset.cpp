@@ -75,6 +75,11 @@ Index FramesDataset::example_count(Split split) const {
   return part(split).example_count;
 }
 
+std::vector<std::string> FramesDataset::remarks() const {
+  if (!file_.rounds_features()) return {};
+  return {fmt::format("{}: its features are float64, and are rounded to float32", file_.path())};
+}
+
 std::vector<Index> FramesDataset::groups(Split split) const {
   std::vector<Index> first;
   Index frames = 0;

@@ -40,6 +40,7 @@ class FramesDataset final : public Dataset {
   Index example_count(Split split) const override;
   const std::vector<Factor>& factors() const override { return factors_; }
   /// Utterances.
+  std::vector<std::string> remarks() const override;
   std::vector<Index> groups(Split split) const override;
   std::vector<Index> example_shape() const override { return {file_.feature_count()}; }
   std::vector<std::int32_t> labels(Split split) const override { return frames(split).labels; }

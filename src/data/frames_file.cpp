@@ -71,6 +71,7 @@ FramesFile::FramesFile(const std::filesystem::path& path) : file_(hdf5::File::op
   hdf5::check_format(file_, {frames_format});
   const hdf5::Shape shape = checked_shape(file_, features_path, 2);
   feature_count_ = shape[1];
+  rounds_features_ = !file_.fits<float>(features_path) && file_.fits<double>(features_path);
   check_length(file_, labels_path, shape[0], "frame");
   classes_ = levels_of(file_, labels_path);
   first_ = read_first_frames(file_, shape[0]);
@@ -157,18 +158,30 @@ Frames FramesFile::read(std::span<const Index> utterances) const {
   return frames;
 }
 
+/// (F, K) features of frames that stand together.
+template <class Stored>
+void FramesFile::read_features(hdf5::Rows rows, std::span<float> features) const {
+  const auto stored = file_.read_slab<Stored>(features_path, rows);
+  const auto bad = std::find_if(stored.begin(), stored.end(),
+                                [](Stored value) { return !std::isfinite(static_cast<float>(value)); });
+  if (bad != stored.end()) {
+    const Index at = bad - stored.begin();
+    throw InputError("{}: {}: feature {} of frame {} is {}, expected a finite float32", file_.path(),
+                     features_path, at % feature_count_, rows.first + at / feature_count_, *bad);
+  }
+  std::transform(stored.begin(), stored.end(), features.begin(),
+                 [](Stored value) { return static_cast<float>(value); });
+}
+
 /// Adds features, labels and factors of frames that stand together.
 void FramesFile::read_rows(hdf5::Rows rows, Frames& frames) const {
   const auto features =
       std::span(frames.features)
           .subspan(size(frames.count() * feature_count_), size(rows.count * feature_count_));
-  file_.read_slab<float>(features_path, rows, features);
-  const auto bad =
-      std::find_if(features.begin(), features.end(), [](float value) { return !std::isfinite(value); });
-  if (bad != features.end()) {
-    const Index at = bad - features.begin();
-    throw InputError("{}: {}: feature {} of frame {} is {}, expected a finite number", file_.path(),
-                     features_path, at % feature_count_, rows.first + at / feature_count_, *bad);
+  if (rounds_features_) {
+    read_features<double>(rows, features);
+  } else {
+    read_features<float>(rows, features);
   }
   const auto append = [](auto& to, const auto& values) { to.insert(to.end(), values.begin(), values.end()); };
   append(frames.labels, read_codes(labels_path, rows, static_cast<Index>(classes_.size())));

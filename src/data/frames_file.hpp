@@ -1,7 +1,8 @@
 // Reader of dmoe-frames files: labelled frames of speech, in utterances.
 //
 //   /                         attributes format = "dmoe-frames", format_version = 1
-//   /frames/features          (F, K) float32, K features of each frame, not stacked, utterance by utterance
+//   /frames/features          (F, K) float32, K features of each frame, not stacked, utterance by utterance;
+//                             float64 is rounded to it
 //   /frames/labels            (F) codes of classes
 //   /frames/factors/NAME      (F) codes: what else is known of a frame; any number of factors
 //   /utterances/first_frame   (U) where each utterance begins: 0 first, then ascending
@@ -65,6 +66,8 @@ class FramesFile {
   const std::string& path() const { return file_.path(); }
   /// K
   Index feature_count() const { return feature_count_; }
+  /// Whether features have more digits than float32 keeps.
+  bool rounds_features() const { return rounds_features_; }
   const std::vector<std::string>& classes() const { return classes_; }
   /// Those of utterances, then those of frames.
   const std::vector<FrameFactor>& factors() const { return factors_; }
@@ -81,10 +84,13 @@ class FramesFile {
  private:
   std::vector<std::int32_t> read_codes(const std::string& path, hdf5::Rows rows, Index levels) const;
   std::vector<std::string> add_factors(const std::string& group);
+  template <class Stored>
+  void read_features(hdf5::Rows rows, std::span<float> features) const;
   void read_rows(hdf5::Rows rows, Frames& frames) const;
 
   hdf5::File file_;
   Index feature_count_ = 0;
+  bool rounds_features_ = false;
   std::vector<Index> first_;  // (U + 1)
   std::vector<std::string> classes_;
   std::vector<std::string> splits_;

@@ -25,6 +25,7 @@ class Renumbered final : public Dataset {
   Index class_count() const override { return factors_.front().level_count(); }
   Index example_count(Split split) const override { return dataset_->example_count(split); }
   const std::vector<Factor>& factors() const override { return factors_; }
+  std::vector<std::string> remarks() const override { return dataset_->remarks(); }
   std::vector<Index> groups(Split split) const override { return dataset_->groups(split); }
   std::vector<Index> example_shape() const override { return dataset_->example_shape(); }
   std::vector<std::int32_t> labels(Split split) const override {

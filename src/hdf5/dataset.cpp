@@ -243,6 +243,12 @@ void File::read_all(const std::string& path, Element element, void* into) const 
   read_rows(path, element, {0, all.empty() ? 1 : all[0]}, into, element_count(all));
 }
 
+bool File::fits(const std::string& path, Element element) const {
+  const Handle dataset = open_dataset(path, Verb::read);
+  const Handle type(check(H5Dget_type(dataset.id()), doing(Verb::read, path)), H5Tclose);
+  return fits_without_loss(type.id(), element);
+}
+
 void File::read_rows(const std::string& path, Element element, Rows rows, void* into, Index count) const {
   const Action action = doing(Verb::read, path);
   const Handle dataset = open_dataset(path, Verb::read);

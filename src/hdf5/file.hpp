@@ -100,6 +100,11 @@ class File {
   /// asks first. Local.
   void check_stored(const std::string& path) const;
   Shape shape(const std::string& dataset) const { return info(dataset).shape; }
+  /// Whether the elements of a dataset fit into T without loss. Local.
+  template <Stored T>
+  bool fits(const std::string& dataset) const {
+    return fits(dataset, element_of<T>());
+  }
   /// A whole dataset. InputError where the elements do not fit into T without loss, or the shape is another
   /// than `expected`. Local.
   template <Stored T>
@@ -140,6 +145,7 @@ class File {
                    const Shape& shape, const Annotation& annotation);
   std::vector<std::string> take_texts(const std::string& path, const Handle& dataset) const;
   void check_shape(const std::string& path, const Shape& expected) const;
+  bool fits(const std::string& path, Element element) const;
   void read_rows(const std::string& path, Element element, Rows rows, void* into, Index count) const;
   void read_all(const std::string& path, Element element, void* into) const;
 

@@ -192,15 +192,24 @@ TEST_F(FramesFileOf, two_factors_of_one_name_is_refused) {
   EXPECT_THAT(complaint(), HasSubstr("/utterances/factors/class: there is another factor 'class'"));
 }
 
-TEST_F(FramesFileOf, numbers_of_a_wider_type_says_so) {
-  content.write(path);
-  hdf5::File file = hdf5::File::open_read_write(path);
-  file.remove("/frames/features");
-  file.write("/frames/features", std::vector<double>(54, 0.5), {18, 3}, {"1", {"frame", "feature"}});
-  file.close();
-  const FramesFile frames(path);
-  EXPECT_THAT(message_of([&] { frames.read(frames.utterances("train")); }),
-              HasSubstr("/frames/features: its elements are float64, expected float32"));
+TEST_F(FramesFileOf, numbers_of_a_wider_type_is_rounded) {
+  const auto features_with = [&](double one) {
+    content.write(path);
+    hdf5::File file = hdf5::File::open_read_write(path);
+    file.remove("/frames/features");
+    std::vector<double> features(54, 0.1);
+    features[4] = one;
+    file.write("/frames/features", features, {18, 3}, {"1", {"frame", "feature"}});
+    file.close();
+    const FramesFile frames(path);
+    EXPECT_TRUE(frames.rounds_features());
+    return frames.read(frames.utterances("train")).features;
+  };
+  const std::vector<float> features = features_with(0.7);
+  EXPECT_EQ(features[3], 0.1F);
+  EXPECT_EQ(features[4], 0.7F);
+  EXPECT_THAT(message_of([&] { features_with(-1e39); }),
+              HasSubstr("/frames/features: feature 1 of frame 1 is -1e+39, expected a finite float32"));
 }
 
 }  // namespace

@@ -56,6 +56,25 @@ class UntidyFrames(SmallFrames):
         labels[7] = 2**64 - 1
         self.assert_refused(self.with_labels("huge.h5", labels), LABELS, "a value is above 9223372036854775807")
 
+    def test_features_of_more_digits_are_rounded_and_it_is_said(self):
+        expected = self.result(self.frames("good.h5"))
+
+        def change(file):
+            del file[FEATURES]
+            file[FEATURES] = self.features.astype(">f8") * (1 + 1e-12)
+
+        path = self.frames("double.h5", change)
+        line = f"{path}: its features are float64, and are rounded to float32"
+        self.assertIn(line, self.trained(path).stdout)
+        self.assertEqual(self.result(path), expected)
+
+    def test_features_that_are_no_numbers_with_a_point_are_refused(self):
+        def change(file):
+            del file[FEATURES]
+            file[FEATURES] = self.features.astype("i4")
+
+        self.assert_refused(self.frames("integers.h5", change), FEATURES, "int32", "float32")
+
     def test_other_byte_order_and_compression_train_alike(self):
         expected = self.result(self.frames("good.h5"))
 
