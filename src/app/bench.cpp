@@ -10,10 +10,10 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "app/document.hpp"
 #include "app/launch.hpp"
 #include "app/named_option.hpp"
 #include "bench/bench.hpp"
+#include "config/document.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "core/version.hpp"
@@ -183,7 +183,7 @@ Action declare_bench(CLI::App& parser) {
   add_measured_options(parser, options->measured);
   const auto output = [options](const std::string& path) {
     if (!has_extension(path, ".h5") && !has_extension(path, ".csv"))
-      throw CLI::ValidationError("--output must end in .h5 or .csv, got " + toml_quoted(path));
+      throw CLI::ValidationError("--output must end in .h5 or .csv, got " + config::toml_quoted(path));
     options->output = path;
   };
   parser.add_option_function<std::string>("--output", output, "write the table to this file too")

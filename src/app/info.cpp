@@ -7,11 +7,11 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "app/config.hpp"
 #include "app/guarded_file.hpp"
-#include "app/part_kind.hpp"
 #include "app/run_folder.hpp"
 #include "app/wording.hpp"
+#include "config/config.hpp"
+#include "config/part_kind.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "hdf5/file.hpp"
@@ -30,18 +30,18 @@ std::string phases_text(const training::TrainingSpec& spec) {
     text += fmt::format("  {:<16}{:<12}rule {:<10}rate {}", phase.name, counted(phase.epochs, "epoch"),
                         phase.rule.name, phase.schedule.name);
     for (const auto& [name, value] : phase.schedule.settings.values())
-      text += fmt::format(", {} {}", name, toml_text(value));
+      text += fmt::format(", {} {}", name, config::toml_text(value));
     text += "\n";
   }
   return text;
 }
 
-Config config_of(const std::string& path) {
-  return parse_config(io::read_config(path), path + ", /config", {}, Unknown::kept);
+config::Config config_of(const std::string& path) {
+  return config::parse_config(io::read_config(path), path + ", /config", {}, config::Unknown::kept);
 }
 
 /// What a newer dmoe, or a program with parts of its own, has written and this one does not know.
-std::string unknown_text(const std::string& path, const Config& config) {
+std::string unknown_text(const std::string& path, const config::Config& config) {
   std::string text;
   for (const std::string& line : config.unknown)
     text += fmt::format("{:<13}{}\n", text.empty() ? "not known" : "", line);
@@ -53,7 +53,7 @@ std::string unknown_text(const std::string& path, const Config& config) {
 
 /// What a run was asked to do.
 std::string config_text(const std::string& path) {
-  const Config config = config_of(path);
+  const config::Config config = config_of(path);
   const bool is_baseline = config.baseline != model::Baseline::none;
   std::string text = fmt::format("\nconfig       {}{} on {}, batches of {}\n",
                                  is_baseline ? "baseline " + model::to_text(config.baseline) + " of " : "",
@@ -64,7 +64,7 @@ std::string config_text(const std::string& path) {
 /// What one example costs in this model: the widths below the first layer and above the last are in the file.
 std::string cost_text(const std::string& path) {
   const hdf5::File file = hdf5::File::open_read(path);
-  const Config config = config_of(path);
+  const config::Config config = config_of(path);
   const auto width = [&](const std::string& usual, const std::string& of_classifiers) {
     return file.shape(file.exists(usual) ? usual : of_classifiers).back();
   };

@@ -7,7 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "app/document.hpp"
+#include "config/document.hpp"
 
 namespace dmoe::app {
 
@@ -35,7 +35,8 @@ CLI::Option* add_named_option(CLI::App& parser, const std::string& option, T& va
         return;
       }
     }
-    throw CLI::ValidationError(option + " must be one of " + joined(known) + ", got " + toml_quoted(word));
+    throw CLI::ValidationError(option + " must be one of " + config::joined(known) + ", got " +
+                               config::toml_quoted(word));
   };
   return parser.add_option_function<std::string>(option, choose, help)
       ->type_name(choice_type)

@@ -6,11 +6,11 @@
 #include <fmt/ranges.h>
 
 #include "app/agreement.hpp"
-#include "app/config_change.hpp"
 #include "app/guarded_file.hpp"
 #include "app/run_folder.hpp"
 #include "app/wording.hpp"
 #include "comm/archive.hpp"
+#include "config/changes.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "data/sampler.hpp"
@@ -24,7 +24,7 @@ namespace {
 /// What there is to find, by the coordinator.
 class Search {
  public:
-  Search(std::string folder, const Config& config, const data::Contents& contents)
+  Search(std::string folder, const config::Config& config, const data::Contents& contents)
       : folder_(std::move(folder)),
         config_(config),
         contents_(contents),
@@ -78,7 +78,7 @@ class Search {
 
   void check_checkpoint() {
     const std::string& path = result_.checkpoint;
-    compare(parse_config(checkpoint_->run.config_toml, path + ", /config"), checkpoint_->state);
+    compare(config::parse_config(checkpoint_->run.config_toml, path + ", /config"), checkpoint_->state);
     check_data(path, checkpoint_->run.data);
     if (checkpoint_->instruction_set != numerics::instruction_set()) {
       remark(
@@ -97,7 +97,8 @@ class Search {
   }
 
   void check_run_without_checkpoint() {
-    const Config before = parse_config(run_file_->config_toml, run_file(folder_) + ", /config");
+    const config::Config before =
+        config::parse_config(run_file_->config_toml, run_file(folder_) + ", /config");
     training::State reached;
     if (is_complete()) {
       reached.step = before.training.epochs() * steps_per_epoch_;
@@ -115,13 +116,13 @@ class Search {
     remark(fmt::format("{} holds no checkpoint yet: beginning at the first step", folder_));
   }
 
-  void compare(const Config& before, const training::State& reached) {
+  void compare(const config::Config& before, const training::State& reached) {
     try {
-      check_changes(before, config_, reached, steps_per_epoch_);
+      config::check_changes(before, config_, reached, steps_per_epoch_);
     } catch (const InputError& error) {
       throw InputError("--resume {}: {}", folder_, error.what());
     }
-    for (const ConfigChange& change : config_changes(before, config_)) {
+    for (const config::Change& change : config::changes(before, config_)) {
       result_.config_changes.push_back(change.text());
       remark("config: " + change.text());
     }
@@ -147,7 +148,7 @@ class Search {
   void remark(const std::string& text) { result_.remarks.push_back(one_line(text)); }
 
   std::string folder_;
-  const Config& config_;
+  const config::Config& config_;
   const data::Contents& contents_;
   Index training_examples_;
   Index steps_per_epoch_;
@@ -183,8 +184,8 @@ io::DataRecord known_data(const comm::Communicator& world, const std::string& fo
   return record;
 }
 
-Resumption find_resumption(const comm::Communicator& world, const std::string& folder, const Config& config,
-                           const data::Contents& contents) {
+Resumption find_resumption(const comm::Communicator& world, const std::string& folder,
+                           const config::Config& config, const data::Contents& contents) {
   Resumption result;
   agreed(world, [&] {
     if (world.is_coordinator()) result = Search(folder, config, contents).found();

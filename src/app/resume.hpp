@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "app/config.hpp"
 #include "comm/communicator.hpp"
+#include "config/config.hpp"
 #include "data/contents.hpp"
 #include "io/checkpoint_file.hpp"
 
@@ -29,7 +29,7 @@ io::DataRecord known_data(const comm::Communicator& world, const std::string& fo
 
 /// Looks for the newest checkpoint that is whole. Throws AgreedError where the config is not that of the run,
 /// or differs where it matters, or the data do. Changes nothing. Collective.
-Resumption find_resumption(const comm::Communicator& world, const std::string& folder, const Config& config,
-                           const data::Contents& contents);
+Resumption find_resumption(const comm::Communicator& world, const std::string& folder,
+                           const config::Config& config, const data::Contents& contents);
 
 }  // namespace dmoe::app

@@ -27,16 +27,16 @@ namespace dmoe::app {
 namespace {
 
 /// The coordinator reads, all ranks parse.
-Config shared_config(const comm::Communicator& world, const std::string& name,
-                     const std::vector<std::string>& overrides, Unknown unknown,
-                     const std::function<std::string()>& read) {
+config::Config shared_config(const comm::Communicator& world, const std::string& name,
+                             const std::vector<std::string>& overrides, config::Unknown unknown,
+                             const std::function<std::string()>& read) {
   std::string text;
   agreed(world, [&] {
     if (world.is_coordinator()) text = read();
   });
   comm::broadcast_object(world, text);
-  Config config;
-  agreed(world, [&] { config = parse_config(text, name, overrides, unknown); });
+  config::Config config;
+  agreed(world, [&] { config = config::parse_config(text, name, overrides, unknown); });
   return config;
 }
 
@@ -54,7 +54,7 @@ std::string newest_model(const std::string& run) {
       "{}: holds neither model.h5 nor a checkpoint that is whole; training has not come that far", run);
 }
 
-void use_precision(const NumericsSpec& spec) {
+void use_precision(const config::NumericsSpec& spec) {
   try {
     numerics::use_precision(numerics::precision_named(spec.precision));
   } catch (const InputError& error) {
@@ -112,9 +112,9 @@ void check_that_all_read_the_same(const comm::Communicator& world, const data::C
 
 }  // namespace
 
-Config load_config(const comm::Communicator& world, const std::string& path,
-                   const std::vector<std::string>& overrides) {
-  return shared_config(world, path, overrides, Unknown::refused,
+config::Config load_config(const comm::Communicator& world, const std::string& path,
+                           const std::vector<std::string>& overrides) {
+  return shared_config(world, path, overrides, config::Unknown::refused,
                        [&] { return read_text_file(path, "the config"); });
 }
 
@@ -127,13 +127,14 @@ SavedModel find_model(const comm::Communicator& world, const std::string& run,
     check_in_child(path);
     return io::read_config(path);
   };
-  Config config = shared_config(world, run + ", /config", overrides, Unknown::kept_of_training, read);
+  config::Config config =
+      shared_config(world, run + ", /config", overrides, config::Unknown::kept_of_training, read);
   comm::broadcast_object(world, path);
   return {path, std::move(config)};
 }
 
-LoadedData load_data(const comm::Communicator& world, const Config& config, const io::DataRecord& known,
-                     const std::vector<data::Split>& splits) {
+LoadedData load_data(const comm::Communicator& world, const config::Config& config,
+                     const io::DataRecord& known, const std::vector<data::Split>& splits) {
   LoadedData result;
   Settings settings = config.data.settings;
   agreed(world, [&] {
@@ -162,7 +163,8 @@ LoadedData load_data(const comm::Communicator& world, const Config& config, cons
   return result;
 }
 
-std::unique_ptr<distribution::Network> make_network(const comm::Communicator& world, const Config& config,
+std::unique_ptr<distribution::Network> make_network(const comm::Communicator& world,
+                                                    const config::Config& config,
                                                     const data::Dataset& dataset, Index capacity) {
   std::unique_ptr<distribution::Network> network;
   agreed(world, [&] {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "app/config.hpp"
 #include "comm/communicator.hpp"
+#include "config/config.hpp"
 #include "data/contents.hpp"
 #include "data/dataset.hpp"
 #include "distribution/network.hpp"
@@ -15,13 +15,13 @@
 namespace dmoe::app {
 
 /// The config in a TOML file, which the coordinator reads. Throws AgreedError. Collective.
-Config load_config(const comm::Communicator& world, const std::string& path,
-                   const std::vector<std::string>& overrides);
+config::Config load_config(const comm::Communicator& world, const std::string& path,
+                           const std::vector<std::string>& overrides);
 
 /// A trained model: where it is and how it was made.
 struct SavedModel {
   std::string path;  // of model.h5 or a checkpoint
-  Config config;
+  config::Config config;
 };
 
 /// The model of a run: the folder (of one that is not finished, its newest checkpoint), or the model file or
@@ -40,13 +40,15 @@ struct LoadedData {
 /// Puts the numerics of a config in force and loads its data set. What is `known` of the run's data says
 /// where to look for them second, and how classes are numbered. Throws AgreedError, also where ranks read
 /// other data than the first. Collective.
-LoadedData load_data(const comm::Communicator& world, const Config& config, const io::DataRecord& known,
+LoadedData load_data(const comm::Communicator& world, const config::Config& config,
+                     const io::DataRecord& known,
                      const std::vector<data::Split>& splits = {data::Split::train, data::Split::validation,
                                                                data::Split::test});
 
 /// The network of a config, with fresh weights and buffers for `capacity` rows. Throws AgreedError where
 /// there are more ranks than experts, or too little memory. Collective.
-std::unique_ptr<distribution::Network> make_network(const comm::Communicator& world, const Config& config,
+std::unique_ptr<distribution::Network> make_network(const comm::Communicator& world,
+                                                    const config::Config& config,
                                                     const data::Dataset& dataset, Index capacity);
 
 }  // namespace dmoe::app

@@ -8,8 +8,8 @@
 #include <sstream>
 #include <string_view>
 
-#include "app/section.hpp"
 #include "comm/mpi_library.hpp"
+#include "config/section.hpp"
 #include "core/error.hpp"
 #include "core/text_file.hpp"
 
@@ -34,12 +34,12 @@ struct Axis {
 std::string value_text(const toml::node& value, const std::string& place, const std::string& key) {
   if (const auto* text = value.as_string()) return text->get();
   if (const auto* integer = value.as_integer()) return fmt::format("{}", integer->get());
-  if (const auto* real = value.as_floating_point()) return toml_text(real->get());
+  if (const auto* real = value.as_floating_point()) return config::toml_text(real->get());
   throw InputError("{}: {} must be a number or a string, or an array of them", place, key);
 }
 
 /// The axes below a table, "train.seed" for the table train with a key seed, in order of key.
-void collect_axes(const Document& document, const toml::table& table, const std::string& prefix,
+void collect_axes(const config::Document& document, const toml::table& table, const std::string& prefix,
                   std::vector<Axis>& axes) {
   for (const auto& [name, node] : table) {
     const std::string key = prefix + std::string(name.str());
@@ -60,13 +60,13 @@ void collect_axes(const Document& document, const toml::table& table, const std:
 
 /// Names a folder: what would lead out of it is replaced.
 std::string folder_name(std::string text) {
-  std::ranges::replace_if(
-      text, [](char c) { return c == '/' || c == ' ' || c == '\\'; }, '_');
+  const auto leads_out = [](char c) { return c == '/' || c == ' ' || c == '\\'; };
+  std::ranges::replace_if(text, leads_out, '_');
   return text;
 }
 
 /// Every combination of the axes' values, the last axis changing fastest.
-std::vector<std::vector<std::pair<std::string, std::string>>> combinations_of(const Section& grid,
+std::vector<std::vector<std::pair<std::string, std::string>>> combinations_of(const config::Section& grid,
                                                                               const std::vector<Axis>& axes) {
   std::vector<std::vector<std::pair<std::string, std::string>>> all{{}};
   for (const Axis& axis : axes) {
@@ -91,7 +91,7 @@ std::string described(const PlannedRun& run) {
 }
 
 /// The most ranks that have work in the network of a config.
-Index useful_ranks(const Config& config) {
+Index useful_ranks(const config::Config& config) {
   const bool is_dense = config.baseline == model::Baseline::dense_wide_first ||
                         config.baseline == model::Baseline::dense_equal_widths;
   if (is_dense) return 1;
@@ -115,15 +115,15 @@ class Reader {
         plan_(plan) {}
 
   void read() {
-    Section root(document_);
+    config::Section root(document_);
     plan_.ranks = root.integer("ranks", {1, most_ranks}, 1);
     read_analyze(root);
     plan_.launcher = root.text("launcher", comm::default_launcher());
     if (plan_.launcher.find(ranks_mark) == std::string::npos)
       root.refuse("launcher", "must say where the number of ranks goes, as {ranks}");
-    const std::vector<Section> grids = root.tables("grids");
+    const std::vector<config::Section> grids = root.tables("grids");
     root.finish();
-    for (const Section& grid : grids) read_grid(grid);
+    for (const config::Section& grid : grids) read_grid(grid);
     for (const PlannedRun& run : plan_.runs) {
       for (const auto& [key, value] : run.settings) keys_.insert(key);
     }
@@ -131,10 +131,10 @@ class Reader {
   }
 
  private:
-  void read_analyze(Section& root) {
+  void read_analyze(config::Section& root) {
     const auto node = document_.root()["analyze"];
     if (node.is_table()) {
-      Section analysis = root.table("analyze");
+      config::Section analysis = root.table("analyze");
       plan_.top = analysis.integer("top", {1, most_top});
       analysis.finish();
     } else if (!node || node.is_boolean()) {
@@ -144,7 +144,7 @@ class Reader {
     }
   }
 
-  void read_grid(const Section& grid) {
+  void read_grid(const config::Section& grid) {
     std::vector<Axis> axes;
     collect_axes(document_, grid.values(), "", axes);
     std::ranges::sort(axes, {}, &Axis::key);  // "train.seed" = 0 stands elsewhere than train.seed = 0
@@ -162,7 +162,7 @@ class Reader {
     }
   }
 
-  void add_run(const Section& grid, const std::vector<Axis>& axes, const std::string& file,
+  void add_run(const config::Section& grid, const std::vector<Axis>& axes, const std::string& file,
                std::vector<std::pair<std::string, std::string>> settings) {
     PlannedRun run;
     run.config_path = (folder_ / file).lexically_normal().string();
@@ -189,7 +189,7 @@ class Reader {
                        grid.place(), grid.path(), run.name, longest_name);
     }
     try {
-      run.config = parse_config(text_of(run.config_path), run.config_path, run.overrides());
+      run.config = config::parse_config(text_of(run.config_path), run.config_path, run.overrides());
     } catch (const InputError& error) {
       throw InputError("{}: {}: {}", grid.place(), grid.path(), error.what());
     }
@@ -210,7 +210,7 @@ class Reader {
   }
 
   std::filesystem::path folder_;
-  Document document_;
+  config::Document document_;
   SweepPlan& plan_;
   std::map<std::string, std::size_t> runs_;       // place in the plan, by name
   std::map<std::string, std::size_t> effective_;  // the same, by effective config

@@ -24,7 +24,7 @@
 #include <utility>
 #include <vector>
 
-#include "app/config.hpp"
+#include "config/config.hpp"
 #include "core/types.hpp"
 
 namespace dmoe::app {
@@ -34,7 +34,7 @@ struct PlannedRun {
   std::string group;        // "small,network.baseline=none": the same of runs that differ in train.seed alone
   std::string config_path;  // of the TOML file
   std::vector<std::pair<std::string, std::string>> settings;  // key and value of each --set, in order of key
-  Config config;
+  config::Config config;
   Index ranks = 1;       // no more than can have work in this network
   Index repetition = 0;  // which of its grid's seeds (train.seed) it has, from 0
 

@@ -154,7 +154,8 @@ RunState state_of(const std::string& folder, const PlannedRun& run) {
   check_in_child(file);
   const io::RunSummary found = io::read_run(file);
   const bool is_finished = found.provenance.status == io::RunStatus::finished;
-  if (parse_config(found.config_toml, file + ", /config", {}, Unknown::kept).text != run.config.text) {
+  if (config::parse_config(found.config_toml, file + ", /config", {}, config::Unknown::kept).text !=
+      run.config.text) {
     throw InputError("{}: {} run of another config than the sweep's; name another --output, or remove it",
                      file, is_finished ? "a finished" : "an unfinished");
   }

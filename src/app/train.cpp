@@ -15,7 +15,6 @@
 #include "app/console.hpp"
 #include "app/launch.hpp"
 #include "app/named_option.hpp"
-#include "app/part_kind.hpp"
 #include "app/progress.hpp"
 #include "app/resume.hpp"
 #include "app/run_folder.hpp"
@@ -24,6 +23,7 @@
 #include "app/terminal.hpp"
 #include "app/wording.hpp"
 #include "comm/watchdog.hpp"
+#include "config/part_kind.hpp"
 #include "data/statistics.hpp"
 #include "io/model_file.hpp"
 #include "io/run_file.hpp"
@@ -53,7 +53,7 @@ std::optional<int> console_width(ProgressStyle style) {
 }
 
 /// "training 4x100 - 4x100 on jittered_mnist (60,000 examples): 630,518 parameters, 12 epochs, 2 ranks".
-std::string introduction(const Config& config, const model::NetworkSpec& spec, Index train_examples,
+std::string introduction(const config::Config& config, const model::NetworkSpec& spec, Index train_examples,
                          int ranks) {
   return fmt::format("training {} on {} ({}): {} parameters, {}, {}", network_text(spec.layers),
                      config.data.name, counted(train_examples, "example"), grouped(spec.parameter_count()),
@@ -68,8 +68,8 @@ io::NetworkRecord network_record(const model::NetworkSpec& spec) {
 /// The training of one run: what it writes and what it says.
 class TrainingRun {
  public:
-  TrainingRun(const Job& job, const TrainOptions& options, const Config& config, const LoadedData& data,
-              distribution::Network& network, Resumption before)
+  TrainingRun(const Job& job, const TrainOptions& options, const config::Config& config,
+              const LoadedData& data, distribution::Network& network, Resumption before)
       : world_(job.world()),
         options_(options),
         config_(config),
@@ -228,7 +228,7 @@ class TrainingRun {
 
   const comm::Communicator& world_;
   const TrainOptions& options_;
-  const Config& config_;
+  const config::Config& config_;
   const data::Dataset& dataset_;
   distribution::Network& network_;
   Resumption before_;
@@ -241,8 +241,8 @@ class TrainingRun {
   std::optional<training::Trainer> trainer_;
 };
 
-void print_dry_run(const Config& config, const distribution::Network& network, const data::Dataset& dataset,
-                   const std::vector<std::string>& remarks) {
+void print_dry_run(const config::Config& config, const distribution::Network& network,
+                   const data::Dataset& dataset, const std::vector<std::string>& remarks) {
   const Index examples = dataset.example_count(data::Split::train);
   fmt::print("{}\n", introduction(config, network.spec(), examples, network.ranks().size()));
   for (const std::string& remark : remarks) fmt::print("{}\n", remark);
@@ -251,7 +251,7 @@ void print_dry_run(const Config& config, const distribution::Network& network, c
 
 /// Whether every phase can route this network as it says; remarks on what it can and nobody wants. Throws
 /// InputError. Local.
-std::vector<std::string> check_routings(const Config& config, const model::NetworkSpec& network) {
+std::vector<std::string> check_routings(const config::Config& config, const model::NetworkSpec& network) {
   std::vector<std::string> remarks;
   for (const training::PhaseSpec& phase : config.training.phases) {
     const training::Routings routings(phase.routings, network.layer_count());
@@ -287,7 +287,7 @@ std::vector<std::string> remarks_on(const LoadedData& data) {
 
 Status train(const Job& job, const TrainOptions& options) {
   const comm::Communicator& world = job.world();
-  const Config config = load_config(world, options.config, options.overrides);
+  const config::Config config = load_config(world, options.config, options.overrides);
   const comm::Watchdog watchdog(world, config.comm.timeout);
   RunFolder folder(world, options.output, options.existing);
   const bool resumes = options.existing == Existing::resume;
@@ -320,11 +320,12 @@ Status train(const Job& job, const TrainOptions& options) {
 }
 
 std::string parts_help() {
-  return "Data sets, keys of [data]:\n" + described(dataset_kind()) +
-         "\nBalancing rules, balance = { rule = .. }:\n" + described(rule_kind()) +
+  return "Data sets, keys of [data]:\n" + config::described(config::dataset_kind()) +
+         "\nBalancing rules, balance = { rule = .. }:\n" + config::described(config::rule_kind()) +
          "\nRoutings, routing = { rule = .. } or one for each layer, [{ rule = .. }, ..]:\n" +
-         described(routing_kind()) + "\nLearning-rate schedules, learning_rate = { schedule = .. }:\n" +
-         described(schedule_kind()) +
+         config::described(config::routing_kind()) +
+         "\nLearning-rate schedules, learning_rate = { schedule = .. }:\n" +
+         config::described(config::schedule_kind()) +
          "\nExit status: 0 done; 1 failed in mid-run; 2 bad usage, config or data; 75 stopped on request "
          "(USR1, TERM,\n"
          "ctrl-C, train.stop_after): the checkpoint is written, --resume goes on.";

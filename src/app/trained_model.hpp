@@ -7,8 +7,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "app/config.hpp"
 #include "comm/communicator.hpp"
+#include "config/config.hpp"
 #include "data/dataset.hpp"
 #include "distribution/network.hpp"
 #include "io/model_file.hpp"
@@ -31,7 +31,7 @@ struct TrainedModel {
   std::string config_text;           // the effective TOML it is looked at with
   std::vector<std::string> unknown;  // of it, to this program
   io::Trained trained;
-  CommSpec comm;
+  config::CommSpec comm;
   std::unique_ptr<data::Dataset> dataset;
   std::vector<std::string> data_differences;  // from those it was trained on
   std::vector<std::string> remarks;           // on how the data were read

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "config_texts.hpp"
+#include "config/config_texts.hpp"
 #include "core/error.hpp"
 #include "support/message_of.hpp"
 #include "support/temporary_folder.hpp"
@@ -89,7 +89,7 @@ TEST_F(SweepPlanTest, has_defaults) {
   EXPECT_FALSE(sweep.top);
   EXPECT_NE(sweep.launcher.find("mpirun"), std::string::npos);
   EXPECT_EQ(names(sweep), (std::vector<std::string>{"small"}));
-  EXPECT_EQ(sweep.runs[0].config.text, parse_config(small_config, "small.toml").text);
+  EXPECT_EQ(sweep.runs[0].config.text, config::parse_config(small_config, "small.toml").text);
   EXPECT_TRUE(sweep.runs[0].overrides().empty());
   EXPECT_TRUE(sweep.keys.empty());
 }

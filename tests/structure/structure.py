@@ -14,10 +14,11 @@ MODULES = {
     "data": ["core", "hdf5"],
     "distribution": ["model", "comm"],
     "training": ["distribution", "data"],
+    "config": ["training"],
     "analysis": ["training"],
     "io": ["hdf5", "training", "analysis"],
     "bench": ["io"],
-    "app": ["bench"],
+    "app": ["bench", "config"],
 }
 
 # Outside headers, each in the one module that wraps it.
@@ -33,7 +34,7 @@ WRAPPED = {
     "omp.h": "numerics",
     "Random123/": "core",
     "zlib.h": "data",
-    "toml": "app",
+    "toml": "config",
     "CLI": "app",
     "spdlog/": "app",
 }

@@ -66,7 +66,7 @@ class Structure(unittest.TestCase):
             "src/hdf5",
             "src/numerics",
             "<spdlog/spdlog.h> belongs behind src/app",
-            "<toml++/toml.h> belongs behind src/app",
+            "<toml++/toml.h> belongs behind src/config",
         )
 
     def test_header_without_pragma_once_is_found(self):

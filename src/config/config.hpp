@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "app/document.hpp"
+#include "config/document.hpp"
 #include "model/baseline.hpp"
 #include "model/network_spec.hpp"
 #include "training/spec.hpp"
 
-namespace dmoe::app {
+namespace dmoe::config {
 
 struct NumericsSpec {
   std::string precision = "float32";  // or bf16
@@ -47,4 +47,4 @@ struct Config {
 Config parse_config(const std::string& text, const std::string& name,
                     const std::vector<std::string>& overrides = {}, Unknown unknown = Unknown::refused);
 
-}  // namespace dmoe::app
+}  // namespace dmoe::config

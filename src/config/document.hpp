@@ -9,7 +9,7 @@
 
 #include <toml++/toml.h>
 
-namespace dmoe::app {
+namespace dmoe::config {
 
 /// Parts and keys that this program does not have: refused, as a misspelt one must be; kept as they stand
 /// where only training asks for them, for those who compute with a model that another program has trained; or
@@ -70,4 +70,4 @@ std::string toml_text(const toml::node& node);
 /// A string as TOML writes it, in double quotes. Local.
 std::string toml_quoted(std::string_view text);
 
-}  // namespace dmoe::app
+}  // namespace dmoe::config

@@ -1,4 +1,4 @@
-#include "app/document.hpp"
+#include "config/document.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -11,7 +11,7 @@
 #include "core/error.hpp"
 #include "core/types.hpp"
 
-namespace dmoe::app {
+namespace dmoe::config {
 
 namespace {
 
@@ -238,4 +238,4 @@ const Document::Override* Document::override_of(std::string_view path) const {
   return nullptr;
 }
 
-}  // namespace dmoe::app
+}  // namespace dmoe::config

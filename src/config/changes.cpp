@@ -1,4 +1,4 @@
-#include "app/config_change.hpp"
+#include "config/changes.hpp"
 
 #include <algorithm>
 #include <map>
@@ -11,7 +11,7 @@
 #include "core/error.hpp"
 #include "training/schedule.hpp"
 
-namespace dmoe::app {
+namespace dmoe::config {
 
 namespace {
 
@@ -79,13 +79,13 @@ std::string refusal_of_phase(const PhaseSpec& before, const PhaseSpec& after, In
 
 }  // namespace
 
-std::string ConfigChange::text() const {
+std::string Change::text() const {
   if (before.empty()) return fmt::format("{}: now {}", key, after);
   if (after.empty()) return fmt::format("{}: no longer {}", key, before);
   return fmt::format("{}: {} -> {}", key, before, after);
 }
 
-std::vector<ConfigChange> config_changes(const Config& before, const Config& after) {
+std::vector<Change> changes(const Config& before, const Config& after) {
   const Values old_values = values_of(before);
   const Values new_values = values_of(after);
   Values keys = old_values;
@@ -94,9 +94,9 @@ std::vector<ConfigChange> config_changes(const Config& before, const Config& aft
     const auto found = values.find(key);
     return found == values.end() ? std::string() : found->second;
   };
-  std::vector<ConfigChange> changes;
+  std::vector<Change> changes;
   for (const auto& [key, value] : keys) {
-    ConfigChange change{key, in(old_values, key), in(new_values, key)};
+    Change change{key, in(old_values, key), in(new_values, key)};
     if (change.before != change.after) changes.push_back(std::move(change));
   }
   return changes;
@@ -105,7 +105,7 @@ std::vector<ConfigChange> config_changes(const Config& before, const Config& aft
 void check_changes(const Config& before, const Config& after, const training::State& reached,
                    Index steps_per_epoch) {
   std::vector<std::string> refused;
-  for (const ConfigChange& change : config_changes(before, after)) {
+  for (const Change& change : changes(before, after)) {
     if (!is_harmless(change.key) && !is_of_phase(change.key)) refused.push_back(change.text());
   }
   const auto& old_phases = before.training.phases;
@@ -130,4 +130,4 @@ void check_changes(const Config& before, const Config& after, const training::St
       fmt::join(refused, "; "));
 }
 
-}  // namespace dmoe::app
+}  // namespace dmoe::config

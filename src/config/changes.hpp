@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "app/config.hpp"
+#include "config/config.hpp"
 #include "training/state.hpp"
 
-namespace dmoe::app {
+namespace dmoe::config {
 
 /// A key with its value before and after; empty where it was not there.
-struct ConfigChange {
+struct Change {
   std::string key;  // "train.seed", "phases[2].epochs"
   std::string before;
   std::string after;
@@ -19,7 +19,7 @@ struct ConfigChange {
 };
 
 /// All keys of the effective configs that differ. Local.
-std::vector<ConfigChange> config_changes(const Config& before, const Config& after);
+std::vector<Change> changes(const Config& before, const Config& after);
 
 /// Throws InputError, naming the keys, where going on from `reached` with the config `after` would not be the
 /// training of `before` continued: everything but logging, evaluation, checkpoints, limits of time and the
@@ -28,4 +28,4 @@ std::vector<ConfigChange> config_changes(const Config& before, const Config& aft
 void check_changes(const Config& before, const Config& after, const training::State& reached,
                    Index steps_per_epoch);
 
-}  // namespace dmoe::app
+}  // namespace dmoe::config

@@ -1,11 +1,11 @@
-#include "app/section.hpp"
+#include "config/section.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <regex>
 #include <utility>
 
-namespace dmoe::app {
+namespace dmoe::config {
 
 namespace {
 
@@ -361,4 +361,4 @@ void Section::finish() {
   if (!missing_.empty()) throw InputError(missing_);
 }
 
-}  // namespace dmoe::app
+}  // namespace dmoe::config

@@ -10,13 +10,13 @@
 
 #include <toml++/toml.h>
 
-#include "app/document.hpp"
-#include "app/part_kind.hpp"
+#include "config/document.hpp"
+#include "config/part_kind.hpp"
 #include "core/error.hpp"
 #include "core/types.hpp"
 #include "training/spec.hpp"
 
-namespace dmoe::app {
+namespace dmoe::config {
 
 /// Inclusive.
 template <class T>
@@ -105,4 +105,4 @@ class Section {
   std::vector<std::string> unknown_;
 };
 
-}  // namespace dmoe::app
+}  // namespace dmoe::config

@@ -1,14 +1,14 @@
-#include "app/part_kind.hpp"
+#include "config/part_kind.hpp"
 
 #include <variant>
 
-#include "app/document.hpp"
 #include "balance/rule.hpp"
+#include "config/document.hpp"
 #include "data/registry.hpp"
 #include "model/routing.hpp"
 #include "training/schedule.hpp"
 
-namespace dmoe::app {
+namespace dmoe::config {
 
 PartKind dataset_kind() {
   return part_kind(data::datasets(), "name");
@@ -42,4 +42,4 @@ std::string described(const PartKind& kind) {
   return text;
 }
 
-}  // namespace dmoe::app
+}  // namespace dmoe::config

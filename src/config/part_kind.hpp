@@ -7,7 +7,7 @@
 #include "core/registry.hpp"
 #include "core/settings.hpp"
 
-namespace dmoe::app {
+namespace dmoe::config {
 
 struct PartOption {
   std::string name;
@@ -43,4 +43,4 @@ std::string described(const PartKind& kind);
 /// A setting as TOML writes it; floats in the fewest digits that read back to the same bits. Local.
 std::string toml_text(const SettingValue& value);
 
-}  // namespace dmoe::app
+}  // namespace dmoe::config

@@ -1,4 +1,4 @@
-#include "app/config.hpp"
+#include "config/config.hpp"
 
 #include <string>
 #include <vector>
@@ -6,10 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "config_texts.hpp"
+#include "config/config_texts.hpp"
 #include "core/error.hpp"
 
-namespace dmoe::app {
+namespace dmoe::config {
 namespace {
 
 using test::small_config;
@@ -483,4 +483,4 @@ TEST(ConfigOverride, refuses_bytes_that_are_not_utf8) {
 }
 
 }  // namespace
-}  // namespace dmoe::app
+}  // namespace dmoe::config

@@ -1,13 +1,13 @@
-#include "app/config.hpp"
+#include "config/config.hpp"
 
 #include <algorithm>
 #include <limits>
 
-#include "app/section.hpp"
+#include "config/section.hpp"
 #include "numerics/architecture.hpp"
 #include "numerics/linear.hpp"
 
-namespace dmoe::app {
+namespace dmoe::config {
 
 namespace {
 
@@ -206,4 +206,4 @@ Config parse_config(const std::string& text, const std::string& name,
   return config;
 }
 
-}  // namespace dmoe::app
+}  // namespace dmoe::config

@@ -1,13 +1,13 @@
-#include "app/config_change.hpp"
+#include "config/changes.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "app/config_texts.hpp"
+#include "config/config_texts.hpp"
 #include "core/error.hpp"
 #include "support/message_of.hpp"
 
-namespace dmoe::app {
+namespace dmoe::config {
 namespace {
 
 using test::message_of;
@@ -22,7 +22,7 @@ Config config(const std::vector<std::string>& overrides = {}) {
 
 std::vector<std::string> texts(const Config& after) {
   std::vector<std::string> found;
-  for (const ConfigChange& change : config_changes(config(), after)) found.push_back(change.text());
+  for (const Change& change : changes(config(), after)) found.push_back(change.text());
   return found;
 }
 
@@ -95,4 +95,4 @@ learning_rate = { schedule = "constant", start = 0.01 }
 }
 
 }  // namespace
-}  // namespace dmoe::app
+}  // namespace dmoe::config
