@@ -32,7 +32,7 @@ FolderLock::FolderLock(const std::string& folder) {
   const std::string path = (std::filesystem::path(folder) / ".lock").string();
   file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (file_ < 0) throw InputError("cannot write into it: {}", std::strerror(errno));
-  struct flock whole {};
+  struct flock whole = {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
   if (fcntl(file_, F_OFD_SETLK, &whole) != 0) {

@@ -16,7 +16,7 @@ extern "C" void note_stop(int /*signal*/) {
 }  // namespace
 
 void catch_stop_signals() {
-  struct sigaction action {};
+  struct sigaction action = {};
   action.sa_handler = note_stop;
   action.sa_flags = SA_RESTART;
   for (const int signal : {SIGTERM, SIGUSR1}) sigaction(signal, &action, nullptr);

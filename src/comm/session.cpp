@@ -53,7 +53,7 @@ struct Failure {
   std::string message;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive& kind& message;
+    (archive & kind) & message;
   }
 };
 

@@ -35,7 +35,9 @@ struct BasicMatrixView {
   }
   std::span<T> values() const { return {data, size(rows * columns)}; }
   Index count() const { return rows * columns; }
+  // clang-format off: its versions differ
   operator BasicMatrixView<const T>() const requires(!std::is_const_v<T>) { return {data, rows, columns}; }
+  // clang-format on
 };
 
 using MatrixView = BasicMatrixView<float>;

@@ -27,7 +27,7 @@ struct LevelNames {
   bool operator==(const LevelNames&) const = default;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive& factor& levels;
+    (archive & factor) & levels;
   }
 };
 

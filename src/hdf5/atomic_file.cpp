@@ -44,7 +44,7 @@ std::filesystem::path temporary_for(const std::filesystem::path& path,
 void duplicate(const std::filesystem::path& from, const std::filesystem::path& to) {
   const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
   const int copy = source < 0 ? -1 : ::open(to.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
-  struct stat about {};
+  struct stat about = {};
   ssize_t copied = copy < 0 || ::fstat(source, &about) != 0 || ::fchmod(copy, about.st_mode) != 0 ? -1 : 1;
   while (copied > 0 || (copied < 0 && copy >= 0 && errno == EINTR))
     copied = ::sendfile(copy, source, nullptr, std::size_t{1} << 30);

@@ -17,8 +17,11 @@ namespace dmoe::hdf5 {
 enum class Element { float32, float64, int32, int64 };
 
 template <class T>
-concept Stored = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int32_t> ||
-    std::same_as<T, std::int64_t>;
+concept Number = std::same_as<T, float> || std::same_as<T, double>;
+template <class T>
+concept Code = std::same_as<T, std::int32_t> || std::same_as<T, std::int64_t>;
+template <class T>
+concept Stored = Number<T> || Code<T>;
 
 template <Stored T>
 constexpr Element element_of() {
@@ -55,12 +58,14 @@ struct Values {
   const void* data;
   Index count;
 
+  // clang-format off: its versions differ
   template <std::ranges::contiguous_range Range>
   requires Stored<std::ranges::range_value_t<Range>> Values(
       const Range& range)  // NOLINT(google-explicit-constructor): a view, as std::span is
       : element(element_of<std::ranges::range_value_t<Range>>()),
         data(std::ranges::data(range)),
         count(static_cast<Index>(std::ranges::size(range))) {}
+  // clang-format on
 };
 
 /// A dataset that is created first and filled slab by slab.

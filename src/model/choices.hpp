@@ -33,9 +33,11 @@ class BasicChoices {
     table_(b, j) = static_cast<float>(expert);
     table_(b, most() + j) = value;
   }
+  // clang-format off: its versions differ
   operator BasicChoices<const T>() const requires(!std::is_const_v<T>) {
     return BasicChoices<const T>(table_);
   }
+  // clang-format on
 
  private:
   BasicMatrixView<T> table_;

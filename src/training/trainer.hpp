@@ -132,7 +132,7 @@ class Trainer {
     std::string message;
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      archive& step& message;
+      (archive & step) & message;
     }
   };
   Trouble trouble_;

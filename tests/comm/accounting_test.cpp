@@ -69,9 +69,7 @@ const std::vector<std::function<void(const Communicator&)>> control_operations{
       communicator.broadcast(text);
     },
     [](const Communicator& communicator) { communicator.all_reduce_max(1); },
-    [](const Communicator& communicator) {
-      communicator.gather(std::array{1.0, 2.0});
-    },
+    [](const Communicator& communicator) { communicator.gather(std::vector<double>(2)); },
     [](const Communicator& communicator) { communicator.gather(std::string("text")); },
     [](const Communicator& communicator) { communicator.barrier(); },
 };

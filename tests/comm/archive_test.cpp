@@ -23,7 +23,9 @@ struct Message {
   bool operator==(const Message&) const = default;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive& rank& value& text& lines& row;
+    (archive & rank) & value;
+    (archive & text) & lines;
+    (archive & row);
   }
 };
 

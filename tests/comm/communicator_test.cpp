@@ -365,7 +365,7 @@ TEST(Communicator, frees_its_duplicate_once_unless_an_exception_unwinds) {
     check(MPI_Comm_set_attr(communicator.native(), key, nullptr), "MPI_Comm_set_attr");
     return communicator;
   };
-  { const Communicator owner = marked(); }
+  std::make_unique<Communicator>(marked()).reset();
   EXPECT_EQ(freed, 1);
   {
     Communicator first = marked();

@@ -95,18 +95,16 @@ TEST(Datasets, hold_out_validation_examples_on_request) {
 TEST(Datasets, that_are_not_there_say_how_to_get_them) {
   const TemporaryFolder folder;
   const SettingValue path = (folder / "nowhere").string();
-  EXPECT_THAT(message_of([&] {
-                make("jittered_mnist", settings_of("jittered_mnist", {{"path", path}}));
-              }),
+  const auto complaint = [&](const std::string& name) {
+    const Settings settings = settings_of(name, {{"path", path}});
+    return message_of([&] { make(name, settings); });
+  };
+  EXPECT_THAT(complaint("jittered_mnist"),
               AllOf(HasSubstr("path must be a folder"), HasSubstr(std::get<std::string>(path)),
                     HasSubstr("scripts/fetch-data mnist")));
-  EXPECT_THAT(message_of([&] {
-                make("fashion_mnist", settings_of("fashion_mnist", {{"path", path}}));
-              }),
+  EXPECT_THAT(complaint("fashion_mnist"),
               AllOf(HasSubstr("scripts/fetch-data fashion-mnist"), HasSubstr("dataset-fashion-mnist")));
-  EXPECT_THAT(message_of([&] {
-                make("frames", settings_of("frames", {{"path", path}}));
-              }),
+  EXPECT_THAT(complaint("frames"),
               AllOf(HasSubstr("path must be a dmoe-frames file"), HasSubstr(std::get<std::string>(path)),
                     HasSubstr("scripts/synthesize-speech")));
 }

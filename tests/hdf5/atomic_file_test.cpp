@@ -73,7 +73,7 @@ TEST(AtomicFile, leaves_the_old_file_alone_until_commit) {
 TEST(AtomicFile, disappears_without_commit) {
   const test::TemporaryFolder folder(world());
   publish(folder / "model.h5", 1);
-  { const AtomicFile abandoned(folder / "model.h5", world()); }
+  std::make_unique<AtomicFile>(folder / "model.h5", world()).reset();
   EXPECT_THAT(names_in(folder.path()), ElementsAre("model.h5"));
   EXPECT_EQ(content(folder / "model.h5"), 1);
 }

@@ -95,9 +95,8 @@ TEST_F(Dataset, is_read_into_wider_types_only) {
 
 TEST_F(Dataset, of_another_shape_is_named_with_both) {
   file.write("/a", counting<float>(6), {2, 3}, {"1", {"row", "column"}});
-  EXPECT_THAT(message_of<InputError>([&] {
-                file.read<float>("/a", {2, 4});
-              }),
+  const Shape wider{2, 4};
+  EXPECT_THAT(message_of<InputError>([&] { file.read<float>("/a", wider); }),
               HasSubstr("a.h5: cannot read /a: its shape is (2, 3), expected (2, 4)"));
   EXPECT_THAT(message_of<InputError>([&] { file.read<float>("/a", {any}); }),
               HasSubstr("(2, 3), expected (*)"));
@@ -116,9 +115,8 @@ TEST_F(Dataset, is_read_in_rows) {
   std::vector<std::int64_t> last(6);
   file.read_slab<std::int64_t>("/a", {4, 1}, last);
   EXPECT_EQ(last, std::vector<std::int64_t>(values.end() - 6, values.end()));
-  EXPECT_THAT(message_of<InputError>([&] {
-                file.read_slab<std::int64_t>("/a", {4, 2});
-              }),
+  const Rows beyond{4, 2};
+  EXPECT_THAT(message_of<InputError>([&] { file.read_slab<std::int64_t>("/a", beyond); }),
               HasSubstr("it has 5 rows, expected rows 4 to 5"));
 }
 

@@ -126,9 +126,9 @@ TEST(WritingAFile, reports_that_there_is_no_room) {
   const test::FileSizeLimit limit(1 << 18);
   File file = File::create_serial(folder / "a.h5");
   const std::vector<float> values(1 << 20, 1.0F);
-  EXPECT_THAT(message_of<RunError>([&] {
-                file.write("/a", values, {1 << 20}, {"1", {"index"}});
-              }),
+  const Shape shape{1 << 20};
+  const Annotation annotation{"1", {"index"}};
+  EXPECT_THAT(message_of<RunError>([&] { file.write("/a", values, shape, annotation); }),
               HasSubstr("a.h5: cannot write /a: File too large"));
 }
 

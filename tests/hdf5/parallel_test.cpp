@@ -112,9 +112,9 @@ TEST(ParallelFile, error_of_one_rank_is_thrown_on_all) {
   File file = File::create_parallel(folder / "a.h5", world());
   file.create_dataset("/a", {.shape = {4}, .annotation = {"1", {"row"}}});
   const std::string path = world().rank() == world().size() - 1 ? "/none" : "/a";
-  const std::string message = message_of<RunError>([&] {
-    file.write_slab(path, {0, 0}, std::vector<float>{});
-  });
+  const std::vector<float> nothing;
+  const Rows none{0, 0};
+  const std::string message = message_of<RunError>([&] { file.write_slab(path, none, nothing); });
   EXPECT_THAT(message, HasSubstr("a.h5: cannot write /none: the file has no such object"));
   file.close();
 }
