@@ -1,14 +1,19 @@
 #include "app/command_line.hpp"
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/command_reference.hpp"
 #include "app/completion.hpp"
 #include "app/man_page.hpp"
 #include "comm/mpi_library.hpp"
+#include "config/reference.hpp"
+#include "core/suggestion.hpp"
 #include "core/version.hpp"
 
 namespace dmoe::app {
@@ -20,6 +25,27 @@ std::string version_text() {
   return fmt::format("dmoe {} (commit {}, {}, {}, {}, {})", build.version, build.git_commit, build.compiler,
                      build.build_type, build.arch.empty() ? "compiler's own -march" : build.arch,
                      comm::built_with());
+}
+
+/// A first word that is no command, and no option.
+Request unknown_command(const std::string& word) {
+  std::vector<std::string> known{"help"};
+  for (const Command& command : commands()) known.push_back(command.name);
+  return {{},
+          fmt::format("dmoe: unknown command {}{}; known: {}\n", word, suggestion(word, known),
+                      fmt::join(known, ", ")),
+          Status::refused};
+}
+
+bool is_command(const std::string& word) {
+  return std::ranges::any_of(commands(), [&](const Command& command) { return command.name == word; });
+}
+
+/// "dmoe help train" is "dmoe train --help".
+void replace_help(std::vector<std::string>& words) {
+  if (words.empty() || words.front() != "help") return;
+  words.erase(words.begin());
+  words.push_back("--help");
 }
 
 Request usage_error(const CLI::App& parser, const CLI::ParseError& error) {
@@ -44,8 +70,13 @@ Request parse_command_line(int argc, const char* const* argv) {
     CLI::App* sub = parser.add_subcommand(command.name, command.help);
     actions[sub] = command.declare(*sub);
   }
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  replace_help(words);
+  if (!words.empty() && !words.front().starts_with("-") && !is_command(words.front()))
+    return unknown_command(words.front());
+  std::ranges::reverse(words);  // as CLI11 takes them
   try {
-    parser.parse(argc, argv);
+    parser.parse(std::move(words));
   } catch (const CLI::CallForHelp&) {
     return {{}, parser.help(), Status::done};
   } catch (const CLI::CallForVersion&) {
@@ -54,7 +85,9 @@ Request parse_command_line(int argc, const char* const* argv) {
     return usage_error(parser, error);
   }
   if (man->count() > 0)
-    return {{}, man_page(command_reference(parser), std::string(build_info().version)), Status::done};
+    return {{},
+            man_page(command_reference(parser), std::string(build_info().version), config::all_keys_toml()),
+            Status::done};
   if (completion->count() > 0) return {{}, bash_completion(command_reference(parser)), Status::done};
   if (parser.get_subcommands().empty())
     return {{}, "dmoe: no command given\n\n" + parser.help(), Status::refused};

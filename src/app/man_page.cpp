@@ -112,7 +112,7 @@ jobs to SLURM; each has \fB\-\-help\fR.
 
 }  // namespace
 
-std::string man_page(const CommandReference& program, const std::string& version) {
+std::string man_page(const CommandReference& program, const std::string& version, const std::string& keys) {
   const std::string& name = program.name;
   std::string text =
       fmt::format(".TH {} 1 \"\" \"{} {}\" \"User Commands\"\n.nh\n.ad l\n", "DMOE", name, version);
@@ -127,6 +127,7 @@ std::string man_page(const CommandReference& program, const std::string& version
   text += ".SH COMMANDS\n";
   for (const CommandReference& command : program.subcommands)
     text += section(name + " " + command.name, command);
+  text += ".SH CONFIG\n" + verbatim(keys);
   return text + closing;
 }
 

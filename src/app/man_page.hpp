@@ -7,7 +7,8 @@
 
 namespace dmoe::app {
 
-/// Of the whole program: every command with all its options. `version` as "0.1.0". Local.
-std::string man_page(const CommandReference& program, const std::string& version);
+/// Of the whole program: every command with all its options, and the config's `keys` as TOML that explains
+/// them. `version` as "0.1.0". Local.
+std::string man_page(const CommandReference& program, const std::string& version, const std::string& keys);
 
 }  // namespace dmoe::app

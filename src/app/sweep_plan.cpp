@@ -17,9 +17,15 @@ namespace dmoe::app {
 
 namespace {
 
-constexpr Index most_ranks = 65'536;
+const SettingSpec ranks_key{
+    .name = "ranks", .help = "of each run", .initial = Index{1}, .minimum = 1, .maximum = 65'536};
+const SettingSpec top_key{.name = "top",
+                          .help = "of dmoe analyze --top",
+                          .initial = Index{9},
+                          .minimum = 1,
+                          .maximum = 10'000,
+                          .has_default = false};
 constexpr Index most_runs = 100'000;
-constexpr Index most_top = 10'000;         // of dmoe analyze --top
 constexpr std::size_t longest_name = 250;  // bytes: a file system takes 255, NAME.log among them
 constexpr const char* seed_key = "train.seed";
 constexpr std::string_view ranks_mark = "{ranks}";
@@ -116,9 +122,10 @@ class Reader {
 
   void read() {
     config::Section root(document_);
-    plan_.ranks = root.integer("ranks", {1, most_ranks}, 1);
+    plan_.ranks = std::get<Index>(root.value(ranks_key));
     read_analyze(root);
-    plan_.launcher = root.text("launcher", comm::default_launcher());
+    plan_.launcher = std::get<std::string>(root.value(
+        {.name = "launcher", .help = "of runs on more than one rank", .initial = comm::default_launcher()}));
     if (plan_.launcher.find(ranks_mark) == std::string::npos)
       root.refuse("launcher", "must say where the number of ranks goes, as {ranks}");
     const std::vector<config::Section> grids = root.tables("grids");
@@ -135,10 +142,10 @@ class Reader {
     const auto node = document_.root()["analyze"];
     if (node.is_table()) {
       config::Section analysis = root.table("analyze");
-      plan_.top = analysis.integer("top", {1, most_top});
+      plan_.top = std::get<Index>(analysis.value(top_key));
       analysis.finish();
     } else if (!node || node.is_boolean()) {
-      plan_.analyzes = root.flag("analyze", true);
+      plan_.analyzes = std::get<bool>(root.value({.name = "analyze", .help = "each run", .initial = true}));
     } else {
       root.refuse("analyze", "must be true, false or a table such as { top = 16 }");
     }

@@ -11,8 +11,12 @@ __extension__ using Wide = __int128;  // N times a total may exceed 64 bits
 }  // namespace
 
 std::vector<SettingSpec> Margin::settings() {
-  return {{"margin", "lead over the layer's mean total at which an expert is masked [examples]", 100.0, 0.0,
-           1e9}};
+  return {{.name = "margin",
+           .help = "lead over the layer's mean total at which an expert is masked",
+           .initial = 100.0,
+           .minimum = 0.0,
+           .maximum = 1e9,
+           .unit = "examples"}};
 }
 
 std::unique_ptr<Rule> Margin::make(const Settings& settings) {

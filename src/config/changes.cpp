@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <map>
-#include <regex>
 #include <sstream>
 
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include "config/schema.hpp"
 #include "core/error.hpp"
 #include "training/schedule.hpp"
 
@@ -23,7 +23,7 @@ void flatten(const toml::node& node, const std::string& path, Values& values) {
       flatten(value, path.empty() ? std::string(key.str()) : fmt::format("{}.{}", path, key.str()), values);
   } else if (const toml::array* array = node.as_array()) {
     for (std::size_t i = 0; i < array->size(); ++i)
-      flatten((*array)[i], fmt::format("{}[{}]", path, i + 1), values);
+      flatten((*array)[i], fmt::format("{}.{}", path, i + 1), values);
   } else {
     std::ostringstream text;
     node.visit([&](const auto& value) {
@@ -37,17 +37,6 @@ Values values_of(const Config& config) {
   Values values;
   flatten(toml::parse(config.text), "", values);
   return values;
-}
-
-/// Changes neither a weight nor a draw.
-bool is_harmless(const std::string& key) {
-  static const std::regex harmless(
-      R"(train\.(log_every_steps|stop_after)|data\.path|(evaluation|checkpoint|comm)\..*)");
-  return std::regex_match(key, harmless);
-}
-
-bool is_of_phase(const std::string& key) {
-  return key.rfind("phases[", 0) == 0;
 }
 
 using training::PhaseSpec;
@@ -67,9 +56,9 @@ std::string refusal_of_phase(const PhaseSpec& before, const PhaseSpec& after, In
                              Index phase_in_force) {
   PhaseSpec of_other_length = before;
   of_other_length.epochs = after.epochs;
-  if (after != of_other_length) return fmt::format("phases[{}]", p + 1);
+  if (after != of_other_length) return fmt::format("phases.{}", p + 1);
   if (after.epochs == before.epochs) return "";
-  const std::string change = fmt::format("phases[{}].epochs: {} -> {}", p + 1, before.epochs, after.epochs);
+  const std::string change = fmt::format("phases.{}.epochs: {} -> {}", p + 1, before.epochs, after.epochs);
   if (p < phase_in_force) return change + " (the run is past it; add a phase behind)";
   if (after.epochs < epochs_begun) return fmt::format("{} ({} are begun)", change, epochs_begun);
   if (!has_same_rates(before, after, epochs_begun))
@@ -106,14 +95,15 @@ void check_changes(const Config& before, const Config& after, const training::St
                    Index steps_per_epoch) {
   std::vector<std::string> refused;
   for (const Change& change : changes(before, after)) {
-    if (!is_harmless(change.key) && !is_of_phase(change.key)) refused.push_back(change.text());
+    if (!may_change_on_resume(change.key) && !may_grow_on_resume(change.key))
+      refused.push_back(change.text());
   }
   const auto& old_phases = before.training.phases;
   const auto& new_phases = after.training.phases;
   Index first_epoch = 0;
   for (std::size_t p = 0; p < old_phases.size(); ++p) {
     if (p >= new_phases.size()) {
-      refused.push_back(fmt::format("phases[{}] is gone", p + 1));
+      refused.push_back(fmt::format("phases.{} is gone", p + 1));
       continue;
     }
     const Index epochs_done = (reached.step + steps_per_epoch - 1) / steps_per_epoch;  // and begun

@@ -11,7 +11,7 @@ namespace dmoe::config {
 
 /// A key with its value before and after; empty where it was not there.
 struct Change {
-  std::string key;  // "train.seed", "phases[2].epochs"
+  std::string key;  // "train.seed", "phases.2.epochs"
   std::string before;
   std::string after;
   /// "train.seed: 0 -> 3". Local.

@@ -1,87 +1,60 @@
 #include "config/config.hpp"
 
 #include <algorithm>
-#include <limits>
 
+#include "config/schema.hpp"
 #include "config/section.hpp"
-#include "numerics/architecture.hpp"
-#include "numerics/linear.hpp"
 
 namespace dmoe::config {
 
 namespace {
 
-// Far beyond use; they keep sizes and step counts inside 64 bits.
-constexpr Index most_experts = 65'536;
-constexpr Index most_units = 1'000'000;
-constexpr Index most_rows = 1'000'000;
-constexpr Index most_epochs = 1'000'000;
-constexpr Index most_steps = 1'000'000'000;
-constexpr Index most_threads = 1'024;
-constexpr Index largest_seed = std::numeric_limits<Index>::max();
-constexpr double largest_weight_decay = 1e6;
-constexpr double largest_norm = 1e30;
-constexpr double largest_rate_factor = 1e6;
-constexpr double most_minutes = 1e6;
-constexpr Index most_checkpoints = 1'000'000;
-
-/// A kind has the keys that it needs: a single expert is not counted, a layer without a gate has no
-/// gate_hidden.
-model::LayerSpec read_layer(Section& layer) {
-  model::LayerSpec spec;
-  const std::string kind = layer.choice("kind", "layer kind", model::layer_kind_names(), false);
-  if (!kind.empty()) spec.kind = model::layer_kind_named(kind);
-  spec.experts = spec.is_sharded() ? layer.integer("experts", {1, most_experts}) : 1;
-  spec.hidden = layer.integer("hidden", {1, most_units});
-  spec.gate_hidden = spec.is_gated() ? layer.integer("gate_hidden", {1, most_units}) : 0;
-  layer.finish();
-  return spec;
+/// What the schema cannot say of one table, and what becomes of its values: one of these for each table.
+void take_data(const TableValues& values, const Section& section, Config& config) {
+  config.data = values.part;
+  for (const auto& [setting, value] : values.part.settings.values())
+    config.data_places[setting] = section.place_of(setting);
 }
 
-/// What the layers must have in common.
-void check_layers(const std::vector<Section>& sections, const std::vector<model::LayerSpec>& layers) {
-  for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
-    if (layers[l].kind == model::LayerKind::classifier_mixture)
-      sections[l].refuse("kind",
-                         "is \"classifier_mixture\", which gives the classes: it must be the last layer");
-  }
+void take_layer(const TableValues& values, const Section& section, Config& config) {
+  const Settings& settings = values.part.settings;
+  model::LayerSpec layer{.kind = model::layer_kind_named(values.part.name)};
+  layer.experts = layer.is_sharded() ? settings.integer("experts") : 1;
+  layer.hidden = settings.integer("hidden");
+  layer.gate_hidden = layer.is_gated() ? settings.integer("gate_hidden") : 0;
+  if (!config.layers.empty() && config.layers.back().kind == model::LayerKind::classifier_mixture)
+    section.refuse("kind",
+                   fmt::format("follows a layer {} of kind \"classifier_mixture\", which gives the classes: "
+                               "that must be the last layer",
+                               config.layers.size()));
+  config.layers.push_back(layer);
 }
 
-model::Baseline read_baseline(Section& network, const std::vector<model::LayerSpec>& layers) {
-  const std::string name = network.choice("baseline", "baseline", model::baseline_names(), true);
-  const model::Baseline baseline = model::baseline_named(name);
-  network.finish();
-  for (const model::LayerSpec& layer : layers) {
-    if (baseline == model::Baseline::none || layer.kind == model::LayerKind::mixture) continue;
-    network.refuse("baseline",
+void take_network(const TableValues& values, const Section& section, Config& config) {
+  const std::string& name = values.text("baseline");
+  config.baseline = model::baseline_named(name);
+  for (const model::LayerSpec& layer : config.layers) {
+    if (config.baseline == model::Baseline::none || layer.kind == model::LayerKind::mixture) continue;
+    section.refuse("baseline",
                    fmt::format("is {}, which follows from layers of kind mixture; one is of kind {}",
                                toml_quoted(name), model::to_text(layer.kind)));
   }
-  return baseline;
 }
 
-void read_training(Section& train, training::TrainingSpec& spec) {
-  spec.seed = static_cast<std::uint64_t>(train.integer("seed", {0, largest_seed}, 0));
-  spec.batch_size = train.integer("batch_size", {1, most_rows}, spec.batch_size);
-  spec.momentum = train.real("momentum", {0.0, 1.0}, spec.momentum);
-  if (spec.momentum == 1.0) train.refuse("momentum", "must be below 1.0, got 1.0");
-  spec.weight_decay = train.real("weight_decay", {0.0, largest_weight_decay}, spec.weight_decay);
-  spec.max_gradient_norm = train.real("max_gradient_norm", {0.0, largest_norm}, spec.max_gradient_norm);
-  spec.log_every_steps = train.integer("log_every_steps", {1, most_steps}, spec.log_every_steps);
+void take_train(const TableValues& values, const Section& /*section*/, Config& config) {
+  training::TrainingSpec& spec = config.training;
+  spec.seed = narrow<std::uint64_t>(values.integer("seed"));
+  spec.batch_size = values.integer("batch_size");
+  spec.momentum = values.real("momentum");
+  spec.weight_decay = values.real("weight_decay");
+  spec.max_gradient_norm = values.real("max_gradient_norm");
+  spec.log_every_steps = values.integer("log_every_steps");
+  config.stop_after = seconds_of(values.text("stop_after"));
 }
 
-void read_evaluation(Section& evaluation, training::EvaluationSpec& spec) {
-  spec.every_epochs = evaluation.integer("every_epochs", {0, most_epochs}, spec.every_epochs);
-  spec.batch_size = evaluation.integer("batch_size", {1, most_rows}, spec.batch_size);
-  evaluation.finish();
-}
-
-void read_checkpoint(Section& checkpoint, training::CheckpointSpec& spec) {
-  spec.every_steps = checkpoint.integer("every_steps", {0, most_steps}, spec.every_steps);
-  spec.every_minutes = checkpoint.real("every_minutes", {0.0, most_minutes}, spec.every_minutes);
-  spec.at_phase_ends = checkpoint.flag("at_phase_ends", spec.at_phase_ends);
-  spec.keep = checkpoint.integer("keep", {1, most_checkpoints}, spec.keep);
-  checkpoint.finish();
+void take_evaluation(const TableValues& values, const Section& /*section*/, Config& config) {
+  config.training.evaluation.every_epochs = values.integer("every_epochs");
+  config.training.evaluation.batch_size = values.integer("batch_size");
 }
 
 /// One for all layers, or one for each, of which none chooses where no gate does.
@@ -100,109 +73,97 @@ void check_routings(const Section& phase, const std::vector<training::PartSpec>&
   }
 }
 
-training::PhaseSpec read_phase(Section& phase, const std::vector<model::LayerSpec>& layers,
-                               const std::vector<training::PhaseSpec>& before) {
+void take_phase(const TableValues& values, const Section& section, Config& config) {
   training::PhaseSpec spec;
-  spec.name = phase.text("name");
-  spec.epochs = phase.integer("epochs", {0, most_epochs});
-  spec.rule = phase.part("balance", rule_kind());
-  spec.routings = phase.parts("routing", routing_kind());
-  spec.schedule = phase.part("learning_rate", schedule_kind());
-  spec.expert_rate_factor =
-      phase.real("expert_rate_factor", {0.0, largest_rate_factor}, spec.expert_rate_factor);
-  phase.finish();
-  check_routings(phase, spec.routings, layers);
+  spec.name = values.text("name");
+  spec.epochs = values.integer("epochs");
+  spec.rule = values.parts.at("balance").front();
+  spec.routings = values.parts.at("routing");
+  spec.schedule = values.parts.at("learning_rate").front();
+  spec.expert_rate_factor = values.real("expert_rate_factor");
+  check_routings(section, spec.routings, config.layers);
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
-  if (spec.name.empty() || std::any_of(spec.name.begin(), spec.name.end(), is_control)) {
-    phase.refuse("name", "must be printable text, got " + toml_quoted(spec.name));
-  }
-  for (const training::PhaseSpec& other : before) {
+  if (spec.name.empty() || std::any_of(spec.name.begin(), spec.name.end(), is_control))
+    section.refuse("name", "must be printable text, got " + toml_quoted(spec.name));
+  for (const training::PhaseSpec& other : config.training.phases) {
     if (other.name == spec.name)
-      phase.refuse("name", toml_quoted(spec.name) + " is the name of an earlier phase");
+      section.refuse("name", toml_quoted(spec.name) + " is the name of an earlier phase");
   }
-  return spec;
+  config.training.phases.push_back(std::move(spec));
 }
 
-void read_numerics(Section& numerics, NumericsSpec& spec) {
-  spec.precision = numerics.choice("precision", "precision", numerics::precision_names(), true);
-  spec.precision_place = numerics.place_of("precision");
-  spec.threads = narrow<int>(numerics.integer("threads", {1, most_threads}, spec.threads));
-  spec.isa = numerics.choice("isa", "instruction set", numerics::instruction_set_names(), true);
-  numerics.finish();
+void take_checkpoint(const TableValues& values, const Section& /*section*/, Config& config) {
+  training::CheckpointSpec& spec = config.training.checkpoint;
+  spec.every_steps = values.integer("every_steps");
+  spec.every_minutes = values.real("every_minutes");
+  spec.at_phase_ends = values.flag("at_phase_ends");
+  spec.keep = values.integer("keep");
 }
 
-/// Appends a table to the effective TOML, and what is not known of it.
+void take_comm(const TableValues& values, const Section& /*section*/, Config& config) {
+  config.comm.timeout = seconds_of(values.text("timeout"));
+}
+
+void take_numerics(const TableValues& values, const Section& section, Config& config) {
+  config.numerics.precision = values.text("precision");
+  config.numerics.precision_place = section.place_of("precision");
+  config.numerics.threads = narrow<int>(values.integer("threads"));
+  config.numerics.isa = values.text("isa");
+}
+
+const std::map<std::string, void (*)(const TableValues&, const Section&, Config&), std::less<>> takers{
+    {"data", take_data},
+    {"layers", take_layer},
+    {"network", take_network},
+    {"train", take_train},
+    {"evaluation", take_evaluation},
+    {"phases", take_phase},
+    {"checkpoint", take_checkpoint},
+    {"comm", take_comm},
+    {"numerics", take_numerics}};
+
+/// Adds a table to the effective config, and what is not known of it.
 void append(Config& config, const std::string& header, const Section& section) {
-  config.text += header + "\n";
-  for (const std::string& line : section.lines()) config.text += line + "\n";
-  config.text += "\n";
+  config.tables.push_back({header, section.lines()});
   config.unknown.insert(config.unknown.end(), section.unknown().begin(), section.unknown().end());
-}
-
-/// What stands at the top and is not known comes first: TOML wants it before any table.
-void begin(Config& config, const Section& root) {
-  for (const std::string& line : root.lines()) config.text += line + "\n";
-  if (!root.lines().empty()) config.text += "\n";
-  config.unknown = root.unknown();
 }
 
 }  // namespace
 
+std::string to_toml(const std::vector<TableText>& tables) {
+  std::string text;
+  for (const TableText& table : tables) {
+    if (!text.empty()) text += "\n";
+    if (!table.header.empty()) text += table.header + "\n";
+    for (const Line& line : table.lines) text += line.text() + "\n";
+  }
+  return text;
+}
+
 Config parse_config(const std::string& text, const std::string& name,
                     const std::vector<std::string>& overrides, Unknown unknown) {
+  const std::vector<Table> tables = schema();
   const Document document(text, name, overrides, unknown);
   Section root(document);
-  root.allow(
-      {"data", "layers", "network", "train", "evaluation", "phases", "checkpoint", "comm", "numerics"});
+  std::vector<std::string> names;
+  for (const Table& table : tables) names.push_back(table.name);
+  root.allow(names);
   Config config;
-  begin(config, root);
-
-  Section data = root.table("data");
-  config.data = data.part(dataset_kind());
-  for (const auto& [setting, value] : config.data.settings.values())
-    config.data_places[setting] = data.place_of(setting);
-  data.finish();
-  append(config, "[data]", data);
-
-  std::vector<Section> layers = root.tables("layers");
-  for (Section& layer : layers) {
-    config.layers.push_back(read_layer(layer));
-    append(config, "[[layers]]", layer);
+  // What stands at the top and is not known comes first: TOML wants it before any table.
+  if (!root.lines().empty()) append(config, "", root);
+  for (const Table& table : tables) {
+    std::vector<Section> sections;
+    if (table.is_array) {
+      sections = root.tables(table.name);
+    } else {
+      sections.push_back(root.table(table.name));
+    }
+    for (Section& section : sections) {
+      takers.at(table.name)(section.read(table), section, config);
+      append(config, table.header(), section);
+    }
   }
-  check_layers(layers, config.layers);
-
-  Section network = root.table("network");
-  config.baseline = read_baseline(network, config.layers);
-  append(config, "[network]", network);
-
-  Section train = root.table("train");
-  read_training(train, config.training);
-  config.stop_after = train.duration("stop_after", "never");
-  train.finish();
-  append(config, "[train]", train);
-
-  Section evaluation = root.table("evaluation");
-  read_evaluation(evaluation, config.training.evaluation);
-  append(config, "[evaluation]", evaluation);
-
-  for (Section& phase : root.tables("phases")) {
-    config.training.phases.push_back(read_phase(phase, config.layers, config.training.phases));
-    append(config, "[[phases]]", phase);
-  }
-
-  Section checkpoint = root.table("checkpoint");
-  read_checkpoint(checkpoint, config.training.checkpoint);
-  append(config, "[checkpoint]", checkpoint);
-
-  Section comm = root.table("comm");
-  config.comm.timeout = comm.duration("timeout", "10m");
-  comm.finish();
-  append(config, "[comm]", comm);
-
-  Section numerics = root.table("numerics");
-  read_numerics(numerics, config.numerics);
-  append(config, "[numerics]", numerics);
-  config.text.pop_back();
+  config.text = to_toml(config.tables);
   return config;
 }
 

@@ -1,4 +1,4 @@
-// The config of a run: TOML in, checked values out (src/app/README.md lists all keys).
+// The config of a run: TOML in, checked values out (schema.cpp declares all keys).
 #pragma once
 
 #include <map>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/document.hpp"
+#include "config/line.hpp"
 #include "model/baseline.hpp"
 #include "model/network_spec.hpp"
 #include "training/spec.hpp"
@@ -25,6 +26,15 @@ struct CommSpec {
   std::optional<double> timeout;  // seconds that a rank may wait in one operation; none: for ever
 };
 
+/// A table of the effective config.
+struct TableText {
+  std::string header;  // "[train]"; of what stands before all tables empty
+  std::vector<Line> lines;
+};
+
+/// As TOML, which loads to the same values again, bit for bit. Local.
+std::string to_toml(const std::vector<TableText>& tables);
+
 struct Config {
   training::PartSpec data;
   std::map<std::string, std::string> data_places;  // where each of its settings was set: "config.toml:3"
@@ -34,10 +44,9 @@ struct Config {
   std::optional<double> stop_after;  // seconds
   CommSpec comm;
   NumericsSpec numerics;
-  /// The effective TOML: every key of the schema, in its order, defaults filled in. It loads to this config
-  /// again, bit for bit.
-  std::string text;
-  /// What a reader kept without knowing it: `phases[1].balance.rule = "relay"`.
+  std::vector<TableText> tables;  // the effective config: every key of the schema, defaults filled in
+  std::string text;               // the same as TOML
+  /// What a reader kept without knowing it: `phases.1.balance.rule = "relay"`.
   std::vector<std::string> unknown;
 };
 

@@ -84,7 +84,7 @@ toml::node& child(toml::node& parent, const std::string& word, std::string& path
           "--set {}: {} has no entry {}; its entries are numbered 1 to {} or called by their name", text,
           path, word, array->size());
     }
-    path += fmt::format("[{}]", entry);
+    path += fmt::format(".{}", entry);
     return *array->get(entry - 1);
   }
   throw InputError("--set {}: {} is a value, not a table", text, path);
@@ -161,33 +161,49 @@ void Document::apply(const std::string& text) {
   if (equals == 0 || equals == std::string::npos) {
     throw InputError("--set {}: expected key=value, for example --set train.seed=3", text);
   }
-  std::vector<std::string> words = split_at_dots(text.substr(0, equals));
+  const std::vector<std::string> words = split_at_dots(text.substr(0, equals));
   for (const std::string& word : words) {
     if (word.empty()) throw InputError("--set {}: the key has an empty part", text);
   }
-  const std::string key = std::move(words.back());
-  words.pop_back();
-  std::string path;
-  toml::node* at = &root_;
-  for (const std::string& word : words) {
-    const bool is_new = !has_child(*at, word);
-    at = &child(*at, word, path, text);
-    if (is_new) overrides_.try_emplace(path, Override{text, std::string::npos});
+  apply({text, equals + 1}, words, root_, "");
+}
+
+/// The words lead from a node, at that path, to the value.
+void Document::apply(const Override& override, std::span<const std::string> words, toml::node& at,
+                     const std::string& path) {
+  const std::string& text = override.text;
+  if (words.size() == 1) return set(override, words.front(), at, path);
+  if (words.front() == "*" && at.is_array()) {
+    std::size_t number = 0;
+    for (toml::node& entry : *at.as_array())
+      apply(override, words.subspan(1), entry, fmt::format("{}.{}", path, ++number));
+    return;
   }
-  if (at->is_array())
-    throw InputError("--set {}: {} is an array; name a key of one of its entries", text, path);
-  toml::table* table = at->as_table();
-  if (table == nullptr) throw InputError("--set {}: {} is a value, not a table", text, path);
+  std::string deeper = path;
+  const bool is_new = !has_child(at, words.front());
+  toml::node& next = child(at, words.front(), deeper, text);
+  if (is_new) overrides_.try_emplace(deeper, Override{text, std::string::npos});
+  apply(override, words.subspan(1), next, deeper);
+}
+
+void Document::set(const Override& override, const std::string& key, toml::node& at,
+                   const std::string& table_path) {
+  const std::string& text = override.text;
+  if (at.is_array())
+    throw InputError("--set {}: {} is an array; name a key of one of its entries", text, table_path);
+  toml::table* table = at.as_table();
+  if (table == nullptr) throw InputError("--set {}: {} is a value, not a table", text, table_path);
   const auto replaced = (*table)[key].value<std::string>();
   try {
-    table->insert_or_assign(key, *parsed_value(text.substr(equals + 1)).get("value"));
+    table->insert_or_assign(key, *parsed_value(text.substr(override.value_start)).get("value"));
   } catch (const toml::parse_error& error) {
     throw InputError("--set {}: {}", text, description(error));
   }
-  path += (path.empty() ? "" : ".") + key;
+  const std::string path = table_path + (table_path.empty() ? "" : ".") + key;
   const auto earlier = overrides_.find(path);  // of two overrides the last counts
-  overrides_.insert_or_assign(
-      path, Override{text, equals + 1, earlier == overrides_.end() ? replaced : earlier->second.replaced});
+  overrides_.insert_or_assign(path,
+                              Override{text, override.value_start,
+                                       earlier == overrides_.end() ? replaced : earlier->second.replaced});
 }
 
 std::string Document::place(std::string_view path, const toml::source_region& region) const {
@@ -210,14 +226,13 @@ std::optional<std::string> Document::replaced(std::string_view path) const {
 bool Document::is_overridden_below(std::string_view path) const {
   return std::ranges::any_of(overrides_, [&](const auto& override) {
     const std::string& other = override.first;
-    return other.starts_with(path) && other.size() > path.size() &&
-           (other[path.size()] == '.' || other[path.size()] == '[');
+    return other.starts_with(path) && other.size() > path.size() && other[path.size()] == '.';
   });
 }
 
 bool Document::keeps_part(std::string_view path) const {
   if (is_overridden(path)) return false;
-  return unknown_ == Unknown::kept || (unknown_ == Unknown::kept_of_training && path.starts_with("phases["));
+  return unknown_ == Unknown::kept || (unknown_ == Unknown::kept_of_training && path.starts_with("phases."));
 }
 
 bool Document::keeps_key(std::string_view path) const {
@@ -232,7 +247,7 @@ bool Document::keeps_key(std::string_view path) const {
 const Document::Override* Document::override_of(std::string_view path) const {
   while (!path.empty()) {
     if (const auto found = overrides_.find(path); found != overrides_.end()) return &found->second;
-    const std::size_t end = path.find_last_of(".[");
+    const std::size_t end = path.rfind('.');
     path = path.substr(0, end == std::string_view::npos ? 0 : end);
   }
   return nullptr;

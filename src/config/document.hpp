@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,12 +18,12 @@ namespace dmoe::config {
 enum class Unknown { refused, kept_of_training, kept };
 
 /// A value's path names tables with dots and counts in arrays from 1: "train.seed",
-/// "phases[2].balance.margin".
+/// "phases.2.balance.margin".
 class Document {
  public:
   /// Parses `text`, called `name` in messages, and sets every override "layers.1.hidden=50" (entries of an
-  /// array by number or by their key `name`) in it. Throws InputError: "config.toml:3:7: ..." for text that
-  /// is not TOML,
+  /// array by number, by their key `name`, or all by *) in it. Throws InputError: "config.toml:3:7: ..." for
+  /// text that is not TOML,
   /// "--set layers.9.hidden=50: ..." for an override that has nowhere to go. Local.
   Document(const std::string& text, std::string name, const std::vector<std::string>& overrides,
            Unknown unknown = Unknown::refused);
@@ -49,6 +50,9 @@ class Document {
     std::optional<std::string> replaced{};
   };
   void apply(const std::string& text);
+  void apply(const Override& override, std::span<const std::string> words, toml::node& at,
+             const std::string& path);
+  void set(const Override& override, const std::string& key, toml::node& at, const std::string& table_path);
   const Override* override_of(std::string_view path) const;
   bool is_overridden_below(std::string_view path) const;
 

@@ -15,7 +15,7 @@ struct PartOption {
   std::vector<SettingSpec> settings;
 };
 
-/// One registry as the config reader and --help see it.
+/// One registry as the schema sees it.
 struct PartKind {
   std::string kind;      // "balancing rule"
   std::string selector;  // the config key that chooses: "rule"
@@ -31,8 +31,9 @@ PartKind part_kind(const Registry<Part, Context...>& registry, std::string selec
   return result;
 }
 
-/// The data sets, balancing rules, routings and schedules of this program. Local.
+/// The data sets, kinds of layers, balancing rules, routings and schedules of this program. Local.
 PartKind dataset_kind();
+PartKind layer_kind();
 PartKind rule_kind();
 PartKind routing_kind();
 PartKind schedule_kind();

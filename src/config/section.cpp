@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <regex>
-#include <utility>
+
+#include "core/suggestion.hpp"
 
 namespace dmoe::config {
 
@@ -20,42 +21,14 @@ std::string named(const toml::node& node) {
   return "a date or time";
 }
 
-/// Seconds of "90s", "55m", "1h30m"; nothing of any other text.
-std::optional<double> seconds_of(const std::string& text) {
+/// Nothing where it is no time.
+std::optional<double> parsed_seconds(const std::string& text) {
   static const std::regex form(R"((?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?)");
   std::smatch parts;
   if (text.empty() || !std::regex_match(text, parts, form)) return std::nullopt;
   const auto number = [&](std::size_t i) { return parts[i].matched ? std::stod(parts[i].str()) : 0; };
   const double seconds = 3600 * number(1) + 60 * number(2) + number(3);
   return seconds > 0 ? std::optional<double>(seconds) : std::nullopt;
-}
-
-/// Levenshtein's distance: insertions, deletions and replacements that turn one word into the other.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row;
-  for (std::size_t j = 0; j <= b.size(); ++j) row.push_back(j);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = std::exchange(row[j + 1], std::min({replaced, row[j] + 1, row[j + 1] + 1}));
-    }
-  }
-  return row.back();
-}
-
-/// " (did you mean hidden?)", or nothing where no word is near.
-std::string suggestion(std::string_view word, const std::vector<std::string>& known) {
-  std::string_view nearest;
-  std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (const std::string& one : known) {
-    const std::size_t steps = distance(word, one);
-    if (steps < least && steps < one.size()) {
-      least = steps;
-      nearest = one;
-    }
-  }
-  return nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest);
 }
 
 std::vector<std::string> names_of(const PartKind& kind) {
@@ -81,15 +54,11 @@ bool contains(const std::vector<std::string>& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-/// Of an integer setting, whose limits are declared as numbers.
-Limits<Index> integer_limits(const SettingSpec& spec) {
-  Limits<Index> limits;
-  if (spec.minimum > -9e18) limits.minimum = static_cast<Index>(spec.minimum);
-  if (spec.maximum < 9e18) limits.maximum = static_cast<Index>(spec.maximum);
-  return limits;
-}
-
 }  // namespace
+
+std::optional<double> seconds_of(const std::string& text) {
+  return text == "never" ? std::nullopt : parsed_seconds(text);
+}
 
 std::string Section::path_of(std::string_view key) const {
   return fmt::format("{}{}{}", path_, path_.empty() ? "" : ".", key);
@@ -118,102 +87,109 @@ void Section::miss(std::string_view key, const std::string& expected) {
     missing_ = fmt::format("{}: {} is missing; it must be {}", place_, path_of(key), expected);
 }
 
-void Section::write(std::string_view key, const SettingValue& value) {
-  lines_.push_back(fmt::format("{} = {}", key, toml_text(value)));
+void Section::write(std::string_view key, std::string value, std::optional<std::string> initial) {
+  const bool is_given = values_ != nullptr && !contains(forgotten_, key) && values_->contains(key);
+  lines_.push_back({std::string(key), std::move(value), is_given ? place_of(key) : "", std::move(initial)});
 }
 
-Index Section::integer(std::string_view key, Limits<Index> limits, std::optional<Index> initial) {
-  Index value = initial.value_or(limits.minimum);
-  if (const toml::node* node = find(key)) {
-    if (!node->is_integer()) wrong_type(key, "an integer", *node);
+Index Section::integer(const SettingSpec& spec) {
+  Index value = std::get<std::int64_t>(spec.initial);
+  if (const toml::node* node = find(spec.name)) {
+    if (!node->is_integer()) wrong_type(spec.name, "an integer", *node);
     value = node->as_integer()->get();
-  } else if (!initial) {
-    miss(key, "an integer");
+  } else if (!spec.has_default) {
+    miss(spec.name, "an integer");
   }
-  if (value < limits.minimum) refuse(key, fmt::format("must be at least {}, got {}", limits.minimum, value));
-  if (value > limits.maximum) refuse(key, fmt::format("must be at most {}, got {}", limits.maximum, value));
-  write(key, value);
+  // Exact: limits are small, or beyond all integers.
+  if (static_cast<double>(value) < spec.minimum)
+    refuse(spec.name, fmt::format("must be at least {:.0f}, got {}", spec.minimum, value));
+  if (static_cast<double>(value) > spec.maximum)
+    refuse(spec.name, fmt::format("must be at most {:.0f}, got {}", spec.maximum, value));
   return value;
 }
 
-double Section::real(std::string_view key, Limits<double> limits, std::optional<double> initial) {
-  double value = initial.value_or(limits.minimum);
-  if (const toml::node* node = find(key)) {
-    if (!node->is_number()) wrong_type(key, "a number", *node);
+double Section::real(const SettingSpec& spec) {
+  double value = std::get<double>(spec.initial);
+  if (const toml::node* node = find(spec.name)) {
+    if (!node->is_number()) wrong_type(spec.name, "a number", *node);
     value = *node->value<double>();
-  } else if (!initial) {
-    miss(key, "a number");
+  } else if (!spec.has_default) {
+    miss(spec.name, "a number");
   }
-  if (!std::isfinite(value)) refuse(key, fmt::format("must be a finite number, got {}", value));
+  if (!std::isfinite(value)) refuse(spec.name, fmt::format("must be a finite number, got {}", value));
   const auto out_of_range = [&](std::string_view side, double limit) {
-    refuse(key, fmt::format("must be at {} {}, got {}", side, toml_text(limit), toml_text(value)));
+    refuse(spec.name, fmt::format("must be {} {}, got {}", side, toml_text(limit), toml_text(value)));
   };
-  if (value < limits.minimum) out_of_range("least", limits.minimum);
-  if (value > limits.maximum) out_of_range("most", limits.maximum);
-  write(key, value);
+  if (value < spec.minimum) out_of_range("at least", spec.minimum);
+  if (spec.is_below_maximum && value == spec.maximum) out_of_range("below", spec.maximum);
+  if (value > spec.maximum) out_of_range("at most", spec.maximum);
   return value;
 }
 
-std::string Section::text(std::string_view key, const std::optional<std::string>& initial) {
-  const toml::node* node = find(key);
-  std::string value = initial.value_or("");
+std::string Section::text(const SettingSpec& spec) {
+  const toml::node* node = find(spec.name);
+  auto value = std::get<std::string>(spec.initial);
   if (node != nullptr && node->is_string()) {
     value = node->as_string()->get();
-  } else if (const auto typed = document_->typed(path_of(key))) {
+  } else if (const auto typed = document_->typed(path_of(spec.name))) {
     value = *typed;  // --set data.path=2024
   } else if (node != nullptr) {
-    wrong_type(key, "a string", *node);
-  } else if (!initial) {
-    miss(key, "a string");
+    wrong_type(spec.name, "a string", *node);
+  } else if (!spec.has_default) {
+    miss(spec.name, "a string");
   }
-  write(key, value);
-  return value;
-}
-
-bool Section::flag(std::string_view key, bool initial) {
-  const toml::node* node = find(key);
-  if (node != nullptr && !node->is_boolean()) wrong_type(key, "true or false", *node);
-  const bool value = node == nullptr ? initial : node->as_boolean()->get();
-  lines_.push_back(fmt::format("{} = {}", key, value));
-  return value;
-}
-
-std::optional<double> Section::duration(std::string_view key, const std::string& initial) {
-  const std::string value = text(key, initial);
-  if (value == "never") return std::nullopt;
-  const std::optional<double> seconds = seconds_of(value);
-  if (!seconds) {
-    refuse(key, fmt::format(R"(must be a time such as "90s", "55m" or "1h30m", or "never", got {})",
-                            toml_quoted(value)));
-  }
-  return seconds;
-}
-
-std::string Section::choice(std::string_view key, std::string_view kind,
-                            const std::vector<std::string>& names, bool has_default) {
-  std::string value = has_default ? text(key, names.front()) : text(key);
-  const bool is_given = values_ != nullptr && values_->contains(key);
-  if (is_given && !contains(names, value)) {
-    refuse(key, fmt::format("names an unknown {} {}{}; known: {}", kind, toml_quoted(value),
-                            suggestion(value, names), joined(names)));
+  if (!spec.names.empty()) refuse_unless_known(spec.name, spec.name, value, spec.names);
+  if (spec.form == TextForm::duration && value != "never" && !parsed_seconds(value)) {
+    refuse(spec.name, fmt::format(R"(must be a time such as "90s", "55m" or "1h30m", or "never", got {})",
+                                  toml_quoted(value)));
   }
   return value;
 }
 
-SettingValue Section::setting(const SettingSpec& spec) {
-  if (const auto* initial = std::get_if<std::int64_t>(&spec.initial)) {
-    return integer(spec.name, integer_limits(spec), *initial);
+bool Section::flag(const SettingSpec& spec) {
+  const toml::node* node = find(spec.name);
+  if (node != nullptr && !node->is_boolean()) wrong_type(spec.name, "true or false", *node);
+  return node == nullptr ? std::get<bool>(spec.initial) : node->as_boolean()->get();
+}
+
+void Section::refuse_unless_known(std::string_view key, std::string_view kind, const std::string& value,
+                                  const std::vector<std::string>& names) const {
+  if (contains(names, value)) return;
+  refuse(key, fmt::format("names an unknown {} {}{}; known: {}", kind, toml_quoted(value),
+                          suggestion(value, names), joined(names)));
+}
+
+SettingValue Section::value(const SettingSpec& spec) {
+  const auto read = [&]() -> SettingValue {
+    if (std::holds_alternative<std::int64_t>(spec.initial)) return integer(spec);
+    if (std::holds_alternative<double>(spec.initial)) return real(spec);
+    if (std::holds_alternative<bool>(spec.initial)) return flag(spec);
+    return text(spec);
+  };
+  SettingValue value = read();
+  write(spec.name, toml_text(value),
+        spec.has_default ? std::optional(toml_text(spec.initial)) : std::nullopt);
+  return value;
+}
+
+TableValues Section::read(const Table& table) {
+  TableValues values;
+  if (table.part) values.part = part(*table.part);
+  for (const Key& key : table.keys) {
+    if (const auto* spec = std::get_if<SettingSpec>(&key)) {
+      values.set(spec->name, value(*spec));
+    } else {
+      const auto& part = std::get<PartKey>(key);
+      values.parts[part.name] = parts(part);
+    }
   }
-  if (const auto* initial = std::get_if<double>(&spec.initial)) {
-    return real(spec.name, {spec.minimum, spec.maximum}, *initial);
-  }
-  if (!spec.names.empty()) return choice(spec.name, spec.name, spec.names, true);
-  return text(spec.name, std::get<std::string>(spec.initial));
+  finish();
+  return values;
 }
 
 void Section::keep(std::string_view key, const toml::node& node) {
   keys_.emplace_back(key);
-  lines_.push_back(fmt::format("{} = {}", toml_key(key), toml_text(node)));
+  lines_.push_back({toml_key(key), toml_text(node), place_of(key)});
   unknown_.push_back(fmt::format("{} = {}", path_of(toml_key(key)), toml_text(node)));
 }
 
@@ -236,33 +212,25 @@ training::PartSpec Section::unknown_part(const PartKind& kind, const std::string
   return spec;
 }
 
+/// The name that the selector has; throws where there is none.
+std::string Section::selected(const PartKind& kind) {
+  const std::vector<std::string> names = names_of(kind);
+  const std::string name = text({.name = kind.selector, .help = "", .initial = "", .has_default = false});
+  if (!missing_.empty()) throw InputError(missing_ + ", one of " + joined(names));
+  refuse_unless_known(kind.selector, kind.kind, name, names);
+  write(kind.selector, toml_quoted(name));
+  return name;
+}
+
 training::PartSpec Section::part(const PartKind& kind) {
-  training::PartSpec spec;
   if (values_ != nullptr && document_->keeps_part(path_of(kind.selector))) {
     const auto name = (*values_)[kind.selector].value<std::string>();
     if (name && !contains(names_of(kind), *name)) return unknown_part(kind, *name);
   }
-  spec.name = choice(kind.selector, kind.kind, names_of(kind), false);
-  if (!missing_.empty()) throw InputError(missing_ + ", one of " + joined(names_of(kind)));
-  const PartOption& chosen =
-      *std::find_if(kind.options.begin(), kind.options.end(),
-                    [&](const PartOption& option) { return option.name == spec.name; });
+  training::PartSpec spec{selected(kind), {}};
+  const PartOption& chosen = *std::ranges::find(kind.options, spec.name, &PartOption::name);
   forget_settings_of_others(kind, chosen);
-  for (const SettingSpec& each : chosen.settings) spec.settings.set(each.name, setting(each));
-  return spec;
-}
-
-training::PartSpec Section::part(std::string_view key, const PartKind& kind) {
-  const std::string expected =
-      fmt::format("a table such as {{ {} = {} }}", kind.selector, toml_quoted(kind.options.front().name));
-  const toml::node* node = find(key);
-  if (node == nullptr) {
-    miss(key, expected);
-    return {};
-  }
-  std::string text;
-  training::PartSpec spec = inner_part(kind, *node, path_of(key), expected, text);
-  lines_.push_back(fmt::format("{} = {}", key, text));
+  for (const SettingSpec& each : chosen.settings) spec.settings.set(each.name, value(each));
   return spec;
 }
 
@@ -273,35 +241,43 @@ training::PartSpec Section::inner_part(const PartKind& kind, const toml::node& n
   Section inner(*document_, node.as_table(), path, place);
   training::PartSpec spec = inner.part(kind);
   inner.finish();
-  text += fmt::format("{{ {} }}", joined(inner.lines()));
+  std::vector<std::string> lines;
+  for (const Line& line : inner.lines()) lines.push_back(line.text());
+  text += fmt::format("{{ {} }}", joined(lines));
   unknown_.insert(unknown_.end(), inner.unknown_.begin(), inner.unknown_.end());
   return spec;
 }
 
-std::vector<training::PartSpec> Section::parts(std::string_view key, const PartKind& kind) {
-  const toml::node* node = find(key);
-  const std::string& first = kind.options.front().name;
-  const std::string expected = fmt::format("a table such as {{ {} = {} }}, or an array of such tables",
-                                           kind.selector, toml_quoted(first));
+std::vector<training::PartSpec> Section::parts(const PartKey& key) {
+  const toml::node* node = find(key.name);
+  const PartOption& first = key.kind.options.front();
+  const std::string example = fmt::format("{{ {} = {} }}", key.kind.selector, toml_quoted(first.name));
+  const std::string expected =
+      fmt::format("a table such as {}{}", example, key.takes_several ? ", or an array of such tables" : "");
+  const std::optional<std::string> initial = key.has_default ? std::optional(example) : std::nullopt;
   if (node == nullptr) {
-    lines_.push_back(fmt::format("{} = {{ {} = {} }}", key, kind.selector, toml_quoted(first)));
-    return {{first, defaults(kind.options.front().settings)}};
+    if (!key.has_default) {
+      miss(key.name, expected);
+      return {training::PartSpec{}};
+    }
+    write(key.name, example, initial);
+    return {{first.name, defaults(first.settings)}};
   }
   std::string text;
-  const toml::array* array = node->as_array();
+  const toml::array* array = key.takes_several ? node->as_array() : nullptr;
   if (array == nullptr) {
-    std::vector<training::PartSpec> one{inner_part(kind, *node, path_of(key), expected, text)};
-    lines_.push_back(fmt::format("{} = {}", key, text));
+    std::vector<training::PartSpec> one{inner_part(key.kind, *node, path_of(key.name), expected, text)};
+    write(key.name, text, initial);
     return one;
   }
-  if (array->empty()) refuse(key, "must not be empty");
+  if (array->empty()) refuse(key.name, "must not be empty");
   std::vector<training::PartSpec> specs;
   for (const toml::node& entry : *array) {
     text += specs.empty() ? "" : ", ";
-    specs.push_back(
-        inner_part(kind, entry, fmt::format("{}[{}]", path_of(key), specs.size() + 1), "a table", text));
+    const std::string path = fmt::format("{}.{}", path_of(key.name), specs.size() + 1);
+    specs.push_back(inner_part(key.kind, entry, path, "a table", text));
   }
-  lines_.push_back(fmt::format("{} = [{}]", key, text));
+  write(key.name, "[" + text + "]", initial);
   return specs;
 }
 
@@ -335,7 +311,7 @@ std::vector<Section> Section::tables(std::string_view key) {
   if (array->empty()) refuse(key, fmt::format("needs at least one table, [[{}]]", key));
   std::vector<Section> sections;
   for (const toml::node& entry : *array) {
-    const std::string path = fmt::format("{}[{}]", path_of(key), sections.size() + 1);
+    const std::string path = fmt::format("{}.{}", path_of(key), sections.size() + 1);
     const std::string place = document_->place(path, entry.source());
     if (!entry.is_table()) throw InputError("{}: {} must be a table, got {}", place, path, named(entry));
     sections.push_back({*document_, entry.as_table(), path, place});

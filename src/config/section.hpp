@@ -2,7 +2,7 @@
 // effective TOML and finds the keys that nobody asked for.
 #pragma once
 
-#include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,19 +11,22 @@
 #include <toml++/toml.h>
 
 #include "config/document.hpp"
-#include "config/part_kind.hpp"
+#include "config/line.hpp"
+#include "config/schema.hpp"
 #include "core/error.hpp"
 #include "core/types.hpp"
 #include "training/spec.hpp"
 
 namespace dmoe::config {
 
-/// Inclusive.
-template <class T>
-struct Limits {
-  T minimum = std::numeric_limits<T>::lowest();
-  T maximum = std::numeric_limits<T>::max();
+/// What was read of one table.
+struct TableValues : Settings {
+  training::PartSpec part;  // of a table whose selector is a key of it
+  std::map<std::string, std::vector<training::PartSpec>> parts;
 };
+
+/// Seconds of "90s", "55m", "1h30m"; none of "never". Of a text that was read as such. Local.
+std::optional<double> seconds_of(const std::string& text);
 
 /// Reading a value throws InputError for a wrong type or range: "config.toml:12: train.batch_size must be at
 /// least 1, got 0". A missing value gives its default; one without a default is reported by finish(), after
@@ -33,22 +36,10 @@ class Section {
   /// The root of a document, which must outlive all its sections.
   explicit Section(const Document& document) : Section(document, &document.root(), "", document.name()) {}
 
-  Index integer(std::string_view key, Limits<Index> limits, std::optional<Index> initial = {});
-  double real(std::string_view key, Limits<double> limits, std::optional<double> initial = {});
-  std::string text(std::string_view key, const std::optional<std::string>& initial = {});
-  bool flag(std::string_view key, bool initial);
-  /// Seconds, of a text such as "90s", "55m" or "1h30m"; none of "never".
-  std::optional<double> duration(std::string_view key, const std::string& initial);
-  /// One of a few names of a kind ("layer kind"). The default, where there is one, is the first.
-  std::string choice(std::string_view key, std::string_view kind, const std::vector<std::string>& names,
-                     bool has_default);
-  /// A part whose selector and settings are keys of this table.
-  training::PartSpec part(const PartKind& kind);
-  /// A part in an inline table of its own: key = { rule = "margin", margin = 100.0 }.
-  training::PartSpec part(std::string_view key, const PartKind& kind);
-  /// One such table or an array of them: key = [{ rule = "all" }, { rule = "top_k", k = 2 }]. The default is
-  /// one of the first option.
-  std::vector<training::PartSpec> parts(std::string_view key, const PartKind& kind);
+  /// All keys of a table that is declared so; then finish().
+  TableValues read(const Table& table);
+  /// One value, as it is declared.
+  SettingValue value(const SettingSpec& spec);
 
   /// The table [key], which may be absent where all its keys have defaults.
   Section table(std::string_view key);
@@ -63,7 +54,7 @@ class Section {
   /// Throws InputError about a value read before: "config.toml:9: train.momentum " + what.
   [[noreturn]] void refuse(std::string_view key, const std::string& what) const;
 
-  /// "layers[2]", and where it begins: "config.toml:9".
+  /// "layers.2", and where it begins: "config.toml:9".
   const std::string& path() const { return path_; }
   const std::string& place() const { return place_; }
   /// What stands in a table that is there.
@@ -71,22 +62,32 @@ class Section {
   /// Where a value came from: "config.toml:9", "--set train.seed=3"; of a default, where its table begins.
   std::string place_of(std::string_view key) const;
 
-  /// What was read, one `key = value` each, in the order of reading; unknown keys that were kept behind it.
-  const std::vector<std::string>& lines() const { return lines_; }
-  /// What was kept of this table and those in it: `phases[1].balance.rule = "relay"`.
+  /// What was read, in the order of reading; unknown keys that were kept behind it.
+  const std::vector<Line>& lines() const { return lines_; }
+  /// What was kept of this table and those in it: `phases.1.balance.rule = "relay"`.
   const std::vector<std::string>& unknown() const { return unknown_; }
 
  private:
   Section(const Document& document, const toml::table* values, std::string path, std::string place)
       : document_(&document), values_(values), path_(std::move(path)), place_(std::move(place)) {}
 
+  Index integer(const SettingSpec& spec);
+  double real(const SettingSpec& spec);
+  std::string text(const SettingSpec& spec);
+  bool flag(const SettingSpec& spec);
+  /// A part whose selector and settings are keys of this table.
+  training::PartSpec part(const PartKind& kind);
+  /// Those of a key: an inline table, { rule = "margin", margin = 100.0 }, or an array of them.
+  std::vector<training::PartSpec> parts(const PartKey& key);
+  std::string selected(const PartKind& kind);
   std::string path_of(std::string_view key) const;
   const toml::node* find(std::string_view key);
   [[noreturn]] void wrong_type(std::string_view key, std::string_view expected,
                                const toml::node& found) const;
   void miss(std::string_view key, const std::string& expected);
-  void write(std::string_view key, const SettingValue& value);
-  SettingValue setting(const SettingSpec& spec);
+  void refuse_unless_known(std::string_view key, std::string_view kind, const std::string& value,
+                           const std::vector<std::string>& names) const;
+  void write(std::string_view key, std::string value, std::optional<std::string> initial = std::nullopt);
   /// A part in a table of its own, which is appended to `text`.
   training::PartSpec inner_part(const PartKind& kind, const toml::node& node, const std::string& path,
                                 const std::string& expected, std::string& text);
@@ -96,12 +97,12 @@ class Section {
 
   const Document* document_;
   const toml::table* values_;           // null where the table is absent
-  std::string path_;                    // "layers[2]"; empty for the root
+  std::string path_;                    // "layers.2"; empty for the root
   std::string place_;                   // of the table itself
   std::vector<std::string> keys_;       // read so far
   std::vector<std::string> forgotten_;  // left behind by a selector that was overridden
   std::string missing_;                 // the first message about a missing key
-  std::vector<std::string> lines_;
+  std::vector<Line> lines_;
   std::vector<std::string> unknown_;
 };
 

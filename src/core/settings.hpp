@@ -1,5 +1,6 @@
-// Declared settings of a pluggable part (a rule, a schedule, a data set): its registry entry lists what can
-// be set, the config reader checks values against that list, and the part is made from the checked values.
+// Declared settings: of a table of the config (config/schema.cpp) or of a pluggable part (a rule, a schedule,
+// a data set), whose registry entry lists what can be set. The config reader checks values against the list,
+// and everything that is said of a key is made of it.
 #pragma once
 
 #include <algorithm>
@@ -15,16 +16,28 @@
 
 namespace dmoe {
 
-using SettingValue = std::variant<std::int64_t, double, std::string>;
+using SettingValue = std::variant<std::int64_t, double, std::string, bool>;
 
-/// One setting that a part understands: its type is that of `initial`.
+/// Whether a run that goes on may have another value than before.
+enum class OnResume { never, freely };
+
+/// What a text must look like: anything, or a time such as "90s", "55m", "1h30m" or "never".
+enum class TextForm { any, duration };
+
+/// One setting: its type is that of `initial`.
 struct SettingSpec {
   std::string name;
-  std::string help;      // one line, units in brackets: "margin [examples]"
-  SettingValue initial;  // the default
+  std::string help;      // one line
+  SettingValue initial;  // the default; where there is none, what an example has
   double minimum = -std::numeric_limits<double>::infinity();  // numbers only, inclusive
   double maximum = std::numeric_limits<double>::infinity();
   std::vector<std::string> names{};  // texts only: those that are allowed, the default first; none: any
+  std::string unit{};                // "examples"; of a mere number empty
+  bool has_default = true;
+  bool is_below_maximum = false;  // the maximum itself is not allowed
+  TextForm form = TextForm::any;
+  OnResume on_resume = OnResume::never;
+  std::string since = "0.1";  // the version that had it first
 };
 
 /// A value inside its declared range that cannot serve: the part found out when it was made. The message
@@ -57,6 +70,7 @@ class Settings {
   std::int64_t integer(std::string_view name) const { return std::get<std::int64_t>(at(name)); }
   double real(std::string_view name) const { return std::get<double>(at(name)); }
   const std::string& text(std::string_view name) const { return std::get<std::string>(at(name)); }
+  bool flag(std::string_view name) const { return std::get<bool>(at(name)); }
   const std::vector<std::pair<std::string, SettingValue>>& values() const { return values_; }
   bool operator==(const Settings&) const = default;
 

@@ -18,16 +18,38 @@ constexpr Index class_count = 10;
 constexpr double most_translation = 1000;  // far beyond use, so that canvas sizes cannot overflow
 constexpr double most_context = 1000;      // far beyond use, so that input widths cannot overflow
 constexpr double largest_integer = 9e15;   // exact in double
+constexpr const char* idx_files = "folder of the four idx files, plain or gzip";
+constexpr const char* of_images = "the jitter of the test set and the validation split depend on this alone";
 
-const SettingSpec test_seed_spec{"test_seed",
-                                 "the jitter of the test set and the validation split depend on this alone",
-                                 std::int64_t{1}, 0, largest_integer};
-const SettingSpec validation_spec{"validation", "held out of the training set [examples]", std::int64_t{0}, 0,
-                                  largest_integer};
+SettingSpec test_seed_spec(std::string help) {
+  return {.name = "test_seed",
+          .help = std::move(help),
+          .initial = std::int64_t{1},
+          .minimum = 0,
+          .maximum = largest_integer};
+}
+
+SettingSpec validation_spec(std::string help = "held out of the training set") {
+  return {.name = "validation",
+          .help = std::move(help),
+          .initial = std::int64_t{0},
+          .minimum = 0,
+          .maximum = largest_integer,
+          .unit = "examples"};
+}
+
+/// Where the data are does not matter to a run, what they are does.
+SettingSpec path_spec(std::string help, const std::string& initial) {
+  return {.name = "path", .help = std::move(help), .initial = initial, .on_resume = OnResume::freely};
+}
 
 SettingSpec translation_spec(std::int64_t initial) {
-  return {"max_translation", "largest random translation on each axis [pixels]", initial, 0,
-          most_translation};
+  return {.name = "max_translation",
+          .help = "largest random translation on each axis",
+          .initial = initial,
+          .minimum = 0,
+          .maximum = most_translation,
+          .unit = "pixels"};
 }
 
 struct ImageSource {
@@ -52,40 +74,54 @@ std::unique_ptr<Dataset> make_dataset(ImageSplits splits, Index max_translation,
 }
 
 DatasetRegistry::Entry jittered(std::string name, std::string help, const ImageSource& source) {
-  return {std::move(name),
-          std::move(help),
-          {{"path", "folder of the four idx files, plain or gzip", source.path},
-           translation_spec(4),
-           test_seed_spec,
-           validation_spec},
-          [source](const Settings& settings, std::uint64_t train_seed) {
-            return make_dataset(load(settings.text("path"), source), settings.integer("max_translation"),
-                                settings, train_seed);
-          }};
-}
-
-DatasetRegistry::Entry centred(std::string name, std::string help, const ImageSource& source) {
   return {
       std::move(name),
       std::move(help),
-      {{"path", "folder of the four idx files, plain or gzip", source.path}, test_seed_spec, validation_spec},
+      {path_spec(idx_files, source.path), translation_spec(4), test_seed_spec(of_images), validation_spec()},
       [source](const Settings& settings, std::uint64_t train_seed) {
-        return make_dataset(load(settings.text("path"), source), 0, settings, train_seed);
+        return make_dataset(load(settings.text("path"), source), settings.integer("max_translation"),
+                            settings, train_seed);
       }};
+}
+
+DatasetRegistry::Entry centred(std::string name, std::string help, const ImageSource& source) {
+  return {std::move(name),
+          std::move(help),
+          {path_spec(idx_files, source.path), test_seed_spec(of_images), validation_spec()},
+          [source](const Settings& settings, std::uint64_t train_seed) {
+            return make_dataset(load(settings.text("path"), source), 0, settings, train_seed);
+          }};
+}
+
+SettingSpec size_spec(std::string name, std::string help, std::int64_t initial) {
+  return {.name = std::move(name),
+          .help = std::move(help),
+          .initial = initial,
+          .minimum = 1,
+          .maximum = 1e6,
+          .unit = "examples"};
 }
 
 DatasetRegistry::Entry synthetic() {
   const SyntheticOptions initial;
   return {"synthetic",
           "generated glyphs at random translations: where-and-what data that needs no download",
-          {{"classes", "number of glyphs", initial.classes, 2, 256},
-           {"train_examples", "size of the training set", initial.train_examples, 1, 1e6},
-           {"test_examples", "size of the test set", initial.test_examples, 1, 1e6},
+          {{.name = "classes",
+            .help = "number of glyphs",
+            .initial = initial.classes,
+            .minimum = 2,
+            .maximum = 256},
+           size_spec("train_examples", "size of the training set", initial.train_examples),
+           size_spec("test_examples", "size of the test set", initial.test_examples),
            translation_spec(initial.max_translation),
-           {"noise", "largest displacement of a corner of a glyph [pixels]", initial.noise, 0, 10},
-           {"test_seed", "all glyphs and examples, and the jitter of the test set, depend on this alone",
-            test_seed_spec.initial, 0, largest_integer},
-           validation_spec},
+           {.name = "noise",
+            .help = "largest displacement of a corner of a glyph",
+            .initial = initial.noise,
+            .minimum = 0,
+            .maximum = 10,
+            .unit = "pixels"},
+           test_seed_spec("all glyphs and examples, and the jitter of the test set, depend on this alone"),
+           validation_spec()},
           [](const Settings& settings, std::uint64_t train_seed) {
             SyntheticOptions options;
             options.classes = settings.integer("classes");
@@ -112,13 +148,16 @@ DatasetRegistry::Entry frames() {
   const FramesOptions initial;
   return {"frames",
           "labelled frames of speech with their neighbours (paper, experiment 2), synthesised or your own",
-          {{"path", "dmoe-frames file (src/data/frames_file.hpp has the layout)", "data/speech/frames.h5"},
-           {"context", "neighbours stacked on either side [frames]", initial.context, 0, most_context},
-           {"test", "which split of the file is the test set", initial.test},
-           {"test_seed", "the validation split depends on this alone", test_seed_spec.initial, 0,
-            largest_integer},
-           {"validation", "held out of the training set, rounded up to whole utterances [examples]",
-            validation_spec.initial, 0, largest_integer}},
+          {path_spec("dmoe-frames file (src/data/frames_file.hpp has the layout)", "data/speech/frames.h5"),
+           {.name = "context",
+            .help = "neighbours stacked on either side",
+            .initial = initial.context,
+            .minimum = 0,
+            .maximum = most_context,
+            .unit = "frames"},
+           {.name = "test", .help = "which split of the file is the test set", .initial = initial.test},
+           test_seed_spec("the validation split depends on this alone"),
+           validation_spec("held out of the training set, rounded up to whole utterances")},
           [](const Settings& settings, std::uint64_t /*train_seed*/) {
             FramesOptions options;
             options.context = settings.integer("context");

@@ -23,6 +23,22 @@ LayerKind layer_kind_named(const std::string& name) {
   return kinds.named(name);
 }
 
+std::string layer_kind_help(LayerKind kind) {
+  switch (kind) {
+    case LayerKind::mixture:
+      return "experts, weighed by a gate (the paper's layer)";
+    case LayerKind::single:
+      return "one fixed expert";
+    case LayerKind::concatenated:
+      return "all experts side by side, without a gate";
+    case LayerKind::dense:
+      return "a layer of an ordinary network";
+    case LayerKind::classifier_mixture:
+      return "the mixture of experts of 1991, whose experts give the classes: the last layer";
+  }
+  return "";
+}
+
 Index NetworkSpec::input_width(Index layer) const {
   return layer == 0 ? inputs : output_width(layer - 1);
 }

@@ -26,6 +26,8 @@ std::string to_text(LayerKind kind);
 std::vector<std::string> layer_kind_names();
 /// Throws InputError for a name that is none. Local.
 LayerKind layer_kind_named(const std::string& name);
+/// What it is, in a few words. Local.
+std::string layer_kind_help(LayerKind kind);
 
 /// One layer: N experts of H units, a gate of G units. Its input width D is the width below it.
 struct LayerSpec {

@@ -23,10 +23,10 @@ void choose_first(Index most, std::span<const std::uint8_t> masked, std::vector<
 }
 
 SettingSpec value_setting() {
-  SettingSpec spec{"value", fmt::format("gate value in use: {}", fmt::join(values.all(), ", ")),
-                   values.all().front()};
-  spec.names = values.all();
-  return spec;
+  return {.name = "value",
+          .help = "what weighs a chosen expert",
+          .initial = values.all().front(),
+          .names = values.all()};
 }
 
 SettingSpec noise_setting() {

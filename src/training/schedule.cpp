@@ -96,7 +96,12 @@ ScheduleRegistry& schedules() {
            "a factor every few epochs",
            {start,
             {"factor", "what the rate is multiplied with", 0.1, 0.0, 1.0},
-            {"every", "how often [epochs]", std::int64_t{10}, 1, 1e9}},
+            {.name = "every",
+             .help = "how often",
+             .initial = std::int64_t{10},
+             .minimum = 1,
+             .maximum = 1e9,
+             .unit = "epochs"}},
            make<Step>},
           {"cosine", "half a cosine from the first rate to the last", {start, end}, make<Cosine>},
       });

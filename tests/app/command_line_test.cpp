@@ -77,7 +77,10 @@ TEST(CommandLine, refuses_what_it_does_not_know) {
   expect_refused(
       {"evaluate", "run", "--split", "dev"},
       "dmoe: --split must be one of test, train, validation, got \"dev\"\nsee dmoe evaluate --help\n");
-  expect_refused({"tarin"}, "dmoe: The following argument was not expected: tarin\nsee dmoe --help\n");
+  expect_refused(
+      {"tarin"},
+      "dmoe: unknown command tarin (did you mean train?); known: help, train, evaluate, analyze, sweep, "
+      "config, info, check, bench\n");
   expect_refused({"bench", "step", "--output", "table.txt"},
                  "dmoe: --output must end in .h5 or .csv, got \"table.txt\"\nsee dmoe bench --help\n");
   expect_refused({"bench"}, "dmoe: A subcommand is required\nsee dmoe bench --help\n");

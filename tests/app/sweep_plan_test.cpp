@@ -240,9 +240,9 @@ TEST_F(SweepPlanTest, says_what_is_missing) {
   EXPECT_EQ(refusal("ranks = 2\n"), "sweep.toml: at least one [[grids]] is needed");
   EXPECT_EQ(refusal("grids = []\n"), "sweep.toml:1: grids needs at least one table, [[grids]]");
   EXPECT_EQ(refusal("\n[[grids]]\ntrain.seed = 0\n"),
-            "sweep.toml:2: grids[1].config is missing; it must be a config file, or an array of them");
+            "sweep.toml:2: grids.1.config is missing; it must be a config file, or an array of them");
   EXPECT_EQ(refusal("[[grids]]\nconfig = 'small.toml'\n[[grids]]\n"),
-            "sweep.toml:3: grids[2].config is missing; it must be a config file, or an array of them");
+            "sweep.toml:3: grids.2.config is missing; it must be a config file, or an array of them");
 }
 
 TEST_F(SweepPlanTest, refuses_values_that_an_override_cannot_be) {
@@ -256,21 +256,21 @@ TEST_F(SweepPlanTest, refuses_values_that_an_override_cannot_be) {
   EXPECT_EQ(refusal_of("train.seed = [0, [1]]"), "sweep.toml:3: train.seed" + rest);
   EXPECT_EQ(refusal_of("train.seed = [{ a = 1 }]"), "sweep.toml:3: train.seed" + rest);
   EXPECT_EQ(refusal_of("\"train.seed\" = 1\ntrain.seed = 2"),
-            "sweep.toml:1: grids[1]: train.seed is there twice");
+            "sweep.toml:1: grids.1: train.seed is there twice");
 }
 
 TEST_F(SweepPlanTest, checks_every_config_with_its_settings) {
   EXPECT_EQ(
       refusal("[[grids]]\nconfig = 'small.toml'\n[[grids]]\nconfig = 'small.toml'\ntrain.sed = [0, 1]\n"),
-      "sweep.toml:3: grids[2]: --set train.sed=0: unknown key train.sed (did you mean seed?); allowed: seed, "
+      "sweep.toml:3: grids.2: --set train.sed=0: unknown key train.sed (did you mean seed?); allowed: seed, "
       "batch_size, momentum, weight_decay, max_gradient_norm, log_every_steps, stop_after");
   EXPECT_EQ(refusal("[[grids]]\nconfig = 'small.toml'\ntrain.momentum = [0.5, 1]\n"),
-            "sweep.toml:1: grids[1]: --set train.momentum=1: train.momentum must be below 1.0, got 1.0");
+            "sweep.toml:1: grids.1: --set train.momentum=1: train.momentum must be below 1.0, got 1.0");
   EXPECT_EQ(refusal("[[grids]]\nconfig = ['small.toml', 'none.toml']\n"),
-            "sweep.toml:1: grids[1]: none.toml: cannot read the config: No such file or directory");
+            "sweep.toml:1: grids.1: none.toml: cannot read the config: No such file or directory");
   write("bad.toml", test::with(small_config, "batch_size = 20", "batch_size = 0"));
   EXPECT_EQ(refusal("[[grids]]\nconfig = 'bad.toml'\n"),
-            "sweep.toml:1: grids[1]: bad.toml:17: train.batch_size must be at least 1, got 0");
+            "sweep.toml:1: grids.1: bad.toml:17: train.batch_size must be at least 1, got 0");
 }
 
 TEST_F(SweepPlanTest, refuses_two_runs_of_one_name) {
@@ -308,7 +308,7 @@ TEST_F(SweepPlanTest, refuses_two_runs_of_one_effective_config) {
 TEST_F(SweepPlanTest, refuses_what_no_file_system_takes) {
   const std::string message = refusal("[[grids]]\nconfig = 'small.toml'\ndata.name = 'mnist'\ndata.path = '" +
                                       std::string(230, 'x') + "'\n");
-  EXPECT_EQ(message.find("sweep.toml:1: grids[1]: the name of the run small,data.name=mnist,data.path=xxx"),
+  EXPECT_EQ(message.find("sweep.toml:1: grids.1: the name of the run small,data.name=mnist,data.path=xxx"),
             0U)
       << message;
   EXPECT_NE(message.find("is longer than 250 bytes"), std::string::npos) << message;
@@ -317,7 +317,7 @@ TEST_F(SweepPlanTest, refuses_what_no_file_system_takes) {
                           "layers.2.hidden", "layers.1.experts"}) {
     large += fmt::format("{} = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n", key);
   }
-  EXPECT_EQ(refusal(large), "sweep.toml:1: grids[1] has more than 100000 runs");
+  EXPECT_EQ(refusal(large), "sweep.toml:1: grids.1 has more than 100000 runs");
 }
 
 TEST_F(SweepPlanTest, refuses_unknown_keys_and_values_out_of_range_above_the_grids) {

@@ -44,9 +44,9 @@ void expect_allowed(const Config& after, const training::State& state = reached(
 TEST(ConfigChanges, are_the_keys_that_differ) {
   EXPECT_THAT(texts(config()), IsEmpty());
   EXPECT_THAT(texts(config({"train.seed=8", "layers.2.hidden=9", "checkpoint.keep=5"})),
-              ElementsAre("checkpoint.keep: 2 -> 5", "layers[2].hidden: 8 -> 9", "train.seed: 7 -> 8"));
+              ElementsAre("checkpoint.keep: 2 -> 5", "layers.2.hidden: 8 -> 9", "train.seed: 7 -> 8"));
   EXPECT_THAT(texts(config({"phases.fine_tune.balance={ rule = \"margin\", margin = 3 }"})),
-              ElementsAre("phases[2].balance.margin: now 3.0", "phases[2].balance.rule: 'none' -> 'margin'"));
+              ElementsAre("phases.2.balance.margin: now 3.0", "phases.2.balance.rule: 'none' -> 'margin'"));
 }
 
 TEST(ConfigChanges, that_do_no_harm_are_allowed) {
@@ -58,7 +58,7 @@ TEST(ConfigChanges, that_do_no_harm_are_allowed) {
 
 TEST(ConfigChanges, that_matter_are_refused_all_at_once) {
   EXPECT_THAT(refusal(config({"train.seed=8", "layers.1.experts=5"})),
-              HasSubstr("where it matters: layers[1].experts: 4 -> 5; train.seed: 7 -> 8; resume with"));
+              HasSubstr("where it matters: layers.1.experts: 4 -> 5; train.seed: 7 -> 8; resume with"));
   for (const char* change :
        {"train.batch_size=5", "train.momentum=0.5", "train.max_gradient_norm=2", "data.classes=5",
         "network.baseline=single", "numerics.threads=2", "phases.constrained.balance.margin=4",
@@ -91,7 +91,7 @@ learning_rate = { schedule = "constant", start = 0.01 }
   expect_allowed(parse_config(more, "config.toml"));
   EXPECT_THAT(message_of<InputError>(
                   [&] { check_changes(parse_config(more, "config.toml"), config(), reached(15, 0), 10); }),
-              HasSubstr("phases[3] is gone"));
+              HasSubstr("phases.3 is gone"));
 }
 
 }  // namespace

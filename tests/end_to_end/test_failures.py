@@ -88,7 +88,7 @@ class Failures(unittest.TestCase):
             with self.subTest(rank=rank):
                 process = self.start("--set", "comm.timeout=2s")
                 os.kill(ranks_of(process.pid)[rank], signal.SIGSTOP)
-                self.assertNotEqual(process.wait(SECONDS), 0)
+                self.assertNotEqual(process.wait(SECONDS), 0, self.log())
                 found = re.search(r"dmoe: rank (\d) has waited [2-9] s in (MPI_|a collective HDF5)", self.log())
                 self.assertIsNotNone(found, self.log())
                 self.assertNotEqual(int(found.group(1)), rank)

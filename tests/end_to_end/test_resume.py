@@ -169,11 +169,11 @@ class Resume(unittest.TestCase):
         before = contents_of_tree(output)
         cases = {
             ("train.seed=3",): "train.seed: 2 -> 3",
-            ("train.batch_size=32", "layers.1.hidden=10"): "layers[1].hidden: 9 -> 10; train.batch_size: 16 -> 32",
+            ("train.batch_size=32", "layers.1.hidden=10"): "layers.1.hidden: 9 -> 10; train.batch_size: 16 -> 32",
             ("data.classes=4",): "data.classes: 5 -> 4",
             ("phases.lifted.epochs=4",): "learning rates that were used would change",
             ("phases.constrained.epochs=7",): "the run is past it",
-            ("phases.again.learning_rate.start=0.2",): "phases[3]",
+            ("phases.again.learning_rate.start=0.2",): "phases.3",
         }
         for settings, text in cases.items():
             message = self.refused(output, *(word for setting in settings for word in ("--set", setting)))

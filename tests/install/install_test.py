@@ -68,8 +68,8 @@ class Install(unittest.TestCase):
         dmoe = self.prefix / "bin" / "dmoe"
         for file in ("run.h5", "model.h5"):
             said = dmoe_testing.checked(dmoe, "info", output / file)
-            self.assertRegex(said, r"(?m)^not known +phases\[1\]\.balance\.rule = \"relay\"$")
-            self.assertIn("phases[1].balance.lead = 5.0", said)
+            self.assertRegex(said, r"(?m)^not known +phases\.1\.balance\.rule = \"relay\"$")
+            self.assertIn("phases.1.balance.lead = 5.0", said)
         dmoe_testing.checked(dmoe, "check", *output.glob("*.h5"), *output.glob("checkpoints/*.h5"))
         expected = dmoe_testing.checked(self.program, "evaluate", output)
         said = dmoe_testing.checked(dmoe, "evaluate", output)
