@@ -8,14 +8,14 @@
 #include <fmt/format.h>
 
 #include "analysis/analysis.hpp"
-#include "app/agreement.hpp"
-#include "app/guarded_file.hpp"
-#include "app/run_folder.hpp"
-#include "app/trained_model.hpp"
-#include "app/wording.hpp"
+#include "app/trained_model_options.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "io/analysis_file.hpp"
+#include "run/agreement.hpp"
+#include "run/folder.hpp"
+#include "run/guarded_file.hpp"
+#include "run/wording.hpp"
 
 namespace dmoe::app {
 
@@ -30,7 +30,8 @@ void print(const analysis::Analysis& result, Index most_combinations) {
   fmt::print(
       "over {}; I(expert; factor) / log N from the gates, in brackets from the largest gate,\n"
       "p from {}\n",
-      counted(result.examples, result.split + " example"), counted(result.permutations.count, "permutation"));
+      run::counted(result.examples, result.split + " example"),
+      run::counted(result.permutations.count, "permutation"));
   for (std::size_t l = 0; l < result.layers.size(); ++l) {
     const analysis::LayerSpecialisation& layer = result.layers[l];
     if (layer.is_empty()) continue;
@@ -44,7 +45,7 @@ void print(const analysis::Analysis& result, Index most_combinations) {
     for (std::size_t e = 0; e < layer.mean_gate.size(); ++e) {
       if (layer.is_dead(e)) text += fmt::format("  expert {} is dead", e);
     }
-    fmt::print("{}\n", printable(text));
+    fmt::print("{}\n", run::printable(text));
   }
   const auto is_gated = [](const analysis::LayerSpecialisation& layer) { return !layer.is_empty(); };
   for (std::size_t l = 0; l < result.pairs.size(); ++l) {
@@ -52,33 +53,33 @@ void print(const analysis::Analysis& result, Index most_combinations) {
                                    result.layers.end(), is_gated);
     if (result.pairs[l] || !is_gated(result.layers[l]) || next == result.layers.end()) continue;
     fmt::print("layers {} and {}: left out their more than {} combinations (--most-combinations)\n", l + 1,
-               next - result.layers.begin() + 1, grouped(most_combinations));
+               next - result.layers.begin() + 1, run::grouped(most_combinations));
   }
 }
 
-Status analyze(const Job& job, const AnalyzeOptions& options) {
+run::Status analyze(const Job& job, const AnalyzeOptions& options) {
   const comm::Communicator& world = job.world();
-  const std::string run = run_file(options.model.run);
-  agreed(world, [&] {
+  const std::string run = run::run_file(options.model.run);
+  run::agreed(world, [&] {
     if (!world.is_coordinator()) return;
     if (!path_exists(run)) {
       throw InputError("{}: holds no run.h5, where the analysis is kept", options.model.run);
     }
-    check_in_child(run);
+    run::check_in_child(run);
   });
-  const TrainedModel model = load_trained_model(world, options.model);
+  const run::TrainedModel model = load_trained_model(world, options.model);
   if (world.is_coordinator()) print_remarks(model);
   std::optional<analysis::Analysis> result =
       analysis::analyze(*model.network, *model.dataset, model.pass, options.analysis, [] { return false; });
   result->data_differences = model.data_differences;
-  agreed(world, [&] {
+  run::agreed(world, [&] {
     if (world.is_coordinator()) io::write_analysis(run, *result, model.config_text);
   });
   if (world.is_coordinator()) {
     print(*result, options.analysis.most_combinations);
     fmt::print("written to {}, /analysis\n", run);
   }
-  return Status::done;
+  return run::Status::done;
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "app/launch.hpp"
 #include "app/named_option.hpp"
 #include "bench/bench.hpp"
 #include "config/document.hpp"
@@ -20,6 +19,7 @@
 #include "io/table.hpp"
 #include "numerics/library.hpp"
 #include "numerics/linear.hpp"
+#include "run/launch.hpp"
 
 namespace dmoe::app {
 
@@ -72,7 +72,7 @@ void check_folder_of(const std::string& output) {
 
 /// On what and how it was measured. Collective.
 hdf5::Attributes notes_of(const Job& job) {
-  const io::Launch launch = launch_of(job, threads);
+  const io::Launch launch = run::launch_of(job.session, job.command_line, threads);
   return {{"cpu", launch.cpu},
           {"instruction_set", launch.instruction_set},
           {"cores", static_cast<std::int64_t>(std::thread::hardware_concurrency())},
@@ -98,7 +98,7 @@ void write(const std::string& output, const std::vector<bench::Measurement>& row
 std::vector<const bench::Bench*> possible(const comm::Communicator& world, const bench::Options& options,
                                           const std::vector<const bench::Bench*>& asked) {
   std::vector<const bench::Bench*> result;
-  agreed(world, [&] {
+  run::agreed(world, [&] {
     for (const bench::Bench* one : asked) {
       const std::string obstacle = bench::obstacle(*one, world.size(), options);
       if (obstacle.empty())
@@ -112,9 +112,9 @@ std::vector<const bench::Bench*> possible(const comm::Communicator& world, const
   return result;
 }
 
-Status run_benches(const Job& job, const BenchOptions& options) {
+run::Status run_benches(const Job& job, const BenchOptions& options) {
   const comm::Communicator& world = job.world();
-  agreed(world, [&] {
+  run::agreed(world, [&] {
     numerics::use_precision(options.precision);
     if (world.is_coordinator() && !options.output.empty()) check_folder_of(options.output);
   });
@@ -127,10 +127,10 @@ Status run_benches(const Job& job, const BenchOptions& options) {
   });
   if (world.is_coordinator()) print_header();
   for (const bench::Bench* one : chosen) one->run(world, options.measured, record);
-  agreed(world, [&] {
+  run::agreed(world, [&] {
     if (world.is_coordinator() && !options.output.empty()) write(options.output, rows, notes);
   });
-  return Status::done;
+  return run::Status::done;
 }
 
 void add_measured_options(CLI::App& parser, bench::Options& measured) {

@@ -9,9 +9,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "app/guarded_file.hpp"
 #include "core/error.hpp"
 #include "io/verify.hpp"
+#include "run/guarded_file.hpp"
 
 namespace dmoe::app {
 
@@ -36,22 +36,12 @@ void limit_this_process(std::uint64_t seconds) {
 #endif
 }
 
-std::string size_text(Index bytes) {
-  return bytes < 1'000'000 ? fmt::format("{:.1f} kB", static_cast<double>(bytes) / 1e3)
-                           : fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
-}
-
 /// Says of every file what it is; throws for the first that is not whole.
 void check(const CheckOptions& options) {
   if (options.seconds > 0) limit_this_process(options.seconds);
   for (const std::string& path : options.files) {
-    if (options.seconds == 0) {
-      fmt::print("{}", check_in_child(path, options.foreign));
-      continue;
-    }
-    const io::Verified found = io::verify(path, options.foreign);
-    fmt::print("{}: {}, whole, {} datasets, {}\n", path, found.format, found.datasets,
-               size_text(found.bytes));
+    fmt::print("{}", options.seconds == 0 ? run::check_in_child(path, options.foreign)
+                                          : run::checked_here(path, options.foreign));
   }
 }
 
@@ -74,10 +64,10 @@ Action declare_check(CLI::App& parser) {
       "file "
       "of dmoe.");
   return [options](const Job& job) {
-    agreed(job.world(), [&] {
+    run::agreed(job.world(), [&] {
       if (job.world().is_coordinator()) check(*options);
     });
-    return Status::done;
+    return run::Status::done;
   };
 }
 

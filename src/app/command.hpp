@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "app/agreement.hpp"
 #include "comm/session.hpp"
+#include "run/agreement.hpp"
 
 namespace CLI {
 class App;
@@ -17,13 +17,14 @@ namespace dmoe::app {
 /// What a command finds when it runs.
 struct Job {
   const comm::Session& session;
-  std::string command_line;
+  std::string command_line;  // as it may be pasted
+  std::string program;       // its name in there
 
   const comm::Communicator& world() const { return session.world(); }
 };
 
 /// Runs on all ranks. Throws AgreedError on all of them, or anything else on one. Collective.
-using Action = std::function<Status(const Job&)>;
+using Action = std::function<run::Status(const Job&)>;
 
 struct Command {
   std::string name;

@@ -10,8 +10,8 @@ namespace dmoe::app {
 /// Either an action, or a text to print and leave.
 struct Request {
   Action action;
-  std::string text;              // help, version, or what is wrong with the command line
-  Status status = Status::done;  // refused for bad usage
+  std::string text;                        // help, version, or what is wrong with the command line
+  run::Status status = run::Status::done;  // refused for bad usage
 };
 
 /// Local.

@@ -11,16 +11,16 @@
 
 #include <fmt/format.h>
 
-#include "app/agreement.hpp"
-#include "app/guarded_file.hpp"
-#include "app/run_folder.hpp"
-#include "app/trained_model.hpp"
-#include "app/wording.hpp"
+#include "app/trained_model_options.hpp"
 #include "comm/watchdog.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "io/cost_file.hpp"
 #include "numerics/architecture.hpp"
+#include "run/agreement.hpp"
+#include "run/folder.hpp"
+#include "run/guarded_file.hpp"
+#include "run/wording.hpp"
 #include "training/evaluation.hpp"
 
 namespace dmoe::app {
@@ -45,7 +45,7 @@ bool never() {
 /// One routing for all layers, with the gate values that the model was trained with.
 class OneRouting {
  public:
-  OneRouting(const TrainedModel& model, std::string rule, double setting)
+  OneRouting(const run::TrainedModel& model, std::string rule, double setting)
       : rule_(std::move(rule)), setting_(setting) {
     std::vector<training::PartSpec> parts;
     for (Index l = 0; l < model.network->spec().layer_count(); ++l) {
@@ -59,7 +59,7 @@ class OneRouting {
     }
     routings_.emplace(parts, model.network->spec().layer_count());
   }
-  void put_in_force(const TrainedModel& model) const { routings_->put_in_force(*model.network); }
+  void put_in_force(const run::TrainedModel& model) const { routings_->put_in_force(*model.network); }
   const std::string& rule() const { return rule_; }
   double setting() const { return setting_; }
 
@@ -69,18 +69,18 @@ class OneRouting {
   std::optional<training::Routings> routings_;
 };
 
-std::optional<OneRouting> asked_for(const TrainedModel& model, const EvaluateOptions& options) {
+std::optional<OneRouting> asked_for(const run::TrainedModel& model, const EvaluateOptions& options) {
   if (options.top_k) return OneRouting(model, "top_k", static_cast<double>(*options.top_k));
   if (options.threshold) return OneRouting(model, "threshold", *options.threshold);
   return std::nullopt;
 }
 
-double multiply_accumulates(const TrainedModel& model, const training::Work& work, Index examples) {
+double multiply_accumulates(const run::TrainedModel& model, const training::Work& work, Index examples) {
   return static_cast<double>(model.network->spec().multiply_accumulates(examples, work.expert_rows)) /
          static_cast<double>(examples);
 }
 
-io::CostPoint measured(const TrainedModel& model, const OneRouting& routing, Index examples,
+io::CostPoint measured(const run::TrainedModel& model, const OneRouting& routing, Index examples,
                        Index repetitions) {
   routing.put_in_force(model);
   io::CostPoint point{routing.rule(), routing.setting(), {}, 0, 0};
@@ -97,15 +97,16 @@ io::CostPoint measured(const TrainedModel& model, const OneRouting& routing, Ind
 }
 
 /// Of a layer with a gate; 0: no layer has one.
-Index most_experts(const TrainedModel& model) {
+Index most_experts(const run::TrainedModel& model) {
   Index most = 0;
   for (const model::LayerSpec& layer : model.network->spec().layers) most = std::max(most, layer.choices());
   return most;
 }
 
 /// There must be something to choose, and as much.
-void check_gates(const comm::Communicator& world, const TrainedModel& model, const EvaluateOptions& options) {
-  agreed(world, [&] {
+void check_gates(const comm::Communicator& world, const run::TrainedModel& model,
+                 const EvaluateOptions& options) {
+  run::agreed(world, [&] {
     const bool chooses = options.top_k || options.threshold || options.draws_curve;
     const auto& layers = model.network->spec().layers;
     if (chooses && std::ranges::none_of(layers, &model::LayerSpec::is_gated))
@@ -117,7 +118,7 @@ void check_gates(const comm::Communicator& world, const TrainedModel& model, con
   });
 }
 
-std::vector<OneRouting> routings_of_curve(const TrainedModel& model) {
+std::vector<OneRouting> routings_of_curve(const run::TrainedModel& model) {
   std::vector<OneRouting> routings;
   for (Index k = 1; k < most_experts(model); ++k)
     routings.emplace_back(model, "top_k", static_cast<double>(k));
@@ -131,11 +132,11 @@ void print(const io::CostPoint& point) {
                            : point.routing == "top_k" ? fmt::format("top {:g}", point.setting)
                                                       : fmt::format("gates of {:g} and more", point.setting);
   fmt::print("{:<24}{:>9.2f}{:>12.6f}{:>14}{:>11.1f}\n", name, 100 * point.score.error, point.score.loss,
-             grouped(std::llround(point.multiply_accumulates)), 1000 * point.seconds);
+             run::grouped(std::llround(point.multiply_accumulates)), 1000 * point.seconds);
 }
 
-Status draw_curve(const comm::Communicator& world, const TrainedModel& model, const std::string& run,
-                  const EvaluateOptions& options) {
+run::Status draw_curve(const comm::Communicator& world, const run::TrainedModel& model,
+                       const std::string& run, const EvaluateOptions& options) {
   const std::string split = data::split_name(options.model.split);
   const Index examples = model.dataset->example_count(options.model.split);
   io::CostCurve curve{split,
@@ -153,23 +154,23 @@ Status draw_curve(const comm::Communicator& world, const TrainedModel& model, co
     curve.points.push_back(measured(model, routing, examples, options.repetitions));
     if (world.is_coordinator()) print(curve.points.back());
   }
-  agreed(world, [&] {
+  run::agreed(world, [&] {
     if (world.is_coordinator()) io::write_cost(run, curve);
   });
   if (world.is_coordinator()) fmt::print("written to {}, /cost\n", run);
-  return Status::done;
+  return run::Status::done;
 }
 
-Status evaluate(const Job& job, const EvaluateOptions& options) {
+run::Status evaluate(const Job& job, const EvaluateOptions& options) {
   const comm::Communicator& world = job.world();
-  const std::string run = run_file(options.model.run);
-  agreed(world, [&] {
+  const std::string run = run::run_file(options.model.run);
+  run::agreed(world, [&] {
     if (!options.draws_curve || !world.is_coordinator()) return;
     if (!path_exists(run))
       throw InputError("{}: holds no run.h5, where the curve is kept", options.model.run);
-    check_in_child(run);
+    run::check_in_child(run);
   });
-  const TrainedModel model = load_trained_model(world, options.model);
+  const run::TrainedModel model = load_trained_model(world, options.model);
   check_gates(world, model, options);
   if (world.is_coordinator()) print_remarks(model);
   const comm::Watchdog watchdog(world, model.comm.timeout);
@@ -183,15 +184,15 @@ Status evaluate(const Job& job, const EvaluateOptions& options) {
     const Index examples = model.dataset->example_count(options.model.split);
     fmt::print("{}: {} error {:.2f} % ({} of {}), loss {:.6f} nats\n", model.path,
                data::split_name(options.model.split), 100 * score->error,
-               grouped(std::llround(score->error * static_cast<double>(examples))), grouped(examples),
-               score->loss);
+               run::grouped(std::llround(score->error * static_cast<double>(examples))),
+               run::grouped(examples), score->loss);
     const Index all = model.network->spec().multiply_accumulates();
     const auto counted = std::llround(multiply_accumulates(model, work, examples));
     if (counted != all)
       fmt::print("{} multiply-accumulates an example in the mean, all experts would take {}\n",
-                 grouped(counted), grouped(all));
+                 run::grouped(counted), run::grouped(all));
   }
-  return Status::done;
+  return run::Status::done;
 }
 
 }  // namespace

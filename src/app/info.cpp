@@ -7,9 +7,6 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "app/guarded_file.hpp"
-#include "app/run_folder.hpp"
-#include "app/wording.hpp"
 #include "config/config.hpp"
 #include "config/part_kind.hpp"
 #include "core/error.hpp"
@@ -19,6 +16,9 @@
 #include "io/checkpoint_file.hpp"
 #include "io/describe.hpp"
 #include "io/format.hpp"
+#include "run/folder.hpp"
+#include "run/guarded_file.hpp"
+#include "run/wording.hpp"
 
 namespace dmoe::app {
 
@@ -27,7 +27,7 @@ namespace {
 std::string phases_text(const training::TrainingSpec& spec) {
   std::string text;
   for (const training::PhaseSpec& phase : spec.phases) {
-    text += fmt::format("  {:<16}{:<12}rule {:<10}rate {}", phase.name, counted(phase.epochs, "epoch"),
+    text += fmt::format("  {:<16}{:<12}rule {:<10}rate {}", phase.name, run::counted(phase.epochs, "epoch"),
                         phase.rule.name, phase.schedule.name);
     for (const auto& [name, value] : phase.schedule.settings.values())
       text += fmt::format(", {} {}", name, config::toml_text(value));
@@ -55,9 +55,10 @@ std::string unknown_text(const std::string& path, const config::Config& config) 
 std::string config_text(const std::string& path) {
   const config::Config config = config_of(path);
   const bool is_baseline = config.baseline != model::Baseline::none;
-  std::string text = fmt::format("\nconfig       {}{} on {}, batches of {}\n",
-                                 is_baseline ? "baseline " + model::to_text(config.baseline) + " of " : "",
-                                 network_text(config.layers), config.data.name, config.training.batch_size);
+  std::string text =
+      fmt::format("\nconfig       {}{} on {}, batches of {}\n",
+                  is_baseline ? "baseline " + model::to_text(config.baseline) + " of " : "",
+                  run::network_text(config.layers), config.data.name, config.training.batch_size);
   return text + phases_text(config.training) + unknown_text(path, config);
 }
 
@@ -74,23 +75,23 @@ std::string cost_text(const std::string& path) {
                           width("/model/head/bias", last + "output_bias"), config.layers},
                          config.baseline);
   return fmt::format("cost         {} multiply-accumulates per example, forward\n",
-                     grouped(spec.multiply_accumulates())) +
+                     run::grouped(spec.multiply_accumulates())) +
          unknown_text(path, config);
 }
 
 std::string describe(const std::string& path) {
   if (!path_exists(path)) throw InputError("{}: there is no such file or folder", path);
   if (!is_folder(path)) {
-    check_in_child(path);
+    run::check_in_child(path);
     const std::string text = io::describe(path);
     const bool is_run =
         io::check_format(hdf5::File::open_read(path),
                          {io::run_format, io::model_format, io::checkpoint_format}) == io::run_format;
     return text + (is_run ? config_text(path) : cost_text(path));
   }
-  std::vector<std::string> files{run_file(path), model_file(path)};
-  const std::vector<std::string> checkpoints = io::find_checkpoints(checkpoint_folder(path));
-  if (!path_exists(model_file(path)) && !checkpoints.empty()) files.push_back(checkpoints.front());
+  std::vector<std::string> files{run::run_file(path), run::model_file(path)};
+  const std::vector<std::string> checkpoints = io::find_checkpoints(run::checkpoint_folder(path));
+  if (!path_exists(run::model_file(path)) && !checkpoints.empty()) files.push_back(checkpoints.front());
   std::string text;
   for (const std::string& file : files) {
     if (path_exists(file)) text += (text.empty() ? "" : "\n") + describe(file);
@@ -107,10 +108,10 @@ Action declare_info(CLI::App& parser) {
       ->required()
       ->option_text("RUN|FILE");
   return [path](const Job& job) {
-    agreed(job.world(), [&] {
-      if (job.world().is_coordinator()) fmt::print("{}", printable(describe(*path)));
+    run::agreed(job.world(), [&] {
+      if (job.world().is_coordinator()) fmt::print("{}", run::printable(describe(*path)));
     });
-    return Status::done;
+    return run::Status::done;
   };
 }
 

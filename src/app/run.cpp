@@ -10,9 +10,10 @@
 #include <fmt/format.h>
 
 #include "app/command_line.hpp"
-#include "app/wording.hpp"
 #include "comm/mpi_library.hpp"
 #include "core/error.hpp"
+#include "run/guarded_file.hpp"
+#include "run/wording.hpp"
 
 namespace dmoe::app {
 
@@ -35,29 +36,29 @@ void wait_for_all() {
 /// failure before the first has said why.
 int answer(const Request& request) {
   if (comm::launched_rank() == 0)
-    print(request.status == Status::done ? stdout : stderr, printable(request.text));
-  if (request.status != Status::done && comm::is_launched()) wait_for_all();
+    print(request.status == run::Status::done ? stdout : stderr, run::printable(request.text));
+  if (request.status != run::Status::done && comm::is_launched()) wait_for_all();
   return static_cast<int>(request.status);
 }
 
 /// A rank that fails alone: the others may be waiting for it.
-[[noreturn]] void end_job(const comm::Communicator& world, Status status, const std::exception& error) {
+[[noreturn]] void end_job(const comm::Communicator& world, run::Status status, const std::exception& error) {
   const std::string who = world.size() == 1 ? "" : fmt::format("rank {}: ", world.rank());
   std::fflush(stdout);
-  print(stderr, fmt::format("dmoe: {}{}\n", who, one_line(message_of(error))));
+  print(stderr, fmt::format("dmoe: {}{}\n", who, run::one_line(message_of(error))));
   comm::Session::abort(static_cast<int>(status));
 }
 
-Status perform(const Action& action, const Job& job) {
+run::Status perform(const Action& action, const Job& job) {
   try {
     return action(job);
-  } catch (const AgreedError& error) {
-    if (job.world().is_coordinator()) print(stderr, fmt::format("dmoe: {}\n", one_line(error.what())));
+  } catch (const run::AgreedError& error) {
+    if (job.world().is_coordinator()) print(stderr, fmt::format("dmoe: {}\n", run::one_line(error.what())));
     return error.status();
   } catch (const InputError& error) {
-    end_job(job.world(), Status::refused, error);
+    end_job(job.world(), run::Status::refused, error);
   } catch (const std::exception& error) {
-    end_job(job.world(), Status::failed, error);
+    end_job(job.world(), run::Status::failed, error);
   }
 }
 
@@ -68,9 +69,10 @@ void open_standard_streams() {
   if (descriptor >= 0) close(descriptor);
 }
 
-std::string joined_arguments(int argc, char** argv) {
-  std::string line;
-  for (int i = 0; i < argc; ++i) line += (i == 0 ? "" : " ") + std::string(argv[i]);
+/// As it may be pasted: the launcher in front, words quoted where a shell would split them.
+std::string pasted(int argc, char** argv) {
+  std::string line = comm::launcher_of_this_job();
+  for (int i = 0; i < argc; ++i) line += (line.empty() ? "" : " ") + run::shell_quoted(argv[i]);
   return line;
 }
 
@@ -78,25 +80,26 @@ std::string joined_arguments(int argc, char** argv) {
 
 int run(int argc, char** argv) {
   open_standard_streams();
+  run::check_with("/proc/self/exe");
   std::signal(SIGXFSZ, SIG_IGN);  // a file beyond `ulimit -f` is an error like a full disk
   const Request request = parse_command_line(argc, argv);
   if (!request.action) return answer(request);
   try {
     comm::Session session;
-    Status status = perform(request.action, {session, joined_arguments(argc, argv)});
+    run::Status status = perform(request.action, {session, pasted(argc, argv), argc > 0 ? argv[0] : "dmoe"});
     const bool is_said = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
-    if (status == Status::done && !is_said) {
+    if (status == run::Status::done && !is_said) {
       print(stderr, "dmoe: cannot write to standard output\n");
-      status = Status::failed;
+      status = run::Status::failed;
     }
     session.finalize();
     return static_cast<int>(status);
   } catch (const InputError& error) {
-    if (comm::launched_rank() == 0) print(stderr, fmt::format("dmoe: {}\n", one_line(error.what())));
-    return static_cast<int>(Status::refused);
+    if (comm::launched_rank() == 0) print(stderr, fmt::format("dmoe: {}\n", run::one_line(error.what())));
+    return static_cast<int>(run::Status::refused);
   } catch (const RunError& error) {
-    print(stderr, fmt::format("dmoe: {}\n", one_line(error.what())));
-    return static_cast<int>(Status::failed);
+    print(stderr, fmt::format("dmoe: {}\n", run::one_line(error.what())));
+    return static_cast<int>(run::Status::failed);
   }
 }
 

@@ -7,17 +7,16 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "app/guarded_file.hpp"
-#include "app/run_folder.hpp"
-#include "app/wording.hpp"
 #include "config/reference.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "core/suggestion.hpp"
 #include "core/text_file.hpp"
 #include "hdf5/file.hpp"
-#include "io/checkpoint_file.hpp"
 #include "io/format.hpp"
+#include "run/folder.hpp"
+#include "run/guarded_file.hpp"
+#include "run/wording.hpp"
 
 namespace dmoe::app {
 
@@ -31,23 +30,14 @@ struct ConfigOptions {
   Form form = Form::reference;
 };
 
-/// The file of a run that has its config: run.h5, or what there is of it.
-std::string file_of_run(const std::string& folder) {
-  const std::vector<std::string> checkpoints = io::find_checkpoints(checkpoint_folder(folder));
-  for (const std::string& file : {run_file(folder), model_file(folder)})
-    if (path_exists(file)) return file;
-  if (!checkpoints.empty()) return checkpoints.front();
-  throw InputError("{}: holds no run: neither run.h5 nor model.h5 nor a checkpoint", folder);
-}
-
 std::string text_of_run(const std::string& path, const std::vector<std::string>& overrides) {
-  check_in_child(path);
+  run::check_in_child(path);
   return config::with_defaults(
       config::parse_config(io::read_config(path), path + ", /config", overrides, config::Unknown::kept));
 }
 
 std::string text_of(const std::string& path, const std::vector<std::string>& overrides) {
-  if (is_folder(path)) return text_of_run(file_of_run(path), overrides);
+  if (is_folder(path)) return text_of_run(run::file_with_config(path), overrides);
   if (hdf5::is_hdf5(path)) return text_of_run(path, overrides);
   return config::with_places(config::parse_config(read_text_file(path, "the config"), path, overrides));
 }
@@ -99,10 +89,10 @@ Action declare_config(CLI::App& parser) {
       "again.toml`. A key wins "
       "over a path of the\nsame name; ./train is the folder.");
   return [options](const Job& job) {
-    agreed(job.world(), [&] {
-      if (job.world().is_coordinator()) fmt::print("{}", printable(answer(*options)));
+    run::agreed(job.world(), [&] {
+      if (job.world().is_coordinator()) fmt::print("{}", run::printable(answer(*options)));
     });
-    return Status::done;
+    return run::Status::done;
   };
 }
 

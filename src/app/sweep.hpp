@@ -1,9 +1,4 @@
-// dmoe sweep SWEEP.toml --output DIR
-//
-//     DIR/runs/NAME/{run.h5,model.h5}    one folder a run, made by dmoe train and dmoe analyze
-//     DIR/logs/NAME.log                  what they said
-//     DIR/table.csv, DIR/table.h5        one row a run (app/sweep_table.hpp), written anew whenever a run
-//     ends
+// dmoe sweep SWEEP.toml --output DIR (sweep/runner.hpp)
 #pragma once
 
 #include "app/command.hpp"

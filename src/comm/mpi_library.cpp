@@ -115,6 +115,17 @@ std::string default_launcher() {
 #endif
 }
 
+std::string launcher_of_this_job() {
+  if (!is_launched()) return "";
+  const bool is_srun = variable(of_mpirun) == nullptr && variable(of_hydra) == nullptr;
+#if defined(OPEN_MPI)
+  constexpr auto name = "mpirun";
+#else
+  constexpr auto name = DMOE_MPIEXEC;
+#endif
+  return fmt::format("{} -n {}", is_srun ? "srun" : name, launched_size());
+}
+
 std::string built_with() {
 #if defined(OPEN_MPI)
   return fmt::format("Open MPI {}.{}.{}", OMPI_MAJOR_VERSION, OMPI_MINOR_VERSION, OMPI_RELEASE_VERSION);

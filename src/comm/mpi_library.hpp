@@ -32,6 +32,10 @@ std::optional<int> launcher_process();
 /// How `dmoe sweep` starts a run by default: words with {ranks} for their number. Local.
 std::string default_launcher();
 
+/// What started the ranks of this job, as one would type it: "mpirun -n 4", "srun -n 4"; empty without a
+/// launcher. Local.
+std::string launcher_of_this_job();
+
 /// The MPI library that this program was built with: "Open MPI 4.1.4", "MPICH 4.2.1". Needs no MPI_Init.
 /// Local.
 std::string built_with();

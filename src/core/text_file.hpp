@@ -4,9 +4,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <system_error>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -29,6 +32,21 @@ inline std::string read_text_file(const std::string& path, const std::string& wh
   std::string text{std::istreambuf_iterator<char>(stream), {}};
   if (stream.bad()) throw InputError("{}: cannot read {}: {}", path, what, std::strerror(errno));
   return text;
+}
+
+/// The file appears complete or not at all. Throws RunError. Local.
+inline void write_text_file(const std::string& path, const std::string& text) {
+  const std::string aside = fmt::format("{}.partial-{}", path, getpid());
+  std::ofstream stream(aside, std::ios::binary);
+  stream << text;
+  stream.close();
+  const int reason = errno;
+  std::error_code problem;
+  if (!stream.fail()) std::filesystem::rename(aside, path, problem);
+  if (!stream.fail() && !problem) return;
+  std::error_code ignored;
+  std::filesystem::remove(aside, ignored);
+  throw RunError("{}: cannot write: {}", path, problem ? problem.message() : std::strerror(reason));
 }
 
 }  // namespace dmoe

@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <unistd.h>
+#include <sstream>
 
 #include <fmt/format.h>
 
-#include "core/error.hpp"
+#include "core/text_file.hpp"
 #include "core/version.hpp"
 #include "hdf5/atomic_file.hpp"
 #include "hdf5/format.hpp"
@@ -46,20 +43,14 @@ std::string dataset_path(std::string name, std::set<std::string>& taken) {
 }  // namespace
 
 void write_table_csv(const std::string& path, const std::vector<TableColumn>& columns) {
-  const std::string aside = fmt::format("{}.partial-{}", path, getpid());
-  std::ofstream stream(aside, std::ios::binary);
-  for (std::size_t c = 0; c < columns.size(); ++c) stream << (c == 0 ? "" : ",") << quoted(columns[c].name);
-  stream << '\n';
+  std::ostringstream text;
+  for (std::size_t c = 0; c < columns.size(); ++c) text << (c == 0 ? "" : ",") << quoted(columns[c].name);
+  text << '\n';
   for (std::size_t row = 0; !columns.empty() && row < row_count(columns.front()); ++row) {
-    for (std::size_t c = 0; c < columns.size(); ++c) stream << (c == 0 ? "" : ",") << field(columns[c], row);
-    stream << '\n';
+    for (std::size_t c = 0; c < columns.size(); ++c) text << (c == 0 ? "" : ",") << field(columns[c], row);
+    text << '\n';
   }
-  stream.close();
-  std::error_code problem;
-  if (!stream.fail()) std::filesystem::rename(aside, path, problem);
-  if (!stream.fail() && !problem) return;
-  std::filesystem::remove(aside, problem);
-  throw RunError("{}: cannot write the table", path);
+  write_text_file(path, text.str());
 }
 
 void write_table_hdf5(const std::string& path, const std::vector<TableColumn>& columns,

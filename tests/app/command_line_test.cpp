@@ -20,17 +20,17 @@ Request parse(std::vector<const char*> arguments) {
 void expect_refused(const std::vector<const char*>& arguments, const std::string& message) {
   const Request request = parse(arguments);
   EXPECT_FALSE(request.action);
-  EXPECT_EQ(request.status, Status::refused);
+  EXPECT_EQ(request.status, run::Status::refused);
   EXPECT_EQ(request.text, message);
 }
 
 TEST(CommandLine, gives_help_for_itself_and_every_command) {
-  EXPECT_EQ(parse({"--help"}).status, Status::done);
+  EXPECT_EQ(parse({"--help"}).status, run::Status::done);
   for (const Command& command : commands()) {
     EXPECT_NE(parse({"--help"}).text.find("  " + command.name + " "), std::string::npos) << command.name;
     const Request request = parse({command.name.c_str(), "--help"});
     EXPECT_FALSE(request.action);
-    EXPECT_EQ(request.status, Status::done);
+    EXPECT_EQ(request.status, run::Status::done);
     EXPECT_NE(request.text.find(command.help), std::string::npos) << request.text;
   }
 }
@@ -52,7 +52,7 @@ TEST(CommandLine, help_of_train_lists_every_part_and_setting) {
 
 TEST(CommandLine, says_its_version) {
   const Request request = parse({"--version"});
-  EXPECT_EQ(request.status, Status::done);
+  EXPECT_EQ(request.status, run::Status::done);
   EXPECT_EQ(request.text.rfind("dmoe ", 0), 0U);
 }
 
@@ -68,7 +68,9 @@ TEST(CommandLine, accepts_what_each_command_needs) {
 }
 
 TEST(CommandLine, refuses_what_it_does_not_know) {
-  expect_refused({"train", "c.toml"}, "dmoe: --output is required\nsee dmoe train --help\n");
+  expect_refused({"train"}, "dmoe: CONFIG.toml is required\nsee dmoe train --help\n");
+  expect_refused({"train", "--resume"},
+                 "dmoe: --resume without CONFIG.toml needs --output RUN\nsee dmoe train --help\n");
   expect_refused({"train", "c.toml", "--output", "run", "--speed"},
                  "dmoe: The following argument was not expected: --speed\nsee dmoe train --help\n");
   expect_refused(
@@ -88,7 +90,7 @@ TEST(CommandLine, refuses_what_it_does_not_know) {
 
 TEST(CommandLine, without_a_command_shows_what_there_is) {
   const Request request = parse({});
-  EXPECT_EQ(request.status, Status::refused);
+  EXPECT_EQ(request.status, run::Status::refused);
   EXPECT_EQ(request.text.rfind("dmoe: no command given\n", 0), 0U);
   EXPECT_NE(request.text.find("evaluate"), std::string::npos);
 }

@@ -61,6 +61,9 @@ def status_of(folder):
     with h5py.File(folder / "run.h5") as file:
         return file["provenance"].attrs["status"]
 
+# Of a run, before its model is there.
+FILES = ["checkpoints", "config.toml", "log.txt", "run.h5"]
+
 
 class CommandLine(unittest.TestCase):
     def setUp(self):
@@ -157,7 +160,7 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(self.train("--replace", "--set", "data.noise=-1").returncode, 2)
         self.assertEqual(snapshot(self.output), before)
         self.assertEqual(self.train("--replace", "--set", "train.seed=8", ranks=2).returncode, 0)
-        self.assertEqual(sorted(snapshot(self.output)), ["checkpoints", "model.h5", "notes.txt", "run.h5"])
+        self.assertEqual(sorted(snapshot(self.output)), sorted([*FILES, "model.h5", "notes.txt"]))
         with h5py.File(self.output / "run.h5") as file:
             self.assertEqual(file["provenance"].attrs["seed"], 8)
 
@@ -168,7 +171,7 @@ class CommandLine(unittest.TestCase):
                 self.assertEqual((process.returncode, process.stderr), (0, ""))
                 self.assertIn(text, process.stdout)
             self.assertEqual(run([DMOE, "--version"], ranks=ranks).stdout.count("dmoe "), 1)
-        self.assert_refused(["train", self.config], "--output is required")
+        self.assert_refused(["train"], "CONFIG.toml is required")
 
     def test_summary_and_log_are_plain(self):
         for ranks in RANK_COUNTS:
@@ -215,7 +218,7 @@ class CommandLine(unittest.TestCase):
                     if status_of(self.output) == "interrupted":
                         break
                 self.assertEqual(status_of(self.output), "interrupted")
-                self.assertEqual(sorted(snapshot(self.output)), ["checkpoints", "run.h5"])
+                self.assertEqual(sorted(snapshot(self.output)), FILES)
                 if not is_ended or launchers.shows_last_words():
                     self.assertIn("stopped on request after step", log.read_text())
                     self.assertIn("--resume goes on from ", log.read_text())
@@ -223,7 +226,7 @@ class CommandLine(unittest.TestCase):
                 with h5py.File(self.output / "run.h5") as curves, h5py.File(newest) as checkpoint:
                     self.assertEqual(curves["train/step"][-1], checkpoint["model"].attrs["step"])
                 if "--resume goes on from " in log.read_text():
-                    self.assertIn(f"--resume goes on from {newest}", log.read_text())
+                    self.assertIn(f"--resume goes on from {newest}:", log.read_text())
                 self.assertEqual(run([DMOE, "evaluate", self.output]).returncode, 0)
 
     def test_failure_of_one_rank_ends_the_job_with_its_message(self):
@@ -239,7 +242,7 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(len(messages(process)), 1, process.stderr)
             self.assertRegex(messages(process)[0], r"^dmoe: step \d+, rank 0: the loss(, from the output of layer 1 on,)? is not finite; a learning rate")
             self.assertEqual(status_of(self.output), "failed")
-            self.assertEqual(sorted(snapshot(self.output)), ["checkpoints", "run.h5"])
+            self.assertEqual(sorted(snapshot(self.output)), FILES)
 
     def test_reader_that_leaves_ends_nothing(self):
         command = [DMOE, "train", self.config, "--output", self.output]
@@ -249,7 +252,7 @@ class CommandLine(unittest.TestCase):
         process.stderr.close()
         self.assertEqual(process.wait(PROMPT_SECONDS), 1)
         self.assertEqual(status_of(self.output), "finished")
-        self.assertEqual(sorted(snapshot(self.output)), ["checkpoints", "model.h5", "run.h5"])
+        self.assertEqual(sorted(snapshot(self.output)), sorted([*FILES, "model.h5"]))
 
     def test_output_that_nobody_takes(self):
         self.assertEqual(self.train().returncode, 0)

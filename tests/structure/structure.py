@@ -18,7 +18,9 @@ MODULES = {
     "analysis": ["training"],
     "io": ["hdf5", "training", "analysis"],
     "bench": ["io"],
-    "app": ["bench", "config"],
+    "run": ["io", "config"],
+    "sweep": ["run"],
+    "app": ["bench", "sweep"],
 }
 
 # Outside headers, each in the one module that wraps it.
@@ -36,7 +38,7 @@ WRAPPED = {
     "zlib.h": "data",
     "toml": "config",
     "CLI": "app",
-    "spdlog/": "app",
+    "spdlog/": "run",
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

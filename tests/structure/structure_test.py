@@ -65,7 +65,7 @@ class Structure(unittest.TestCase):
             "src/comm",
             "src/hdf5",
             "src/numerics",
-            "<spdlog/spdlog.h> belongs behind src/app",
+            "<spdlog/spdlog.h> belongs behind src/run",
             "<toml++/toml.h> belongs behind src/config",
         )
 

@@ -1,0 +1,65 @@
+// The folder that a run is kept in.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "comm/communicator.hpp"
+#include "config/config.hpp"
+#include "run/folder_lock.hpp"
+
+namespace dmoe::run {
+
+/// What to do with a run that is there already.
+enum class Existing { refuse, replace, resume };
+
+std::string run_file(const std::string& folder);
+std::string model_file(const std::string& folder);
+std::string checkpoint_folder(const std::string& folder);
+std::string config_file(const std::string& folder);
+std::string log_file(const std::string& folder);
+
+/// The file of a run that its config can be read from: run.h5, model.h5 or the newest checkpoint. Throws
+/// InputError where there is none. Local.
+std::string file_with_config(const std::string& folder);
+
+/// config.toml: the effective config, with the defaults that were left in comments. Appears complete or not
+/// at all. Throws RunError. Local.
+void write_config(const std::string& folder, const config::Config& config);
+
+/// Where a run of a config goes that names no folder: runs/NAME of NAME.toml, or the first of runs/NAME-2, ..
+/// that is not there. Local.
+std::string new_folder(const std::string& config);
+/// The newest run among those, by its run file; runs/NAME where there is none. Local.
+std::string newest_folder(const std::string& config);
+
+/// A run's folder, held by one job at a time.
+class RunFolder {
+ public:
+  /// Throws AgreedError where the folder exists and may be neither replaced nor resumed, is no folder, or
+  /// another job holds it. Changes nothing. Collective.
+  RunFolder(const comm::Communicator& world, std::string path, Existing existing);
+
+  /// Makes the folder, or takes what is not to stay out of the one that is there: all of dmoe's own files
+  /// where the run is replaced, else what killed writers left. Throws AgreedError where it cannot be written,
+  /// a rank does not see it, or another job has made or taken it meanwhile. Collective.
+  void make();
+
+  const std::string& path() const { return path_; }
+  /// Whether there was one when this job looked. On the coordinator.
+  bool is_there() const { return is_there_; }
+  /// What a person should know: that the file system has no locks. On the coordinator, else empty.
+  std::string warning() const { return lock_ ? lock_->warning() : ""; }
+
+ private:
+  void lock();
+  void make_here();
+
+  const comm::Communicator& world_;
+  std::string path_;
+  Existing existing_;
+  bool is_there_ = false;
+  std::optional<FolderLock> lock_;  // on the coordinator
+};
+
+}  // namespace dmoe::run

@@ -1,0 +1,194 @@
+#include "run/parts.hpp"
+
+#include <filesystem>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "comm/archive.hpp"
+#include "core/error.hpp"
+#include "core/paths.hpp"
+#include "core/text_file.hpp"
+#include "data/registry.hpp"
+#include "data/renumbered.hpp"
+#include "io/checkpoint_file.hpp"
+#include "io/format.hpp"
+#include "numerics/architecture.hpp"
+#include "numerics/linear.hpp"
+#include "run/agreement.hpp"
+#include "run/folder.hpp"
+#include "run/guarded_file.hpp"
+
+namespace dmoe::run {
+
+namespace {
+
+/// The coordinator reads, all ranks parse.
+config::Config shared_config(const comm::Communicator& world, const std::string& name,
+                             const std::vector<std::string>& overrides, config::Unknown unknown,
+                             const std::function<std::string()>& read) {
+  std::string text;
+  agreed(world, [&] {
+    if (world.is_coordinator()) text = read();
+  });
+  comm::broadcast_object(world, text);
+  config::Config config;
+  agreed(world, [&] { config = config::parse_config(text, name, overrides, unknown); });
+  return config;
+}
+
+/// model.h5 of a finished run, else the newest checkpoint that is whole.
+std::string newest_model(const std::string& run) {
+  if (path_exists(model_file(run))) return model_file(run);
+  for (const std::string& path : io::find_checkpoints(checkpoint_folder(run))) {
+    try {
+      check_in_child(path);
+      return path;
+    } catch (const InputError&) {  // the one before it may be whole
+    }
+  }
+  throw InputError(
+      "{}: holds neither model.h5 nor a checkpoint that is whole; training has not come that far", run);
+}
+
+void use_precision(const config::NumericsSpec& spec) {
+  try {
+    numerics::use_precision(numerics::precision_named(spec.precision));
+  } catch (const InputError& error) {
+    throw InputError("{}: numerics.precision is {}, but {}", spec.precision_place, spec.precision,
+                     error.what());
+  }
+}
+
+/// Those that settings of a data set name.
+void check_files(const Settings& settings) {
+  for (const auto& [name, value] : settings.values()) {
+    if (const auto* text = std::get_if<std::string>(&value)) check_in_child_if_hdf5(*text);
+  }
+}
+
+/// Where the data's relative path leads nowhere from here, but does from the folder that the run was started
+/// in, it is taken from there.
+void look_in(const std::string& folder, Settings& settings, LoadedData& result) {
+  constexpr const char* key = "path";
+  if (folder.empty() || folder == result.folder || !settings.has(key)) return;
+  const std::filesystem::path path = settings.text(key);
+  if (path.is_absolute() || path_exists(path)) return;
+  const std::filesystem::path there = folder / path;
+  if (!path_exists(there)) return;
+  settings.set(key, there.string());
+  result.folder = folder;
+  result.remarks.push_back(
+      fmt::format("data.path: there is no {} here; reading {}, where the run was started", path.string(),
+                  there.string()));
+}
+
+std::string to_text(const data::Contents& contents) {
+  std::string text =
+      fmt::format("examples of {} with {} classes", fmt::join(contents.example_shape, "x"), contents.classes);
+  for (const data::LevelNames& names : contents.names)
+    text += fmt::format(", {} of {}", names.factor, fmt::join(names.levels, "/"));
+  for (const data::Split split : {data::Split::train, data::Split::validation, data::Split::test}) {
+    if (const auto& part = contents.of(split))
+      text += fmt::format(", {} {} examples (inputs {}, labels {})", part->examples, data::split_name(split),
+                          part->inputs, part->labels);
+  }
+  return text;
+}
+
+/// Every rank reads for itself, maybe from a disk of its own.
+void check_that_all_read_the_same(const comm::Communicator& world, const data::Contents& contents) {
+  const std::vector<std::string> read = world.gather(to_text(contents));
+  agreed(world, [&] {
+    for (std::size_t rank = 1; rank < read.size(); ++rank)
+      if (read[rank] != read.front())
+        throw InputError("data.path: rank {} reads other data than the first: {}, not {}", rank, read[rank],
+                         read.front());
+  });
+}
+
+}  // namespace
+
+config::Config load_config(const comm::Communicator& world, const std::string& path,
+                           const std::vector<std::string>& overrides) {
+  return shared_config(world, path, overrides, config::Unknown::refused,
+                       [&] { return read_text_file(path, "the config"); });
+}
+
+config::Config config_of_run(const comm::Communicator& world, const std::string& run,
+                             const std::vector<std::string>& overrides) {
+  return shared_config(world, run + ", /config", overrides, config::Unknown::refused, [&] {
+    if (!path_exists(run))
+      throw InputError("--output {}: is not there; a run that begins needs a config", run);
+    const std::string path = file_with_config(run);
+    check_in_child(path);
+    return io::read_config(path);
+  });
+}
+
+SavedModel find_model(const comm::Communicator& world, const std::string& run,
+                      const std::vector<std::string>& overrides) {
+  std::string path = run;
+  const auto read = [&] {
+    if (!path_exists(run)) throw InputError("{}: there is no such run folder or model file", run);
+    if (is_folder(run)) path = newest_model(run);
+    check_in_child(path);
+    return io::read_config(path);
+  };
+  config::Config config =
+      shared_config(world, run + ", /config", overrides, config::Unknown::kept_of_training, read);
+  comm::broadcast_object(world, path);
+  return {path, std::move(config)};
+}
+
+LoadedData load_data(const comm::Communicator& world, const config::Config& config,
+                     const io::DataRecord& known, const std::vector<data::Split>& splits) {
+  LoadedData result;
+  Settings settings = config.data.settings;
+  agreed(world, [&] {
+    numerics::use_threads(config.numerics.threads);
+    numerics::use_instruction_set(config.numerics.isa);
+    use_precision(config.numerics);
+    const TimedActivity loading(world.timing(), Activity::data);
+    std::error_code gone;
+    result.folder = std::filesystem::current_path(gone).string();
+    look_in(known.folder, settings, result);
+    if (world.is_coordinator()) check_files(settings);
+  });
+  agreed(world, [&] {
+    const TimedActivity loading(world.timing(), Activity::data);
+    try {
+      result.dataset = data::datasets().find(config.data.name).make(settings, config.training.seed);
+    } catch (const SettingError& error) {
+      throw InputError("{}: data.{}", config.data_places.at(error.setting()), error.what());
+    }
+    for (std::string& remark : result.dataset->remarks()) result.remarks.push_back(std::move(remark));
+    result.dataset = data::renumbered(std::move(result.dataset), known.contents.names, result.remarks);
+    result.contents = data::contents_of(*result.dataset, splits);
+  });
+  check_that_all_read_the_same(world, result.contents);
+  comm::broadcast_object(world, result.folder);
+  return result;
+}
+
+std::unique_ptr<distribution::Network> make_network(const comm::Communicator& world,
+                                                    const config::Config& config,
+                                                    const data::Dataset& dataset, Index capacity) {
+  std::unique_ptr<distribution::Network> network;
+  agreed(world, [&] {
+    const model::NetworkSpec spec =
+        model::baseline_of({dataset.input_width(), dataset.class_count(), config.layers}, config.baseline);
+    try {
+      network = std::make_unique<distribution::Network>(spec, world, config.training.seed, capacity);
+    } catch (const std::bad_alloc&) {
+      throw InputError("a network of {} parameters with batches of {} does not fit into memory on {} ranks",
+                       spec.parameter_count(), capacity, world.size());
+    }
+  });
+  return network;
+}
+
+}  // namespace dmoe::run

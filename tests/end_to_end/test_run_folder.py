@@ -1,0 +1,131 @@
+"""What a run's folder says of itself, and runs that name none: test_run_folder.py."""
+
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import h5py
+
+from dmoe_testing import DMOE, MPIEXEC, checked, main, run
+from run_contents import differing
+
+CONFIG = """
+[data]
+name = "synthetic"
+train_examples = 400
+test_examples = 50
+[[layers]]
+kind = "mixture"
+experts = 3
+hidden = 6
+gate_hidden = 4
+[train]
+momentum = 0.5
+[[phases]]
+name = "only"
+epochs = 3
+balance = { rule = "margin" }
+learning_rate = { schedule = "constant" }
+"""
+LONG = ["--set", "phases.only.epochs=100000", "--set", "evaluation.every_epochs=0"]
+STOP = ["--set", "train.stop_after=1s"]
+
+
+class RunFolder(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="dmoe-folder-")))
+        self.config = self.folder / "small.toml"
+        self.config.write_text(CONFIG)
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        os.chdir(self.folder)
+
+    def stopped(self, *words, ranks=None):
+        process = run([DMOE, "train", *words, *STOP], ranks)
+        self.assertIn(process.returncode, (75, 1) if ranks else (75,), process.stderr)
+        self.assertIn("stopped on request after step", process.stdout)
+        return process.stdout
+
+    def refusal(self, *words):
+        process = run([DMOE, "train", *words])
+        self.assertEqual(process.returncode, 2, process.stdout)
+        return process.stderr
+
+    def test_a_run_that_names_no_folder_is_numbered(self):
+        for folder in ("runs/small", "runs/small-2", "runs/small-3"):
+            self.assertTrue(checked(DMOE, "train", self.config).startswith(f"--output {folder}\n"))
+            self.assertTrue((self.folder / folder / "model.h5").exists())
+
+    def test_resume_takes_the_newest_and_makes_no_number(self):
+        first = self.stopped("small.toml", "--resume", *LONG)
+        self.assertIn("runs/small is not there yet", first)
+        self.stopped("small.toml", *LONG)
+        again = self.stopped("small.toml", "--resume", *LONG)
+        self.assertTrue(again.startswith("--output runs/small-2\n"))
+        self.assertIn("going on after step", again)
+        self.assertEqual(sorted(path.name for path in (self.folder / "runs").iterdir()), ["small", "small-2"])
+
+    def test_the_last_line_of_a_run_that_stops_works_when_pasted(self):
+        for ranks in (None, 2):
+            with self.subTest(ranks=ranks):
+                output = self.folder / f"a run's folder {ranks}"
+                said = self.stopped("small.toml", "--output", output, *LONG, ranks=ranks)
+                line = next(line for line in said.splitlines() if " train --resume --output " in line)
+                if ranks:
+                    words = shlex.split(line)
+                    self.assertEqual(words[1:3], ["-n", "2"])
+                    line = shlex.join([MPIEXEC, *words[1:]])
+                process = subprocess.run(line, shell=True, text=True, capture_output=True, timeout=100, check=False)
+                self.assertIn("going on after step", process.stdout)
+                self.assertIn("stopped on request", process.stdout)  # train.stop_after is the run's own
+
+    def test_a_run_goes_on_without_its_config(self):
+        undisturbed, output = self.folder / "undisturbed", self.folder / "output"
+        checked(DMOE, "train", self.config, "--output", undisturbed, "--set", "phases.only.epochs=300")
+        self.stopped("small.toml", "--output", output, "--set", "phases.only.epochs=300", "--set", "train.stop_after=1s")
+        self.config.unlink()
+        said = checked(DMOE, "train", "--resume", "--output", output, "--set", "train.stop_after=never")
+        self.assertIn("config: train.stop_after: '1s' -> 'never'", said)
+        self.assertEqual([name for name in differing(undisturbed, output) if "model" in name], [])
+
+    def test_what_there_is_not_cannot_go_on(self):
+        self.assertIn("CONFIG.toml is required", self.refusal())
+        self.assertIn("needs --output RUN", self.refusal("--resume"))
+        self.assertIn("--output none: is not there; a run that begins needs a config", self.refusal("--resume", "--output", "none"))
+        self.assertIn("--replace requires --output", self.refusal("small.toml", "--replace"))
+        (self.folder / "empty").mkdir()
+        self.assertIn("empty: holds no run", self.refusal("--resume", "--output", "empty"))
+        self.assertFalse((self.folder / "none").exists())
+
+    def test_the_config_trains_again_and_names_the_defaults_that_it_left(self):
+        checked(DMOE, "train", "small.toml", "--output", "first", "--set", "train.seed=5")
+        text = (self.folder / "first/config.toml").read_text()
+        self.assertIn("seed = 5                          # default: 0\n", text)
+        self.assertIn("batch_size = 100\n", text)
+        checked(DMOE, "train", "first/config.toml", "--output", "second")
+        self.assertEqual([name for name in differing(Path("first"), Path("second")) if "model" in name], [])
+
+    def test_the_log_keeps_what_all_launches_said(self):
+        self.stopped("small.toml", "--output", "output", *LONG)
+        self.stopped("small.toml", "--output", "output", "--resume", *LONG, "--progress", "none", ranks=2)
+        log = (self.folder / "output/log.txt").read_text()
+        stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
+        for said in (
+            re.escape(f"{DMOE} train small.toml --output output"),
+            "training 3x6 on synthetic",
+            "stopped on request",
+            r"\S+ -n 2 \S+ train small.toml --output output --resume",
+            "going on after step",
+        ):
+            self.assertRegex(log, rf"(?m)^{stamp}{said}")
+        with h5py.File("output/run.h5") as file:
+            self.assertRegex(file["launches/2"].attrs["command_line"], r"^\S+ -n 2 \S+ train small.toml ")
+        checked(DMOE, "train", "small.toml", "--output", "output", "--replace")
+        self.assertNotIn("stopped on request", (self.folder / "output/log.txt").read_text())
+
+
+main()
