@@ -12,6 +12,7 @@ import unittest
 from pathlib import Path
 
 import h5py
+import launchers
 from dmoe_testing import DMOE, MPIEXEC, main, run
 from launched import ranks_of
 from test_resume import CONFIG
@@ -88,7 +89,8 @@ class Failures(unittest.TestCase):
             with self.subTest(rank=rank):
                 process = self.start("--set", "comm.timeout=2s")
                 os.kill(ranks_of(process.pid)[rank], signal.SIGSTOP)
-                self.assertNotEqual(process.wait(SECONDS), 0, self.log())
+                status = process.wait(SECONDS)
+                self.assertTrue(status != 0 or launchers.loses_statuses(), self.log())
                 found = re.search(r"dmoe: rank (\d) has waited [2-9] s in (MPI_|a collective HDF5)", self.log())
                 self.assertIsNotNone(found, self.log())
                 self.assertNotEqual(int(found.group(1)), rank)

@@ -23,10 +23,15 @@ def ends_its_ranks():
 
 
 def statuses_when_stopped(number):
-    """The exit statuses of a launcher that was sent this signal, where its ranks end with 75. Hydra loses it at times."""
-    if not ends_its_ranks():
+    """The exit statuses of a launcher that was sent this signal, where its ranks end with 75."""
+    if loses_statuses():
         return (75, 0)
     return (75,) if number == signal.SIGUSR1 else (1,)
+
+
+def loses_statuses():
+    """Whether it exits with 0 at times where its ranks did not: Hydra, when several end at once."""
+    return open_mpi() is None
 
 
 def shows_last_words():
