@@ -57,17 +57,18 @@ void print(const analysis::Analysis& result, Index most_combinations) {
   }
 }
 
-run::Status analyze(const Job& job, const AnalyzeOptions& options) {
+void analyze(const Job& job, const AnalyzeOptions& options, const std::string& folder) {
   const comm::Communicator& world = job.world();
-  const std::string run = run::run_file(options.model.run);
+  const std::string run = run::run_file(folder);
   run::agreed(world, [&] {
     if (!world.is_coordinator()) return;
     if (!path_exists(run)) {
-      throw InputError("{}: holds no run.h5, where the analysis is kept", options.model.run);
+      throw InputError("{}: holds no run.h5, where the analysis is kept", folder);
     }
     run::check_in_child(run);
   });
-  const run::TrainedModel model = load_trained_model(world, options.model);
+  const run::TrainedModel model =
+      run::load_trained_model(world, folder, options.model.split, options.model.overrides);
   if (world.is_coordinator()) print_remarks(model);
   std::optional<analysis::Analysis> result =
       analysis::analyze(*model.network, *model.dataset, model.pass, options.analysis, [] { return false; });
@@ -77,16 +78,15 @@ run::Status analyze(const Job& job, const AnalyzeOptions& options) {
   });
   if (world.is_coordinator()) {
     print(*result, options.analysis.most_combinations);
-    fmt::print("written to {}, /analysis\n", run);
+    fmt::print("written to {}, {}\n", run, io::analysis_group(result->split));
   }
-  return run::Status::done;
 }
 
 }  // namespace
 
 Action declare_analyze(CLI::App& parser) {
   const auto options = std::make_shared<AnalyzeOptions>();
-  add_trained_model_options(parser, options->model, "folder of a run that has ended");
+  add_trained_model_options(parser, options->model, "folders of runs that have ended");
   analysis::Options& measured = options->analysis;
   parser
       .add_option("--permutations", measured.permutations.count,
@@ -105,7 +105,10 @@ Action declare_analyze(CLI::App& parser) {
                   "a pair of layers with more combinations of experts is left out (default: 4096)")
       ->check(CLI::Range(1, 100'000'000))
       ->option_text("COUNT");
-  return [options](const Job& job) { return analyze(job, *options); };
+  return [options](const Job& job) {
+    for (const std::string& run : options->model.runs) analyze(job, *options, run);
+    return run::Status::done;
+  };
 }
 
 }  // namespace dmoe::app

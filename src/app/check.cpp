@@ -10,7 +10,10 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/paths.hpp"
+#include "io/checkpoint_file.hpp"
 #include "io/verify.hpp"
+#include "run/folder.hpp"
 #include "run/guarded_file.hpp"
 
 namespace dmoe::app {
@@ -36,12 +39,25 @@ void limit_this_process(std::uint64_t seconds) {
 #endif
 }
 
+/// The files of a run, of a folder that is one; else the path itself.
+std::vector<std::string> files_at(const std::string& path) {
+  if (!is_folder(path)) return {path};
+  std::vector<std::string> files;
+  for (const std::string& file : {run::run_file(path), run::model_file(path)})
+    if (path_exists(file)) files.push_back(file);
+  const std::vector<std::string> checkpoints = io::find_checkpoints(run::checkpoint_folder(path));
+  files.insert(files.end(), checkpoints.begin(), checkpoints.end());
+  if (files.empty()) throw InputError("{}: holds no run: neither run.h5 nor model.h5 nor a checkpoint", path);
+  return files;
+}
+
 /// Says of every file what it is; throws for the first that is not whole.
 void check(const CheckOptions& options) {
   if (options.seconds > 0) limit_this_process(options.seconds);
   for (const std::string& path : options.files) {
-    fmt::print("{}", options.seconds == 0 ? run::check_in_child(path, options.foreign)
-                                          : run::checked_here(path, options.foreign));
+    for (const std::string& file : files_at(path))
+      fmt::print("{}", options.seconds == 0 ? run::check_in_child(file, options.foreign)
+                                            : run::checked_here(file, options.foreign));
   }
 }
 
@@ -49,9 +65,9 @@ void check(const CheckOptions& options) {
 
 Action declare_check(CLI::App& parser) {
   const auto options = std::make_shared<CheckOptions>();
-  parser.add_option("file", options->files, "run.h5, model.h5, checkpoints, tables, frames")
+  parser.add_option("file", options->files, "folders of runs; run.h5, model.h5, checkpoints, tables, frames")
       ->required()
-      ->option_text("FILE...");
+      ->option_text("RUN|FILE...");
   parser
       .add_option("--limit", options->seconds,
                   "read in this process, and end after as many seconds of computing or with 8 GiB of memory")

@@ -13,6 +13,7 @@
 
 #include "app/trained_model_options.hpp"
 #include "comm/watchdog.hpp"
+#include "config/json.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "io/cost_file.hpp"
@@ -32,6 +33,7 @@ struct EvaluateOptions {
   std::optional<Index> top_k;
   std::optional<double> threshold;
   bool draws_curve = false;
+  bool prints_json = false;
   Index repetitions = 3;
 };
 
@@ -135,8 +137,8 @@ void print(const io::CostPoint& point) {
              run::grouped(std::llround(point.multiply_accumulates)), 1000 * point.seconds);
 }
 
-run::Status draw_curve(const comm::Communicator& world, const run::TrainedModel& model,
-                       const std::string& run, const EvaluateOptions& options) {
+void draw_curve(const comm::Communicator& world, const run::TrainedModel& model, const std::string& run,
+                const EvaluateOptions& options) {
   const std::string split = data::split_name(options.model.split);
   const Index examples = model.dataset->example_count(options.model.split);
   io::CostCurve curve{split,
@@ -158,21 +160,61 @@ run::Status draw_curve(const comm::Communicator& world, const run::TrainedModel&
     if (world.is_coordinator()) io::write_cost(run, curve);
   });
   if (world.is_coordinator()) fmt::print("written to {}, /cost\n", run);
-  return run::Status::done;
 }
 
-run::Status evaluate(const Job& job, const EvaluateOptions& options) {
+/// What an evaluation found, for a person or for a script.
+struct Result {
+  const run::TrainedModel& model;
+  std::string split;
+  Index examples;
+  training::Score score;
+  Index multiply_accumulates;  // an example, in the mean
+
+  Index wrong() const { return std::llround(score.error * static_cast<double>(examples)); }
+  Index all_experts() const { return model.network->spec().multiply_accumulates(); }
+};
+
+void print(const Result& result) {
+  fmt::print("{}: {} error {:.2f} % ({} of {}), loss {:.6f} nats\n", result.model.path, result.split,
+             100 * result.score.error, run::grouped(result.wrong()), run::grouped(result.examples),
+             result.score.loss);
+  if (result.multiply_accumulates != result.all_experts())
+    fmt::print("{} multiply-accumulates an example in the mean, all experts would take {}\n",
+               run::grouped(result.multiply_accumulates), run::grouped(result.all_experts()));
+}
+
+toml::table json_of(const Result& result) {
+  toml::array differences;
+  toml::array remarks;
+  for (const std::string& one : result.model.data_differences) differences.push_back(one);
+  for (const std::string& one : result.model.remarks) remarks.push_back(one);
+  return toml::table{{"model", result.model.path},
+                     {"step", result.model.trained.step},
+                     {"split", result.split},
+                     {"examples", result.examples},
+                     {"wrong", result.wrong()},
+                     {"error", result.score.error},
+                     {"loss", result.score.loss},
+                     {"multiply_accumulates", result.multiply_accumulates},
+                     {"multiply_accumulates_of_all_experts", result.all_experts()},
+                     {"remarks", std::move(remarks)},
+                     {"data_differences", std::move(differences)}};
+}
+
+/// One run, a model file or a checkpoint.
+void evaluate(const Job& job, const EvaluateOptions& options, const std::string& folder,
+              toml::array& results) {
   const comm::Communicator& world = job.world();
-  const std::string run = run::run_file(options.model.run);
+  const std::string run = run::run_file(folder);
   run::agreed(world, [&] {
     if (!options.draws_curve || !world.is_coordinator()) return;
-    if (!path_exists(run))
-      throw InputError("{}: holds no run.h5, where the curve is kept", options.model.run);
+    if (!path_exists(run)) throw InputError("{}: holds no run.h5, where the curve is kept", folder);
     run::check_in_child(run);
   });
-  const run::TrainedModel model = load_trained_model(world, options.model);
+  const run::TrainedModel model =
+      run::load_trained_model(world, folder, options.model.split, options.model.overrides);
   check_gates(world, model, options);
-  if (world.is_coordinator()) print_remarks(model);
+  if (world.is_coordinator() && !options.prints_json) print_remarks(model);
   const comm::Watchdog watchdog(world, model.comm.timeout);
   if (options.draws_curve) return draw_curve(world, model, run, options);
   const std::optional<OneRouting> routing = asked_for(model, options);
@@ -180,18 +222,17 @@ run::Status evaluate(const Job& job, const EvaluateOptions& options) {
   training::Work work;
   const std::optional<training::Score> score =
       training::evaluate(*model.network, *model.dataset, model.pass, never, &work);
-  if (world.is_coordinator()) {
-    const Index examples = model.dataset->example_count(options.model.split);
-    fmt::print("{}: {} error {:.2f} % ({} of {}), loss {:.6f} nats\n", model.path,
-               data::split_name(options.model.split), 100 * score->error,
-               run::grouped(std::llround(score->error * static_cast<double>(examples))),
-               run::grouped(examples), score->loss);
-    const Index all = model.network->spec().multiply_accumulates();
-    const auto counted = std::llround(multiply_accumulates(model, work, examples));
-    if (counted != all)
-      fmt::print("{} multiply-accumulates an example in the mean, all experts would take {}\n",
-                 run::grouped(counted), run::grouped(all));
-  }
+  if (!world.is_coordinator()) return;
+  const Index examples = model.dataset->example_count(options.model.split);
+  const Result result{model, data::split_name(options.model.split), examples, *score,
+                      std::llround(multiply_accumulates(model, work, examples))};
+  options.prints_json ? results.push_back(json_of(result)) : print(result);
+}
+
+run::Status evaluate_all(const Job& job, const EvaluateOptions& options) {
+  toml::array results;
+  for (const std::string& run : options.model.runs) evaluate(job, options, run, results);
+  if (job.world().is_coordinator() && options.prints_json) fmt::print("{}", config::to_json(results));
   return run::Status::done;
 }
 
@@ -199,7 +240,7 @@ run::Status evaluate(const Job& job, const EvaluateOptions& options) {
 
 Action declare_evaluate(CLI::App& parser) {
   const auto options = std::make_shared<EvaluateOptions>();
-  add_trained_model_options(parser, options->model, "folder of a run, a model file or a checkpoint");
+  add_trained_model_options(parser, options->model, "folders of runs, model files or checkpoints");
   CLI::Option* const top_k =
       parser
           .add_option("--top-k", options->top_k,
@@ -220,12 +261,16 @@ Action declare_evaluate(CLI::App& parser) {
                                  ->excludes(top_k)
                                  ->excludes(threshold);
   parser
+      .add_flag("--json", options->prints_json,
+                "an array with an object for each, its numbers with all their digits, for scripts")
+      ->excludes(curve);
+  parser
       .add_option("--repetitions", options->repetitions,
                   "of each measurement of the curve's times, of which the median counts (default: 3)")
       ->needs(curve)
       ->check(CLI::Range(1, 1000))
       ->option_text("COUNT");
-  return [options](const Job& job) { return evaluate(job, *options); };
+  return [options](const Job& job) { return evaluate_all(job, *options); };
 }
 
 }  // namespace dmoe::app

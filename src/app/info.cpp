@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "config/config.hpp"
+#include "config/json.hpp"
 #include "config/part_kind.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
@@ -16,6 +17,8 @@
 #include "io/checkpoint_file.hpp"
 #include "io/describe.hpp"
 #include "io/format.hpp"
+#include "io/model_file.hpp"
+#include "io/run_summary.hpp"
 #include "run/folder.hpp"
 #include "run/guarded_file.hpp"
 #include "run/wording.hpp"
@@ -79,37 +82,108 @@ std::string cost_text(const std::string& path) {
          unknown_text(path, config);
 }
 
-std::string describe(const std::string& path) {
+/// What there is to tell of at a path: itself, or the files of the run in the folder.
+std::vector<std::string> files_at(const std::string& path) {
   if (!path_exists(path)) throw InputError("{}: there is no such file or folder", path);
-  if (!is_folder(path)) {
-    run::check_in_child(path);
-    const std::string text = io::describe(path);
-    const bool is_run =
-        io::check_format(hdf5::File::open_read(path),
-                         {io::run_format, io::model_format, io::checkpoint_format}) == io::run_format;
-    return text + (is_run ? config_text(path) : cost_text(path));
-  }
-  std::vector<std::string> files{run::run_file(path), run::model_file(path)};
+  if (!is_folder(path)) return {path};
+  std::vector<std::string> files;
+  for (const std::string& file : {run::run_file(path), run::model_file(path)})
+    if (path_exists(file)) files.push_back(file);
   const std::vector<std::string> checkpoints = io::find_checkpoints(run::checkpoint_folder(path));
   if (!path_exists(run::model_file(path)) && !checkpoints.empty()) files.push_back(checkpoints.front());
-  std::string text;
-  for (const std::string& file : files) {
-    if (path_exists(file)) text += (text.empty() ? "" : "\n") + describe(file);
+  if (files.empty()) throw InputError("{}: holds neither run.h5 nor model.h5", path);
+  return files;
+}
+
+std::string format_of(const std::string& file) {
+  return io::check_format(hdf5::File::open_read(file),
+                          {io::run_format, io::model_format, io::checkpoint_format});
+}
+
+std::string describe(const std::string& file) {
+  const std::string text = io::describe(file);
+  return text + (format_of(file) == io::run_format ? config_text(file) : cost_text(file));
+}
+
+toml::table json_of(const training::Score& score) {
+  return toml::table{{"loss", score.loss}, {"error", score.error}};
+}
+
+toml::table json_of_run(const io::RunSummary& run) {
+  toml::array launches;
+  for (const io::LaunchRecord& record : run.launches) {
+    toml::table launch{{"command_line", record.launch.command_line},
+                       {"ranks", record.launch.ranks},
+                       {"threads", record.launch.threads},
+                       {"start_time", record.start_time},
+                       {"first_step", record.first_step}};
+    if (record.wall_seconds) launch.insert("wall_seconds", *record.wall_seconds);
+    launches.push_back(std::move(launch));
   }
-  if (text.empty()) throw InputError("{}: holds neither run.h5 nor model.h5", path);
-  return text;
+  toml::array evaluations;
+  for (const training::EvaluationRow& row : run.evaluations) {
+    toml::table one{{"epoch", row.epoch}, {"test", json_of(row.test)}, {"train", json_of(row.train)}};
+    if (row.has_validation) one.insert("validation", json_of(row.validation));
+    evaluations.push_back(std::move(one));
+  }
+  const io::Provenance& made = run.provenance;
+  return toml::table{{"status", io::to_text(made.status)},
+                     {"version", made.version},
+                     {"git_commit", made.git_commit},
+                     {"seed", static_cast<std::int64_t>(made.seed)},
+                     {"start_time", made.start_time},
+                     {"end_time", made.end_time},
+                     {"steps", run.rows.empty() ? Index{0} : run.rows.back().step},
+                     {"layers", run.network.layers},
+                     {"parameters", run.network.parameters},
+                     {"multiply_accumulates", run.network.multiply_accumulates},
+                     {"launches", std::move(launches)},
+                     {"evaluations", std::move(evaluations)}};
+}
+
+toml::table json_of_file(const std::string& file) {
+  const std::string format = format_of(file);
+  toml::table result;
+  if (format == io::run_format) {
+    result = json_of_run(io::read_run(file));
+  } else {
+    const io::Trained trained = io::read_trained(file);
+    result = toml::table{{"step", trained.step}, {"epoch", trained.epoch}, {"phase", trained.phase}};
+  }
+  result.insert("file", file);
+  result.insert("format", format);
+  result.insert("config", toml::parse(io::read_config(file)));
+  return result;
+}
+
+void tell(const std::vector<std::string>& paths, bool in_json) {
+  toml::array found;
+  std::string text;
+  for (const std::string& path : paths) {
+    for (const std::string& file : files_at(path)) {
+      run::check_in_child(file);
+      if (in_json) {
+        found.push_back(json_of_file(file));
+      } else {
+        text += (text.empty() ? "" : "\n") + describe(file);
+      }
+    }
+  }
+  fmt::print("{}", in_json ? config::to_json(found) : run::printable(text));
 }
 
 }  // namespace
 
 Action declare_info(CLI::App& parser) {
-  const auto path = std::make_shared<std::string>();
-  parser.add_option("file", *path, "folder of a run, run file, model file or checkpoint")
+  const auto paths = std::make_shared<std::vector<std::string>>();
+  const auto in_json = std::make_shared<bool>(false);
+  parser.add_option("file", *paths, "folders of runs, run files, model files or checkpoints")
       ->required()
-      ->option_text("RUN|FILE");
-  return [path](const Job& job) {
+      ->option_text("RUN|FILE...");
+  parser.add_flag("--json", *in_json, "an array with an object for each file, for scripts");
+  return [paths, in_json](const Job& job) {
     run::agreed(job.world(), [&] {
-      if (job.world().is_coordinator()) fmt::print("{}", run::printable(describe(*path)));
+      if (job.world().is_coordinator()) tell(*paths, *in_json);
     });
     return run::Status::done;
   };

@@ -9,7 +9,7 @@
 namespace dmoe::app {
 
 void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, const std::string& run_help) {
-  parser.add_option("run", options.run, run_help)->required()->option_text("RUN");
+  parser.add_option("run", options.runs, run_help)->required()->option_text("RUN...");
   Names<data::Split> splits;
   for (const data::Split split : {data::Split::test, data::Split::train, data::Split::validation})
     splits.emplace_back(data::split_name(split), split);

@@ -11,21 +11,15 @@
 namespace dmoe::app {
 
 struct TrainedModelOptions {
-  std::string run;
+  std::vector<std::string> runs;
   data::Split split = data::Split::test;
   std::vector<std::string> overrides;
 };
 
-/// Declares RUN, --split and --set. The options must outlive the parser. Local.
+/// Declares RUN..., --split and --set. The options must outlive the parser. Local.
 void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, const std::string& run_help);
 
 /// Prints what there is to say of its config and data, before the results. Local.
 void print_remarks(const run::TrainedModel& model);
-
-/// Throws AgreedError. Collective.
-inline run::TrainedModel load_trained_model(const comm::Communicator& world,
-                                            const TrainedModelOptions& options) {
-  return run::load_trained_model(world, options.run, options.split, options.overrides);
-}
 
 }  // namespace dmoe::app

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <sstream>
 #include <variant>
 
 #include <fmt/format.h>
@@ -11,6 +10,7 @@
 #include <toml++/toml.h>
 
 #include "config/document.hpp"
+#include "config/json.hpp"
 #include "config/section.hpp"
 
 namespace dmoe::config {
@@ -389,9 +389,7 @@ std::string json_schema() {
   toml::table whole = object_of(std::move(properties), std::move(required));
   whole.insert("$schema", "http://json-schema.org/draft-07/schema#");
   whole.insert("title", "config of dmoe");
-  std::ostringstream text;
-  text << toml::json_formatter(whole) << "\n";
-  return text.str();
+  return to_json(whole);
 }
 
 }  // namespace dmoe::config

@@ -19,8 +19,8 @@ using analysis::Pair;
 using analysis::TestedInformation;
 using analysis::TopExamples;
 
-std::string layer_path(std::size_t layer) {
-  return fmt::format("/analysis/layers/{}", layer + 1);
+std::string layer_path(const std::string& group, std::size_t layer) {
+  return fmt::format("{}/layers/{}", group, layer + 1);
 }
 
 void write_information(hdf5::File& file, const std::string& path, const Information& information) {
@@ -125,47 +125,52 @@ void write_pair(hdf5::File& file, const std::string& path, const Pair& pair) {
 
 }  // namespace
 
+std::string analysis_group(const std::string& split) {
+  return split == "test" ? "/analysis" : "/analysis_" + split;
+}
+
 void write_analysis(const std::string& run_path, const Analysis& result, const std::string& config_toml) {
   check_format(hdf5::File::open_read(run_path), {run_format});
+  const std::string group = analysis_group(result.split);
   hdf5::AtomicFile file(run_path, hdf5::AtomicFile::Start::copy);
-  replace_group(*file, "/analysis", run_path);
-  file->write_attribute("/analysis", "split", result.split);
-  file->write_attribute("/analysis", "examples", result.examples);
-  if (result.groups > 0) file->write_attribute("/analysis", "groups", result.groups);
+  replace_group(*file, group, run_path);
+  file->write_attribute(group, "split", result.split);
+  file->write_attribute(group, "examples", result.examples);
+  if (result.groups > 0) file->write_attribute(group, "groups", result.groups);
   if (!result.data_differences.empty())
-    file->write_attribute("/analysis", "data_differences", result.data_differences);
-  file->write_text("/analysis/config", config_toml, "TOML");
-  file->write_attribute("/analysis", "permutation_seed", static_cast<std::int64_t>(result.permutations.seed));
+    file->write_attribute(group, "data_differences", result.data_differences);
+  file->write_text(group + "/config", config_toml, "TOML");
+  file->write_attribute(group, "permutation_seed", static_cast<std::int64_t>(result.permutations.seed));
   for (std::size_t l = 0; l < result.layers.size(); ++l) {
     const LayerSpecialisation& layer = result.layers[l];
     if (layer.is_empty()) continue;
-    write_layer(*file, layer_path(l), layer);
+    write_layer(*file, layer_path(group, l), layer);
     if (result.top) {
       const auto experts = static_cast<Index>(layer.mean_gate.size());
-      write_top(*file, layer_path(l) + "/top_examples", *result.top, {experts}, {"expert"});
+      write_top(*file, layer_path(group, l) + "/top_examples", *result.top, {experts}, {"expert"});
     }
   }
   for (std::size_t l = 0; l < result.pairs.size(); ++l) {
-    if (result.pairs[l]) write_pair(*file, fmt::format("/analysis/pairs/{}", l + 1), *result.pairs[l]);
+    if (result.pairs[l]) write_pair(*file, fmt::format("{}/pairs/{}", group, l + 1), *result.pairs[l]);
   }
   file.commit();
 }
 
-std::optional<Analysis> read_analysis(const std::string& run_path) {
+std::optional<Analysis> read_analysis(const std::string& run_path, const std::string& split) {
   const hdf5::File file = hdf5::File::open_read(run_path);
   check_format(file, {run_format});
-  if (!file.exists("/analysis")) return std::nullopt;
+  const std::string group = analysis_group(split);
+  if (!file.exists(group)) return std::nullopt;
   Analysis result;
-  result.split = file.read_attribute<std::string>("/analysis", "split");
-  result.examples = file.read_attribute<std::int64_t>("/analysis", "examples");
-  if (file.has_attribute("/analysis", "groups"))
-    result.groups = file.read_attribute<std::int64_t>("/analysis", "groups");
-  if (file.has_attribute("/analysis", "data_differences"))
-    result.data_differences = file.read_attribute<std::vector<std::string>>("/analysis", "data_differences");
-  if (!file.exists("/analysis/layers")) return result;
-  for (std::size_t l = 0, found = 0; found < file.children("/analysis/layers").size(); ++l) {
-    const bool is_there = file.exists(layer_path(l));  // a layer without a gate is not
-    result.layers.push_back(is_there ? read_layer(file, layer_path(l)) : LayerSpecialisation{});
+  result.split = file.read_attribute<std::string>(group, "split");
+  result.examples = file.read_attribute<std::int64_t>(group, "examples");
+  if (file.has_attribute(group, "groups")) result.groups = file.read_attribute<std::int64_t>(group, "groups");
+  if (file.has_attribute(group, "data_differences"))
+    result.data_differences = file.read_attribute<std::vector<std::string>>(group, "data_differences");
+  if (!file.exists(group + "/layers")) return result;
+  for (std::size_t l = 0, found = 0; found < file.children(group + "/layers").size(); ++l) {
+    const bool is_there = file.exists(layer_path(group, l));  // a layer without a gate is not
+    result.layers.push_back(is_there ? read_layer(file, layer_path(group, l)) : LayerSpecialisation{});
     found += is_there ? 1 : 0;
   }
   return result;

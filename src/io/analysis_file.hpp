@@ -1,4 +1,5 @@
-// The analysis of a run, in its run file.
+// The analysis of a run, in its run file: that of the test set in /analysis, those of the other splits in
+// /analysis_train and /analysis_validation, which are the same inside.
 //
 //   /analysis                                   attributes: split, examples, permutation_seed; groups: how
 //   many
@@ -30,14 +31,18 @@
 
 namespace dmoe::io {
 
-/// Puts an analysis into a run file, in place of an older one; the file changes at once or not at all. Not
-/// while the run goes on: its next write would drop the analysis. Throws InputError where the file is no run
-/// file, RunError where it cannot be written. Local.
+/// Where the analysis of a split stands: "/analysis" of the test set, "/analysis_train". Local.
+std::string analysis_group(const std::string& split);
+
+/// Puts an analysis into a run file, in place of an older one of the same split; the file changes at once or
+/// not at all. Not while the run goes on: its next write would drop the analysis. Throws InputError where the
+/// file is no run file, RunError where it cannot be written. Local.
 void write_analysis(const std::string& run_path, const analysis::Analysis& result,
                     const std::string& config_toml);
 
-/// The analysis in a run file, without its pairs and top examples; nothing where there is none. Throws
-/// InputError. Local.
-std::optional<analysis::Analysis> read_analysis(const std::string& run_path);
+/// The analysis of a split in a run file, without its pairs and top examples; nothing where there is none.
+/// Throws InputError. Local.
+std::optional<analysis::Analysis> read_analysis(const std::string& run_path,
+                                                const std::string& split = "test");
 
 }  // namespace dmoe::io

@@ -224,7 +224,8 @@ std::string describe_run(const std::string& path) {
   describe_training(page, run);
   describe_evaluations(page, run.evaluations);
   describe_assignment(page, run.rows);
-  describe_analysis(page, read_analysis(path));
+  for (const char* split : {"test", "train", "validation"})
+    describe_analysis(page, read_analysis(path, split));
   if (!run.launches.empty()) describe_timing(page, run.launches.back().seconds);
   return page.text();
 }

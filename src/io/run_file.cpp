@@ -71,6 +71,8 @@ void RunFile::finish(RunStatus status, const training::RankSeconds& seconds) {
 }
 
 void RunFile::write() {
+  const std::chrono::duration<double> since_start = std::chrono::steady_clock::now() - began_;
+  run_.launches.back().wall_seconds = since_start.count();
   write_run(path_, run_);
   written_ = std::chrono::steady_clock::now();
 }

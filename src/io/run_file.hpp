@@ -38,6 +38,7 @@ class RunFile : public training::Observer {
   std::string path_;
   RunSummary run_;
   bool is_finished_ = false;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point written_;
 };
 

@@ -148,6 +148,7 @@ void write_launch(hdf5::File& file, const std::string& path, const LaunchRecord&
   file.write_attribute(path, "instruction_set", launch.instruction_set);
   file.write_attribute(path, "compiler", record.compiler);
   file.write_attribute(path, "start_time", record.start_time);
+  if (record.wall_seconds) file.write_attribute(path, "wall_seconds", *record.wall_seconds);
   file.write_attribute(path, "first_step", record.first_step);
   if (!record.config_changes.empty()) file.write_attribute(path, "config_changes", record.config_changes);
   if (record.seconds.empty()) return;
@@ -174,6 +175,8 @@ LaunchRecord read_launch(const hdf5::File& file, const std::string& path) {
     result.start_time = text("start_time");
     result.first_step = file.read_attribute<std::int64_t>(path, "first_step");
   }
+  if (file.has_attribute(path, "wall_seconds"))
+    result.wall_seconds = file.read_attribute<double>(path, "wall_seconds");
   if (file.has_attribute(path, "config_changes"))
     result.config_changes = file.read_attribute<std::vector<std::string>>(path, "config_changes");
   if (!file.exists(path + "/timing")) return result;

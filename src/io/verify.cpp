@@ -103,7 +103,7 @@ Verified verify(const std::string& path, Foreign foreign) {
   }
   if (found.format == run_format) {
     read_run(path);
-    read_analysis(path);
+    for (const char* split : {"test", "train", "validation"}) read_analysis(path, split);
   } else if (found.format == model_format) {
     read_config(path);
     verify_tensors(hdf5::File::open_read(path), "/model");

@@ -94,6 +94,17 @@ double seconds_between(const std::string& from, const std::string& to) {
   return began && ended ? std::difftime(*ended, *began) : none;
 }
 
+/// Of all launches together, without the time between them; of the first files from the first start to the
+/// end.
+double seconds_of(const io::RunSummary& run) {
+  double sum = 0;
+  for (const io::LaunchRecord& launch : run.launches) {
+    if (!launch.wall_seconds) return seconds_between(run.provenance.start_time, run.provenance.end_time);
+    sum += *launch.wall_seconds;
+  }
+  return sum;
+}
+
 void add_scores(Columns& columns, const io::RunSummary& run) {
   if (run.evaluations.empty()) return;
   const training::EvaluationRow& last = run.evaluations.back();
@@ -178,8 +189,7 @@ std::vector<io::TableColumn> sweep_table(const std::string& folder, const SweepP
       columns.text("layers", network.layers);
       columns.number("parameters", "1", static_cast<double>(network.parameters));
       columns.number("multiply_accumulates", "1", static_cast<double>(network.multiply_accumulates));
-      columns.number("seconds", "s",
-                     seconds_between(outcome->run.provenance.start_time, outcome->run.provenance.end_time));
+      columns.number("seconds", "s", seconds_of(outcome->run));
       add_scores(columns, outcome->run);
       if (outcome->analysis) add_analysis(columns, *outcome->analysis);
     }

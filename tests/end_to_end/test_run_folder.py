@@ -1,5 +1,6 @@
 """What a run's folder says of itself, and runs that name none: test_run_folder.py."""
 
+import json
 import os
 import re
 import shlex
@@ -126,6 +127,44 @@ class RunFolder(unittest.TestCase):
             self.assertRegex(file["launches/2"].attrs["command_line"], r"^\S+ -n 2 \S+ train small.toml ")
         checked(DMOE, "train", "small.toml", "--output", "output", "--replace")
         self.assertNotIn("stopped on request", (self.folder / "output/log.txt").read_text())
+
+    def test_several_runs_at_once_and_json(self):
+        for seed in (1, 2):
+            checked(DMOE, "train", "small.toml", "--output", f"run{seed}", "--set", f"train.seed={seed}")
+        runs = ["run1", "run2"]
+        found = json.loads(checked(DMOE, "evaluate", *runs, "--json"))
+        lines = checked(DMOE, "evaluate", *runs).splitlines()
+        for one, line, folder in zip(found, lines, runs, strict=True):
+            with h5py.File(f"{folder}/run.h5") as file:
+                self.assertEqual(one["loss"], file["evaluation/test_loss"][-1])
+                self.assertEqual(one["error"], file["evaluation/test_error"][-1])
+            self.assertEqual(one["wrong"], round(one["error"] * 50))
+            self.assertIn(f"{folder}/model.h5: test error {100 * one['error']:.2f} % ({one['wrong']} of 50)", line)
+        told = json.loads(checked(DMOE, "info", *runs, "--json"))
+        self.assertEqual([one["file"] for one in told], [f"run{n}/{name}.h5" for n in (1, 2) for name in ("run", "model")])
+        self.assertEqual([one["config"]["train"]["seed"] for one in told], [1, 1, 2, 2])
+        self.assertEqual(told[0]["evaluations"][-1]["test"]["loss"], found[0]["loss"])
+        self.assertEqual((told[0]["status"], told[0]["steps"], told[1]["step"]), ("finished", 12, 12))
+        self.assertGreater(told[0]["launches"][0]["wall_seconds"], 0)
+        whole = checked(DMOE, "check", *runs).splitlines()
+        self.assertEqual([line.split(":")[0] for line in whole if "step-" not in line],
+                         ["run1/run.h5", "run1/model.h5", "run2/run.h5", "run2/model.h5"])
+        checked(DMOE, "analyze", *runs)
+        with h5py.File("run2/run.h5") as file:
+            self.assertEqual(file["analysis"].attrs["split"], "test")
+
+    def test_the_analysis_of_another_split_stands_beside_that_of_the_test_set(self):
+        checked(DMOE, "train", "small.toml", "--output", "run")
+        checked(DMOE, "analyze", "run")
+        with h5py.File("run/run.h5") as file:
+            of_test = file["analysis/layers/1/mean_gate"][:]
+        self.assertIn("run.h5, /analysis_train", checked(DMOE, "analyze", "run", "--split", "train"))
+        with h5py.File("run/run.h5") as file:
+            self.assertEqual(file["analysis"].attrs["split"], "test")
+            self.assertEqual(file["analysis/layers/1/mean_gate"][:].tolist(), of_test.tolist())
+            self.assertEqual(file["analysis_train"].attrs["examples"], 400)
+        self.assertRegex(checked(DMOE, "info", "run"), r"(?s)\(50 test examples\).*\(400 train examples\)")
+        checked(DMOE, "check", "run")
 
 
 main()
