@@ -25,7 +25,15 @@ void refuse_a_foreign_launcher() {
       launched_size(), library);
 }
 
+bool is_initialised() {
+  int flag = 0;
+  MPI_Initialized(&flag);
+  return flag != 0;
+}
+
+/// False where there is no MPI to be initialised, or somebody else has done it.
 bool initialise() {
+  if (is_initialised()) return false;
   if (is_launched()) {
     prepare_initialisation();
     int provided = 0;
@@ -73,18 +81,21 @@ Failure failure_of(const std::function<void()>& body) {
 }  // namespace
 
 Session::Session()
-    : launched_(initialise()),
-      world_(launched_ ? Communicator::duplicate_of(MPI_COMM_WORLD) : Communicator::local()),
-      library_(launched_ ? library_name() : "none (one process)") {}
+    : owns_mpi_(initialise()),
+      world_(is_initialised() ? Communicator::duplicate_of(MPI_COMM_WORLD) : Communicator::local()),
+      library_(is_initialised() ? library_name() : "none (one process)") {}
+
+Session::Session(MPI_Comm ranks)
+    : owns_mpi_(false), world_(Communicator::duplicate_of(ranks)), library_(library_name()) {}
 
 void Session::finalize() {
   world_ = Communicator::local();
-  if (launched_) check(MPI_Finalize(), "MPI_Finalize");
-  launched_ = false;
+  if (owns_mpi_) check(MPI_Finalize(), "MPI_Finalize");
+  owns_mpi_ = false;
 }
 
 void Session::abort(int status) {
-  if (is_launched()) MPI_Abort(MPI_COMM_WORLD, status);
+  if (is_initialised()) MPI_Abort(MPI_COMM_WORLD, status);
   std::_Exit(status);
 }
 

@@ -47,9 +47,9 @@ struct LaunchRecord {
   std::string compiler;
   training::RankSeconds seconds;            // empty before the first evaluation
   std::string start_time;                   // ISO 8601, UTC
-  std::optional<double> wall_seconds{};     // from then to the last write; not of the first files
   Index first_step = 0;                     // steps done before it
   std::vector<std::string> config_changes;  // "train.log_every_steps: 100 -> 10", since the start before
+  std::optional<double> wall_seconds{};     // from start_time to the last write; not of the first files
 };
 
 struct Provenance {

@@ -16,6 +16,25 @@ SANITIZE = sys.argv[2] if len(sys.argv) > 2 else ""
 del sys.argv[1:]
 
 
+EXAMPLE = """
+[data]
+name = "synthetic"
+classes = 4
+train_examples = 400
+test_examples = 100
+[[layers]]
+kind = "mixture"
+experts = 3
+hidden = 10
+gate_hidden = 5
+[[phases]]
+name = "constrained"
+epochs = 2
+balance = { rule = "margin", margin = 50 }
+learning_rate = { schedule = "constant", start = 0.3 }
+"""
+
+
 class Install(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -36,6 +55,45 @@ class Install(unittest.TestCase):
         )
         dmoe_testing.checked("cmake", "--build", cls.folder / "build")
         cls.program = cls.folder / "build" / "my_dmoe"
+
+    def test_examples_of_the_manual_run(self):
+        project = self.folder / "examples"
+        flags = [f"-DCMAKE_CXX_FLAGS=-fsanitize={SANITIZE}"] if SANITIZE else []
+        shutil.copytree(Path(dmoe_testing.SOURCE_DIR) / "docs/examples", project)
+        dmoe_testing.checked(
+            *("cmake", "-S", project, "-B", project / "build", "-G", "Ninja"),
+            *(f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DCMAKE_CXX_COMPILER={COMPILER}", *flags),
+        )
+        dmoe_testing.checked("cmake", "--build", project / "build")
+        config = project / "config.toml"
+        config.write_text(EXAMPLE)
+        said = {}
+        for name, argument, ranks in (
+            ("train", config, 2),
+            ("train", config, None),
+            ("predict", "runs/example", 3),
+            ("own_mpi", config, 4),
+        ):
+            with self.subTest(name, ranks=ranks):
+                process = dmoe_testing.run([project / "build" / name, argument], ranks, cwd=project)
+                self.assertEqual(process.returncode, 0, process.stdout + process.stderr)
+                said[name] = process.stdout.splitlines()
+        with h5py.File(project / "runs/example/run.h5") as file:
+            loss, error = file["evaluation/test_loss"][-1], file["evaluation/test_error"][-1]
+        self.assertEqual(said["train"][-3:-1], [f"epoch {n}: test error {e:.4f}" for n, e in ((1, self.errors(project)[0]), (2, error))])
+        self.assertEqual(said["train"][-1], f"loss {loss:.6f}, error {error:.4f}")
+        rows = [list(map(int, line.split())) for line in said["predict"]]
+        self.assertEqual(len(rows), 100)
+        self.assertEqual(sum(label != found for label, found, _ in rows), round(100 * error))
+        self.assertLessEqual({expert for *_, expert in rows}, {0, 1, 2})
+        for half in (0, 1):
+            with h5py.File(project / f"runs/half-{half}/run.h5") as file:
+                self.assertEqual((file["provenance"].attrs["seed"], file["launches/1"].attrs["ranks"]), (half, 2))
+                self.assertEqual(file["provenance"].attrs["status"], "finished")
+
+    def errors(self, project):
+        with h5py.File(project / "runs/example/run.h5") as file:
+            return file["evaluation/test_error"][:]
 
     def test_package_names_no_path_of_the_build(self):
         files = list(self.prefix.glob("lib*/**/cmake/dmoe/*.cmake"))
