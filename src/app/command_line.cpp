@@ -45,7 +45,7 @@ bool is_command(const std::string& word) {
 void replace_help(std::vector<std::string>& words) {
   if (words.empty() || words.front() != "help") return;
   words.erase(words.begin());
-  words.push_back("--help");
+  words.emplace_back("--help");
 }
 
 Request usage_error(const CLI::App& parser, const CLI::ParseError& error) {

@@ -71,8 +71,8 @@ Action declare_config(CLI::App& parser) {
           ->option_text("KEY=VALUE");
   std::vector<CLI::Option*> forms;
   const auto add_form = [&](const char* name, Form form, const char* help) {
-    CLI::Option* const option = parser.add_flag_callback(
-        name, [options, form] { options->form = form; }, help);
+    const auto choose = [options, form] { options->form = form; };
+    CLI::Option* const option = parser.add_flag_callback(name, choose, help);
     option->excludes(what)->excludes(overrides);
     for (CLI::Option* const other : forms) option->excludes(other);
     forms.push_back(option);

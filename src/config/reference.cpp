@@ -211,7 +211,7 @@ toml::table schema_of(const SettingSpec& setting) {
   } else if (std::holds_alternative<std::string>(setting.initial)) {
     result.insert("type", "string");
     if (setting.form == TextForm::duration)
-      result.insert("pattern", "^(never|(\\d{1,6}h)?(\\d{1,6}m)?(\\d{1,6}s)?)$");
+      result.insert("pattern", R"(^(never|(\d{1,6}h)?(\d{1,6}m)?(\d{1,6}s)?)$)");
     toml::array names;
     for (const std::string& name : setting.names) names.push_back(name);
     if (!names.empty()) result.insert("enum", std::move(names));

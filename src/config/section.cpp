@@ -215,7 +215,7 @@ training::PartSpec Section::unknown_part(const PartKind& kind, const std::string
 /// The name that the selector has; throws where there is none.
 std::string Section::selected(const PartKind& kind) {
   const std::vector<std::string> names = names_of(kind);
-  const std::string name = text({.name = kind.selector, .help = "", .initial = "", .has_default = false});
+  std::string name = text({.name = kind.selector, .help = "", .initial = "", .has_default = false});
   if (!missing_.empty()) throw InputError(missing_ + ", one of " + joined(names));
   refuse_unless_known(kind.selector, kind.kind, name, names);
   write(kind.selector, toml_quoted(name));
