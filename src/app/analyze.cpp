@@ -14,6 +14,7 @@
 #include "io/analysis_file.hpp"
 #include "run/agreement.hpp"
 #include "run/folder.hpp"
+#include "run/folder_lock.hpp"
 #include "run/guarded_file.hpp"
 #include "run/wording.hpp"
 
@@ -60,12 +61,18 @@ void print(const analysis::Analysis& result, Index most_combinations) {
 void analyze(const Job& job, const AnalyzeOptions& options, const std::string& folder) {
   const comm::Communicator& world = job.world();
   const std::string run = run::run_file(folder);
+  std::optional<run::FolderLock> lock;  // a run that goes on would write over it
   run::agreed(world, [&] {
     if (!world.is_coordinator()) return;
     if (!path_exists(run)) {
       throw InputError("{}: holds no run.h5, where the analysis is kept", folder);
     }
     run::check_in_child(run);
+    try {
+      lock.emplace(folder);
+    } catch (const InputError& error) {
+      throw InputError("{}: {}", folder, error.what());
+    }
   });
   const run::TrainedModel model =
       run::load_trained_model(world, folder, options.model.split, options.model.overrides);

@@ -169,6 +169,7 @@ struct Result {
   Index examples;
   training::Score score;
   Index multiply_accumulates;  // an example, in the mean
+  std::string routing;         // "as trained", "top_k 2"
 
   Index wrong() const { return std::llround(score.error * static_cast<double>(examples)); }
   Index all_experts() const { return model.network->spec().multiply_accumulates(); }
@@ -186,6 +187,8 @@ void print(const Result& result) {
 toml::table json_of(const Result& result) {
   toml::array differences;
   toml::array remarks;
+  toml::array unknown;
+  for (const std::string& one : result.model.unknown) unknown.push_back(one);
   for (const std::string& one : result.model.data_differences) differences.push_back(one);
   for (const std::string& one : result.model.remarks) remarks.push_back(one);
   return toml::table{{"model", result.model.path},
@@ -197,7 +200,9 @@ toml::table json_of(const Result& result) {
                      {"loss", result.score.loss},
                      {"multiply_accumulates", result.multiply_accumulates},
                      {"multiply_accumulates_of_all_experts", result.all_experts()},
+                     {"routing", result.routing},
                      {"remarks", std::move(remarks)},
+                     {"unknown", std::move(unknown)},
                      {"data_differences", std::move(differences)}};
 }
 
@@ -224,8 +229,12 @@ void evaluate(const Job& job, const EvaluateOptions& options, const std::string&
       training::evaluate(*model.network, *model.dataset, model.pass, never, &work);
   if (!world.is_coordinator()) return;
   const Index examples = model.dataset->example_count(options.model.split);
-  const Result result{model, data::split_name(options.model.split), examples, *score,
-                      std::llround(multiply_accumulates(model, work, examples))};
+  const Result result{model,
+                      data::split_name(options.model.split),
+                      examples,
+                      *score,
+                      std::llround(multiply_accumulates(model, work, examples)),
+                      routing ? fmt::format("{} {:g}", routing->rule(), routing->setting()) : "as trained"};
   options.prints_json ? results.push_back(json_of(result)) : print(result);
 }
 

@@ -38,7 +38,7 @@ std::string text_of_run(const std::string& path, const std::vector<std::string>&
 
 std::string text_of(const std::string& path, const std::vector<std::string>& overrides) {
   if (is_folder(path)) return text_of_run(run::file_with_config(path), overrides);
-  if (hdf5::is_hdf5(path)) return text_of_run(path, overrides);
+  if (other_than_file(path).empty() && hdf5::is_hdf5(path)) return text_of_run(path, overrides);
   return config::with_places(config::parse_config(read_text_file(path, "the config"), path, overrides));
 }
 

@@ -13,7 +13,6 @@
 #include "app/named_option.hpp"
 #include "comm/archive.hpp"
 #include "comm/mpi_library.hpp"
-#include "comm/watchdog.hpp"
 #include "config/part_kind.hpp"
 #include "core/error.hpp"
 #include "run/console.hpp"
@@ -83,7 +82,8 @@ class Training {
       if (is_coordinator()) is_done ? summarize() : say_how_to_go_on();
       return is_done ? run::Status::done : run::Status::stopped;
     } catch (const run::AgreedError& error) {
-      const std::string message = error.what() + (is_coordinator() ? where_to_go_on("; ") : "");
+      const bool may_go_on = is_coordinator() && error.status() == run::Status::failed;
+      const std::string message = error.what() + (may_go_on ? where_to_go_on("; ") : "");
       if (is_coordinator()) console_.note(message);
       throw run::AgreedError(error.status(), message);
     }
@@ -99,7 +99,6 @@ class Training {
       observers_.add(progress_);
     }
     for (const std::string& remark : run_.remarks()) console_.line(remark);
-    observers_.add(scores_);
   }
 
   void say_lines(const std::string& text) {
@@ -131,7 +130,7 @@ class Training {
   }
 
   void summarize() {
-    const training::EvaluationRow& last = *scores_.last;
+    const training::EvaluationRow& last = run_.last_evaluation();
     const double took = run_.seconds();
     std::string text =
         fmt::format("\n{} after {}\n", run::scores_text(last), run::counted(last.epoch, "epoch"));
@@ -141,46 +140,25 @@ class Training {
                     run::grouped(static_cast<Index>(static_cast<double>(run_.examples_presented()) / took)));
     text += fmt::format("  {}  curves, assignment totals, timing\n", run::run_file(run_.folder()));
     text += fmt::format("  {}  weights\n", run::model_file(run_.folder()));
-    text += fmt::format("next: dmoe evaluate {0}, dmoe analyze {0}, dmoe info {0}\n", run_.folder());
+    text += fmt::format("next: dmoe evaluate {0}, dmoe analyze {0}, dmoe info {0}\n",
+                        run::shell_quoted(run_.folder()));
     console_.close(text);
   }
-
-  struct Scores : training::Observer {
-    void evaluated(const training::EvaluationRow& row, const training::RankSeconds& /*seconds*/) override {
-      last = row;
-    }
-    std::optional<training::EvaluationRow> last;
-  };
 
   const Job& job_;
   const TrainOptions& options_;
   run::Run& run_;
   run::Console console_;
   run::Progress progress_;
-  Scores scores_;
   training::Observers observers_;
 };
 
-/// Where the run goes, or is: named after the config where the command line does not say. Collective.
-std::string folder_of(const comm::Communicator& world, const TrainOptions& options) {
-  if (!options.output.empty()) return options.output;
-  std::string folder;
-  if (world.is_coordinator())
-    folder = options.resumes() ? run::newest_folder(options.config) : run::new_folder(options.config);
-  comm::broadcast_object(world, folder);
-  if (world.is_coordinator()) fmt::print("--output {}\n", run::shell_quoted(folder));
-  return folder;
-}
-
-run::Status train(const Job& job, const TrainOptions& options) {
+run::Status train_in(const Job& job, const TrainOptions& options, config::Config config,
+                     const run::RunOptions& where) {
   const comm::Communicator& world = job.world();
-  const std::string folder = folder_of(world, options);
-  config::Config config = options.config.empty() ? run::config_of_run(world, folder, options.overrides)
-                                                 : run::load_config(world, options.config, options.overrides);
-  const comm::Watchdog watchdog(world, config.comm.timeout);
-  run::Run run(job.session, std::move(config), {folder, options.existing, job.command_line});
+  run::Run run(job.session, std::move(config), where);
   if (run.is_finished()) {
-    if (world.is_coordinator()) fmt::print("{}: is finished already; nothing to do\n", folder);
+    if (world.is_coordinator()) fmt::print("{}: is finished already; nothing to do\n", where.folder);
     return run::Status::done;
   }
   if (!options.is_dry_run) return Training(job, options, run).carry_out();
@@ -189,6 +167,35 @@ run::Status train(const Job& job, const TrainOptions& options) {
   for (const std::string& remark : run.remarks()) fmt::print("{}\n", remark);
   fmt::print("a dry run: nothing was written\n");
   return run::Status::done;
+}
+
+/// A run whose folder the command line does not name: after the config, with a number.
+run::Status train_numbered(const Job& job, const TrainOptions& options, config::Config config) {
+  const comm::Communicator& world = job.world();
+  const bool claims = !options.resumes() && !options.is_dry_run;
+  std::optional<run::ClaimedFolder> claimed;  // on the coordinator
+  std::string folder;
+  run::agreed(world, [&] {
+    if (!world.is_coordinator()) return;
+    if (claims) claimed.emplace(options.config);
+    folder = claimed             ? claimed->path()
+             : options.resumes() ? run::newest_folder(options.config)
+                                 : run::new_folder(options.config);
+    fmt::print("writing to {}\n", run::shell_quoted(folder));
+    std::fflush(stdout);
+  });
+  comm::broadcast_object(world, folder);
+  const run::Existing existing = claims ? run::Existing::claimed : options.existing;
+  return train_in(job, options, std::move(config), {folder, existing, job.command_line});
+}
+
+run::Status train(const Job& job, const TrainOptions& options) {
+  const comm::Communicator& world = job.world();
+  config::Config config = options.config.empty()
+                              ? run::config_of_run(world, options.output, options.overrides)
+                              : run::load_config(world, options.config, options.overrides);
+  if (options.output.empty()) return train_numbered(job, options, std::move(config));
+  return train_in(job, options, std::move(config), {options.output, options.existing, job.command_line});
 }
 
 std::string parts_help() {
@@ -241,7 +248,8 @@ Action declare_train(CLI::App& parser) {
                                    {"log", ProgressStyle::log},
                                    {"none", ProgressStyle::none}},
                                   "one changing line, plain lines or none; auto looks where the output goes");
-  parser.final_callback([options] {
+  parser.final_callback([options, output] {
+    if (output->count() > 0 && options->output.empty()) throw CLI::ValidationError("--output is empty");
     if (!options->config.empty()) return;
     if (!options->resumes()) throw CLI::RequiredError("CONFIG.toml");
     if (options->output.empty())

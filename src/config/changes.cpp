@@ -95,7 +95,7 @@ void check_changes(const Config& before, const Config& after, const training::St
                    Index steps_per_epoch) {
   std::vector<std::string> refused;
   for (const Change& change : changes(before, after)) {
-    if (!may_change_on_resume(change.key) && !may_grow_on_resume(change.key))
+    if (!may_change_on_resume(change.key, after.data.name) && !may_grow_on_resume(change.key))
       refused.push_back(change.text());
   }
   const auto& old_phases = before.training.phases;

@@ -179,6 +179,8 @@ void Document::apply(const Override& override, std::span<const std::string> word
       apply(override, words.subspan(1), entry, fmt::format("{}.{}", path, ++number));
     return;
   }
+  if (words.front() == "*")
+    throw InputError("--set {}: {} is no array", text, path.empty() ? "the config" : path);
   std::string deeper = path;
   const bool is_new = !has_child(at, words.front());
   toml::node& next = child(at, words.front(), deeper, text);
@@ -223,11 +225,12 @@ std::optional<std::string> Document::replaced(std::string_view path) const {
   return found == overrides_.end() ? std::nullopt : found->second.replaced;
 }
 
-bool Document::is_overridden_below(std::string_view path) const {
-  return std::ranges::any_of(overrides_, [&](const auto& override) {
+std::string Document::place_below(std::string_view path) const {
+  const auto found = std::ranges::find_if(overrides_, [&](const auto& override) {
     const std::string& other = override.first;
     return other.starts_with(path) && other.size() > path.size() && other[path.size()] == '.';
   });
+  return found == overrides_.end() ? "" : "--set " + found->second.text;
 }
 
 bool Document::keeps_part(std::string_view path) const {
@@ -236,7 +239,7 @@ bool Document::keeps_part(std::string_view path) const {
 }
 
 bool Document::keeps_key(std::string_view path) const {
-  if (is_overridden(path) || is_overridden_below(path)) return false;
+  if (is_overridden(path) || !place_below(path).empty()) return false;
   if (unknown_ != Unknown::kept_of_training) return unknown_ == Unknown::kept;
   // What these say a model and its inputs are made of.
   const auto is_of = [&](std::string_view table) { return path.starts_with(table) && path != table; };

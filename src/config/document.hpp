@@ -38,6 +38,9 @@ class Document {
   bool keeps_key(std::string_view path) const;
   /// True where the value at `path`, or a table around it, came from an override. Local.
   bool is_overridden(std::string_view path) const { return override_of(path) != nullptr; }
+  /// Of an override of a value inside the one at `path`: "--set phases.1.balance.margin=3"; else empty.
+  /// Local.
+  std::string place_below(std::string_view path) const;
   /// What was typed behind the = of the override of exactly this path. Local.
   std::optional<std::string> typed(std::string_view path) const;
   /// The text that an override of exactly this path stands in place of. Local.
@@ -54,7 +57,6 @@ class Document {
              const std::string& path);
   void set(const Override& override, const std::string& key, toml::node& at, const std::string& table_path);
   const Override* override_of(std::string_view path) const;
-  bool is_overridden_below(std::string_view path) const;
 
   std::string name_;
   Unknown unknown_;

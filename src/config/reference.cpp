@@ -50,7 +50,6 @@ std::string meaning(const SettingSpec& setting) {
 }
 
 std::string resume_text(const KeyReference& key) {
-  if (key.table->may_grow_on_resume) return "entries may be added, and their epochs changed";
   const bool may = key.setting != nullptr && key.setting->on_resume == OnResume::freely;
   return may ? "may change" : "must stay";
 }
@@ -211,7 +210,7 @@ toml::table schema_of(const SettingSpec& setting) {
   } else if (std::holds_alternative<std::string>(setting.initial)) {
     result.insert("type", "string");
     if (setting.form == TextForm::duration)
-      result.insert("pattern", R"(^(never|(\d{1,6}h)?(\d{1,6}m)?(\d{1,6}s)?)$)");
+      result.insert("pattern", R"(^(never|(?=\d)(\d{1,6}h)?(\d{1,6}m)?(\d{1,6}s)?)$)");
     toml::array names;
     for (const std::string& name : setting.names) names.push_back(name);
     if (!names.empty()) result.insert("enum", std::move(names));
@@ -358,6 +357,10 @@ std::string reference_markdown() {
       "what a config comes to.\n";
   for (const Table& table : schema()) {
     text += fmt::format("\n## `{}`\n\n{}.\n", table.header(), table.help);
+    if (table.may_grow_on_resume)
+      text +=
+          "On `--resume` entries may be added behind, and the epochs of those that are not past may "
+          "change.\n";
     if (table.part) text += "\n" + markdown_of(*table.part, table, table.name + ".");
     std::string rows;
     for (const Key& key : table.keys) {

@@ -128,7 +128,8 @@ Table phases_table() {
                           .minimum = 0,
                           .maximum = most_epochs,
                           .unit = "epochs",
-                          .has_default = false},
+                          .has_default = false,
+                          .on_resume = freely},
               PartKey{.name = "balance", .help = "which experts are masked", .kind = rule_kind()},
               PartKey{.name = "routing",
                       .help = "which experts an example goes to",
@@ -263,12 +264,14 @@ bool may_grow_on_resume(std::string_view path) {
   });
 }
 
-bool may_change_on_resume(std::string_view path) {
+bool may_change_on_resume(std::string_view path, std::string_view data_set) {
   const std::vector<Table> tables = schema();
   const std::string name = without_numbers(path);
   bool is_known = false;
   for (const KeyReference& key : keys_of(tables)) {
-    if (key.path != name) continue;
+    const bool is_of_other_data =
+        key.table->name == "data" && key.option != nullptr && key.option->name != data_set;
+    if (key.path != name || is_of_other_data) continue;
     if (key.setting == nullptr || key.setting->on_resume != freely) return false;
     is_known = true;
   }

@@ -54,8 +54,9 @@ struct KeyReference {
 /// each. Local.
 std::vector<KeyReference> keys_of(const std::vector<Table>& schema);
 
-/// Whether a run that goes on may have another value at this path, numbers of entries among it or not. Local.
-bool may_change_on_resume(std::string_view path);
+/// Whether a run on that data set that goes on may have another value at this path, numbers of entries among
+/// it or not. Local.
+bool may_change_on_resume(std::string_view path, std::string_view data_set);
 
 /// Whether the path lies in tables to which entries may be added, by rules of their own. Local.
 bool may_grow_on_resume(std::string_view path);

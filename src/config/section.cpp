@@ -89,7 +89,9 @@ void Section::miss(std::string_view key, const std::string& expected) {
 
 void Section::write(std::string_view key, std::string value, std::optional<std::string> initial) {
   const bool is_given = values_ != nullptr && !contains(forgotten_, key) && values_->contains(key);
-  lines_.push_back({std::string(key), std::move(value), is_given ? place_of(key) : "", std::move(initial)});
+  std::string place = is_given ? document_->place_below(path_of(key)) : "";
+  if (is_given && place.empty()) place = place_of(key);
+  lines_.push_back({std::string(key), std::move(value), std::move(place), std::move(initial)});
 }
 
 Index Section::integer(const SettingSpec& spec) {
@@ -121,7 +123,7 @@ double Section::real(const SettingSpec& spec) {
     refuse(spec.name, fmt::format("must be {} {}, got {}", side, toml_text(limit), toml_text(value)));
   };
   if (value < spec.minimum) out_of_range("at least", spec.minimum);
-  if (spec.is_below_maximum && value == spec.maximum) out_of_range("below", spec.maximum);
+  if (spec.is_below_maximum && value >= spec.maximum) out_of_range("below", spec.maximum);
   if (value > spec.maximum) out_of_range("at most", spec.maximum);
   return value;
 }

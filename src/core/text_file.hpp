@@ -36,7 +36,10 @@ inline std::string read_text_file(const std::string& path, const std::string& wh
 
 /// The file appears complete or not at all. Throws RunError. Local.
 inline void write_text_file(const std::string& path, const std::string& text) {
-  const std::string aside = fmt::format("{}.partial-{}", path, getpid());
+  const std::filesystem::path place(path);
+  const std::string aside =
+      (place.parent_path() / fmt::format(".{}.partial-{}", place.filename().string(), getpid())).string();
+  errno = 0;
   std::ofstream stream(aside, std::ios::binary);
   stream << text;
   stream.close();

@@ -39,8 +39,8 @@ class FramesDataset final : public Dataset {
   Index class_count() const override { return static_cast<Index>(file_.classes().size()); }
   Index example_count(Split split) const override;
   const std::vector<Factor>& factors() const override { return factors_; }
-  /// Utterances.
   std::vector<std::string> remarks() const override;
+  /// Utterances.
   std::vector<Index> groups(Split split) const override;
   std::vector<Index> example_shape() const override { return {file_.feature_count()}; }
   std::vector<std::int32_t> labels(Split split) const override { return frames(split).labels; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -161,7 +162,15 @@ Frames FramesFile::read(std::span<const Index> utterances) const {
 /// (F, K) features of frames that stand together.
 template <class Stored>
 void FramesFile::read_features(hdf5::Rows rows, std::span<float> features) const {
-  const auto stored = file_.read_slab<Stored>(features_path, rows);
+  std::vector<Stored> room;  // of other numbers than those that are kept
+  std::span<Stored> stored;
+  if constexpr (std::is_same_v<Stored, float>) {
+    stored = features;
+  } else {
+    room.resize(features.size());
+    stored = room;
+  }
+  file_.read_slab<Stored>(features_path, rows, stored);
   const auto bad = std::find_if(stored.begin(), stored.end(),
                                 [](Stored value) { return !std::isfinite(static_cast<float>(value)); });
   if (bad != stored.end()) {
@@ -169,8 +178,8 @@ void FramesFile::read_features(hdf5::Rows rows, std::span<float> features) const
     throw InputError("{}: {}: feature {} of frame {} is {}, expected a finite float32", file_.path(),
                      features_path, at % feature_count_, rows.first + at / feature_count_, *bad);
   }
-  std::transform(stored.begin(), stored.end(), features.begin(),
-                 [](Stored value) { return static_cast<float>(value); });
+  if constexpr (!std::is_same_v<Stored, float>)
+    std::ranges::transform(stored, features.begin(), [](Stored value) { return static_cast<float>(value); });
 }
 
 /// Adds features, labels and factors of frames that stand together.

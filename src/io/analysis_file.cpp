@@ -159,8 +159,12 @@ void write_analysis(const std::string& run_path, const Analysis& result, const s
 std::optional<Analysis> read_analysis(const std::string& run_path, const std::string& split) {
   const hdf5::File file = hdf5::File::open_read(run_path);
   check_format(file, {run_format});
-  const std::string group = analysis_group(split);
-  if (!file.exists(group)) return std::nullopt;
+  const auto split_in = [&](const std::string& group) {
+    return file.exists(group) ? file.read_attribute<std::string>(group, "split") : "";
+  };
+  // Earlier versions kept one, of whatever split, where that of the test set stands.
+  const std::string group = split_in(analysis_group(split)) == split ? analysis_group(split) : "/analysis";
+  if (split_in(group) != split) return std::nullopt;
   Analysis result;
   result.split = file.read_attribute<std::string>(group, "split");
   result.examples = file.read_attribute<std::int64_t>(group, "examples");

@@ -138,11 +138,11 @@ std::string checkpoint_path(const std::string& folder, Index step) {
   return (fs::path(folder) / fmt::format("step-{:08}.h5", step)).string();
 }
 
-std::vector<std::string> find_checkpoints(const std::string& folder) {
+std::vector<std::string> find_checkpoints(const std::string& folder, Index last_step) {
   std::vector<std::pair<Index, std::string>> found;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (const std::optional<Index> step = step_of(entry.path()))
+    if (const std::optional<Index> step = step_of(entry.path()); step && *step <= last_step)
       found.emplace_back(*step, entry.path().string());
   }
   std::sort(found.rbegin(), found.rend());
@@ -151,8 +151,8 @@ std::vector<std::string> find_checkpoints(const std::string& folder) {
   return paths;
 }
 
-void prune_checkpoints(const std::string& folder, Index keep) {
-  const std::vector<std::string> found = find_checkpoints(folder);
+void prune_checkpoints(const std::string& folder, Index keep, Index last_step) {
+  const std::vector<std::string> found = find_checkpoints(folder, last_step);
   std::error_code ignored;  // one too many does no harm
   for (std::size_t i = size(keep); i < found.size(); ++i) fs::remove(found[i], ignored);
 }

@@ -14,6 +14,7 @@
 // complete or not at all.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -33,10 +34,14 @@ struct Checkpoint {
 
 /// Where the checkpoint after `step` steps stands in the folder of checkpoints. Local.
 std::string checkpoint_path(const std::string& folder, Index step);
-/// The checkpoints in a folder, whole or not, newest first; none where there is no folder. Local.
-std::vector<std::string> find_checkpoints(const std::string& folder);
-/// Removes all but the newest `keep`. Local.
-void prune_checkpoints(const std::string& folder, Index keep);
+/// The checkpoints in a folder up to a step, whole or not, newest first; none where there is no folder.
+/// Local.
+std::vector<std::string> find_checkpoints(const std::string& folder,
+                                          Index last_step = std::numeric_limits<Index>::max());
+/// Removes all but the newest `keep` up to a step: what is ahead of a run that goes on could not be read, and
+/// takes no other's place. Local.
+void prune_checkpoints(const std::string& folder, Index keep,
+                       Index last_step = std::numeric_limits<Index>::max());
 
 /// Saves network, optimiser and the coordinator's checkpoint. Throws RunError on all ranks, and then there is
 /// no new file. Collective over the network's ranks.

@@ -73,6 +73,12 @@ std::vector<std::string> instruction_set_names() {
 }
 
 void use_instruction_set(const std::string& name) {
+  static std::string in_force;  // oneDNN takes one a process
+  if (!in_force.empty() && in_force != name)
+    throw InputError("numerics.isa is {}, but this process computes with {}: give it one of its own", name,
+                     in_force);
+  if (in_force == name) return;
+  in_force = name;
   if (name == "best") return;
   const auto found = choices.find(name);
   if (found == choices.end()) {

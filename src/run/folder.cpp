@@ -1,9 +1,13 @@
 #include "run/folder.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <string_view>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -16,6 +20,7 @@
 #include "hdf5/atomic_file.hpp"
 #include "io/checkpoint_file.hpp"
 #include "run/agreement.hpp"
+#include "run/guarded_file.hpp"
 
 namespace dmoe::run {
 
@@ -65,48 +70,104 @@ std::string log_file(const std::string& folder) {
 }
 
 std::string file_with_config(const std::string& folder) {
-  for (const std::string& file : {run_file(folder), model_file(folder)})
-    if (path_exists(file)) return file;
-  const std::vector<std::string> checkpoints = io::find_checkpoints(checkpoint_folder(folder));
-  if (!checkpoints.empty()) return checkpoints.front();
+  std::vector<std::string> files = io::find_checkpoints(checkpoint_folder(folder));
+  files.insert(files.begin(), {run_file(folder), model_file(folder)});
+  std::optional<InputError> problem;
+  for (const std::string& file : files) {
+    try {
+      if (!path_exists(file)) continue;
+      check_in_child(file);
+      return file;
+    } catch (const InputError& error) {  // another one may be whole
+      if (!problem) problem = error;
+    }
+  }
+  if (problem) throw InputError(*problem);
   throw InputError("{}: holds no run: neither run.h5 nor model.h5 nor a checkpoint", folder);
-}
-
-void write_config(const std::string& folder, const config::Config& config) {
-  write_text_file(
-      config_file(folder),
-      "# The config of this run, as it was resumed last; comments name the defaults that it left.\n" +
-          config::with_defaults(config));
 }
 
 namespace {
 
+constexpr const char* config_header =
+    "# The effective config of this run; comments name the defaults that it left. Changes here are not "
+    "read.\n";
+
+/// Whether config.toml is there and somebody else's.
+bool has_foreign_config(const std::string& folder) {
+  std::ifstream stream(config_file(folder));
+  std::string line;
+  return stream && !(std::getline(stream, line) && line + "\n" == config_header);
+}
+
+}  // namespace
+
+bool write_config(const std::string& folder, const config::Config& config) {
+  if (has_foreign_config(folder)) return false;
+  write_text_file(config_file(folder), config_header + config::with_defaults(config));
+  return true;
+}
+
+namespace {
+
+/// "small" of "a/small.toml", and of the config.toml of the run small.
+std::string name_of(const std::string& config) {
+  const fs::path folder = fs::path(config).parent_path();
+  const bool is_of_run =
+      fs::path(config).filename() == "config.toml" && path_exists(run_file(folder.string()));
+  return (is_of_run && folder.has_filename() ? folder.filename() : fs::path(config).stem()).string();
+}
+
 /// runs/NAME, runs/NAME-2, ..
 std::string numbered_folder(const std::string& config, Index number) {
-  const std::string name = fs::path(config).stem().string();
+  const std::string name = name_of(config);
   return (fs::path("runs") / (number == 1 ? name : fmt::format("{}-{}", name, number))).string();
+}
+
+/// The highest number of those that are there; 0 where none is.
+Index highest_number(const std::string& config) {
+  const std::string name = name_of(config);
+  Index highest = 0;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("runs", ignored)) {
+    const std::string folder = entry.path().filename().string();
+    if (folder == name) highest = std::max(highest, Index{1});
+    if (!folder.starts_with(name + "-")) continue;
+    const std::string_view digits = std::string_view(folder).substr(name.size() + 1);
+    Index number = 0;
+    const auto [end, problem] = std::from_chars(digits.begin(), digits.end(), number);
+    if (problem == std::errc{} && end == digits.end() && number > 1 &&
+        folder == fs::path(numbered_folder(config, number)).filename())
+      highest = std::max(highest, number);
+  }
+  return highest;
 }
 
 }  // namespace
 
 std::string new_folder(const std::string& config) {
-  Index number = 1;
-  while (path_exists(numbered_folder(config, number))) ++number;
-  return numbered_folder(config, number);
+  return numbered_folder(config, highest_number(config) + 1);
+}
+
+ClaimedFolder::ClaimedFolder(const std::string& config) {
+  std::error_code error;
+  bool is_new = false;
+  while (!is_new && !error) {  // another job may be faster
+    path_ = new_folder(config);
+    fs::create_directories(fs::path(path_).parent_path(), error);
+    if (!error) is_new = fs::create_directory(path_, error);
+  }
+  if (error) throw InputError("{}: cannot make the folder: {}", path_, error.message());
+}
+
+ClaimedFolder::~ClaimedFolder() {
+  std::error_code problem;
+  for (const auto& entry : fs::directory_iterator(path_, problem))
+    if (entry.path().filename() != ".lock") return;
+  for (const fs::path& path : {fs::path(path_) / ".lock", fs::path(path_)}) fs::remove(path, problem);
 }
 
 std::string newest_folder(const std::string& config) {
-  std::string newest = numbered_folder(config, 1);
-  std::optional<fs::file_time_type> latest;
-  for (Index number = 1; path_exists(numbered_folder(config, number)); ++number) {
-    const std::string folder = numbered_folder(config, number);
-    std::error_code missing;
-    const fs::file_time_type written = fs::last_write_time(run_file(folder), missing);
-    if (missing || (latest && written < *latest)) continue;
-    latest = written;
-    newest = folder;
-  }
-  return newest;
+  return numbered_folder(config, std::max(highest_number(config), Index{1}));
 }
 
 RunFolder::RunFolder(const comm::Communicator& world, std::string path, Existing existing)
@@ -163,7 +224,8 @@ void RunFolder::make_here() {
   for (const std::string& folder : {path_, checkpoint_folder(path_)}) hdf5::remove_abandoned(folder);
   if (existing_ != Existing::replace) return;
   std::vector<std::string> files = io::find_checkpoints(checkpoint_folder(path_));
-  files.insert(files.end(), {run_file(path_), model_file(path_), config_file(path_), log_file(path_)});
+  files.insert(files.end(), {run_file(path_), model_file(path_)});
+  if (!has_foreign_config(path_)) files.insert(files.end(), {config_file(path_), log_file(path_)});
   for (const std::string& file : files) {
     fs::remove(file, error);
     if (error) throw InputError("--output {}: cannot remove {}: {}", path_, file, error.message());

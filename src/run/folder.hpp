@@ -10,8 +10,8 @@
 
 namespace dmoe::run {
 
-/// What to do with a run that is there already.
-enum class Existing { refuse, replace, resume };
+/// What to do with a folder that is there already; claimed: made by this job, and empty.
+enum class Existing { refuse, replace, resume, claimed };
 
 std::string run_file(const std::string& folder);
 std::string model_file(const std::string& folder);
@@ -19,18 +19,34 @@ std::string checkpoint_folder(const std::string& folder);
 std::string config_file(const std::string& folder);
 std::string log_file(const std::string& folder);
 
-/// The file of a run that its config can be read from: run.h5, model.h5 or the newest checkpoint. Throws
+/// A file of a run that is whole, for its config: run.h5, model.h5 or the newest such checkpoint. Throws
 /// InputError where there is none. Local.
 std::string file_with_config(const std::string& folder);
 
 /// config.toml: the effective config, with the defaults that were left in comments. Appears complete or not
-/// at all. Throws RunError. Local.
-void write_config(const std::string& folder, const config::Config& config);
+/// at all; false where there is one of somebody else, which stays. Throws RunError. Local.
+bool write_config(const std::string& folder, const config::Config& config);
 
-/// Where a run of a config goes that names no folder: runs/NAME of NAME.toml, or the first of runs/NAME-2, ..
-/// that is not there. Local.
+/// Where a run of a config goes that names no folder: runs/NAME of NAME.toml, or runs/NAME-n of the number
+/// behind the highest that is there. Of RUN/config.toml the NAME is that of RUN. Local.
 std::string new_folder(const std::string& config);
-/// The newest run among those, by its run file; runs/NAME where there is none. Local.
+
+/// Such a folder, made, so that no other job takes it; taken away again where nothing but a lock is in it in
+/// the end.
+class ClaimedFolder {
+ public:
+  /// Throws InputError where it cannot be made. Local.
+  explicit ClaimedFolder(const std::string& config);
+  ~ClaimedFolder();
+  ClaimedFolder(const ClaimedFolder&) = delete;
+  ClaimedFolder& operator=(const ClaimedFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// The one of the highest number; runs/NAME where there is none. Local.
 std::string newest_folder(const std::string& config);
 
 /// A run's folder, held by one job at a time.

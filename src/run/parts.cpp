@@ -114,8 +114,12 @@ void check_that_all_read_the_same(const comm::Communicator& world, const data::C
 
 config::Config load_config(const comm::Communicator& world, const std::string& path,
                            const std::vector<std::string>& overrides) {
-  return shared_config(world, path, overrides, config::Unknown::refused,
-                       [&] { return read_text_file(path, "the config"); });
+  return shared_config(world, path, overrides, config::Unknown::refused, [&] {
+    if (is_folder(path))
+      throw InputError("{0}: is a folder, not a config; dmoe train --resume --output {0} goes on with a run",
+                       path);
+    return read_text_file(path, "the config");
+  });
 }
 
 config::Config config_of_run(const comm::Communicator& world, const std::string& run,
@@ -123,9 +127,7 @@ config::Config config_of_run(const comm::Communicator& world, const std::string&
   return shared_config(world, run + ", /config", overrides, config::Unknown::refused, [&] {
     if (!path_exists(run))
       throw InputError("--output {}: is not there; a run that begins needs a config", run);
-    const std::string path = file_with_config(run);
-    check_in_child(path);
-    return io::read_config(path);
+    return io::read_config(file_with_config(run));
   });
 }
 

@@ -74,6 +74,7 @@ Run::Run(const comm::Session& session, config::Config config, RunOptions options
     : session_(session),
       world_(session.world()),
       config_(std::move(config)),
+      watchdog_(world_, config_.comm.timeout),
       options_(std::move(options)),
       folder_(world_, options_.folder, options_.existing),
       data_(load_data(world_, config_, resumes(options_) ? known_data(world_, folder()) : io::DataRecord{})),
@@ -96,12 +97,19 @@ void Run::open() {
   if (std::exchange(is_open_, true)) return;
   folder_.make();
   const std::string sets = mixed_instruction_sets(world_);
+  agreed(world_, [&] {
+    if (!world_.is_coordinator() || write_config(folder(), config_)) return;
+    before_.remarks.push_back(
+        fmt::format("{} is not of this run, and stays as it is", config_file(folder())));
+  });
   for (const std::string& warning : {folder_.warning(), sets})
     if (!warning.empty()) before_.remarks.push_back(warning);
 }
 
 training::Outcome Run::train(training::Observer& observer, const training::StopRequested& stop_requested) {
+  if (is_finished() || trainer_) throw InputError("{}: is trained already", folder());
   open();
+  began_ = Timing::Clock::now();
   const io::Launch launch = launch_of(session_, options_.command_line, config_.numerics.threads);
   const auto is_to_stop = [&] {
     return stop_requested() ||
@@ -136,12 +144,12 @@ Index Run::examples_presented() const {
 }
 
 std::string Run::newest_checkpoint() const {
-  const std::vector<std::string> saved = io::find_checkpoints(checkpoint_folder(folder()));
+  const std::vector<std::string> saved =
+      io::find_checkpoints(checkpoint_folder(folder()), trainer_ ? steps_done() : first_step());
   return saved.empty() ? "" : saved.front();
 }
 
 void Run::open_run_file(const io::Launch& launch) {
-  write_config(folder(), config_);
   io::RunSummary run = before_.run ? std::move(*before_.run)
                                    : io::new_run(config_.text, config_.training.seed,
                                                  network_record(network_->spec()), record_);
@@ -163,7 +171,8 @@ void Run::save_checkpoint() {
     io::save_checkpoint(io::checkpoint_path(checkpoints, trainer_->steps_done()), *network_,
                         trainer_->optimizer(), checkpoint);
   });
-  if (world_.is_coordinator()) io::prune_checkpoints(checkpoints, config_.training.checkpoint.keep);
+  if (world_.is_coordinator())
+    io::prune_checkpoints(checkpoints, config_.training.checkpoint.keep, trainer_->steps_done());
 }
 
 void Run::save_model() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "comm/session.hpp"
+#include "comm/watchdog.hpp"
 #include "config/config.hpp"
 #include "core/timing.hpp"
 #include "io/run_file.hpp"
@@ -57,7 +58,10 @@ class Run {
   Index steps_planned() const { return trainer_->steps_planned(); }
   /// Examples presented by this start.
   Index examples_presented() const;
+  /// Since train() began.
   double seconds() const { return std::chrono::duration<double>(Timing::Clock::now() - began_).count(); }
+  /// The last of this run, by this start or an earlier one. On the coordinator.
+  const training::EvaluationRow& last_evaluation() const { return file_->summary().evaluations.back(); }
   /// The newest checkpoint that is there; empty where none is. Local.
   std::string newest_checkpoint() const;
 
@@ -71,8 +75,9 @@ class Run {
   const comm::Session& session_;
   const comm::Communicator& world_;
   config::Config config_;
+  comm::Watchdog watchdog_;
   RunOptions options_;
-  Timing::Clock::time_point began_ = Timing::Clock::now();
+  Timing::Clock::time_point began_ = Timing::Clock::now();  // of train(), once that has begun
   RunFolder folder_;
   LoadedData data_;
   io::DataRecord record_;

@@ -66,7 +66,7 @@ void collect_axes(const config::Document& document, const toml::table& table, co
 
 /// Names a folder: what would lead out of it is replaced.
 std::string folder_name(std::string text) {
-  const auto leads_out = [](char c) { return c == '/' || c == ' ' || c == '\\'; };
+  const auto leads_out = [](char c) { return c == '/' || c == '*' || c == ' ' || c == '\\'; };
   std::ranges::replace_if(text, leads_out, '_');
   return text;
 }

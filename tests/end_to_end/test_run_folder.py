@@ -58,7 +58,7 @@ class RunFolder(unittest.TestCase):
 
     def test_a_run_that_names_no_folder_is_numbered(self):
         for folder in ("runs/small", "runs/small-2", "runs/small-3"):
-            self.assertTrue(checked(DMOE, "train", self.config).startswith(f"--output {folder}\n"))
+            self.assertTrue(checked(DMOE, "train", self.config).startswith(f"writing to {folder}\n"))
             self.assertTrue((self.folder / folder / "model.h5").exists())
 
     def test_resume_takes_the_newest_and_makes_no_number(self):
@@ -66,7 +66,7 @@ class RunFolder(unittest.TestCase):
         self.assertIn("runs/small is not there yet", first)
         self.stopped("small.toml", *LONG)
         again = self.stopped("small.toml", "--resume", *LONG)
-        self.assertTrue(again.startswith("--output runs/small-2\n"))
+        self.assertTrue(again.startswith("writing to runs/small-2\n"))
         self.assertIn("going on after step", again)
         self.assertEqual(sorted(path.name for path in (self.folder / "runs").iterdir()), ["small", "small-2"])
 
@@ -109,6 +109,41 @@ class RunFolder(unittest.TestCase):
         self.assertIn("batch_size = 100\n", text)
         checked(DMOE, "train", "first/config.toml", "--output", "second")
         self.assertEqual([name for name in differing(Path("first"), Path("second")) if "model" in name], [])
+
+    def test_jobs_that_begin_at_once_take_folders_of_their_own(self):
+        jobs = [subprocess.Popen([DMOE, "train", "small.toml"], stdout=subprocess.DEVNULL) for _ in range(4)]
+        self.assertEqual([job.wait() for job in jobs], [0] * 4)
+        self.assertEqual(len(list((self.folder / "runs").glob("*/model.h5"))), 4)
+        self.assertIn("must be", self.refusal("small.toml", "--set", "data.classes=1"))
+        self.assertIn("must be a folder", self.refusal("small.toml", "--set", "data.name=mnist", "--set", "data.path=none"))
+        self.assertEqual(len(list((self.folder / "runs").iterdir())), 4)
+
+    def test_a_damaged_checkpoint_takes_the_place_of_none(self):
+        self.stopped("small.toml", "--output", "run", *LONG)
+        whole = sorted(Path("run/checkpoints").iterdir())[-1]
+        damaged = whole.with_name("step-99999999.h5")
+        damaged.write_bytes(whole.read_bytes()[:9000])
+        said = self.stopped("--resume", "--output", "run", "--set", "checkpoint.keep=1")
+        names = sorted(path.name for path in Path("run/checkpoints").iterdir())
+        self.assertEqual(len(names), 2)
+        self.assertEqual(names[-1], damaged.name)
+        self.assertIn(f"goes on from run/checkpoints/{names[0]}:", said)
+        self.assertIn("going on after step", self.stopped("--resume", "--output", "run"))
+
+    def test_a_run_whose_last_words_were_lost_finishes(self):
+        checked(DMOE, "train", "small.toml", "--output", "run")
+        (self.folder / "run/model.h5").unlink()
+        self.assertRegex(checked(DMOE, "train", "--resume", "--output", "run"), r"test error .* after 3 epochs")
+        self.assertTrue((self.folder / "run/model.h5").exists())
+
+    def test_a_config_of_ones_own_in_the_folder_stays(self):
+        Path("run").mkdir()
+        own = Path("run/config.toml")
+        own.write_text(CONFIG)
+        said = checked(DMOE, "train", own, "--output", "run", "--resume")
+        self.assertIn("run/config.toml is not of this run, and stays as it is", said)
+        checked(DMOE, "train", own, "--output", "run", "--replace")
+        self.assertEqual(own.read_text(), CONFIG)
 
     def test_the_log_keeps_what_all_launches_said(self):
         self.stopped("small.toml", "--output", "output", *LONG)

@@ -162,8 +162,11 @@ TEST(Checkpoints, are_found_newest_first_and_pruned) {
     return found;
   };
   EXPECT_THAT(names(), ElementsAre("step-123456789.h5", "step-00000100.h5", "step-00000009.h5"));
-  prune_checkpoints(folder.path(), 2);
+  prune_checkpoints(folder.path(), 1, 100);
   EXPECT_THAT(names(), ElementsAre("step-123456789.h5", "step-00000100.h5"));
+  EXPECT_EQ(find_checkpoints(folder.path(), 99).size(), 0U);
+  prune_checkpoints(folder.path(), 1);
+  EXPECT_THAT(names(), ElementsAre("step-123456789.h5"));
   EXPECT_TRUE(std::filesystem::exists(folder / "notes.txt"));
 }
 
