@@ -113,7 +113,7 @@ RUN_ATTRIBUTES = DATA | {
     "network": {"layers": str, "inputs": int, "classes": int, "parameters": int, "multiply_accumulates": int},
     "launches/#": {
         "command_line": str, "hosts": list, "mpi_library": str, "ranks": int, "threads": int, "cpu": str,
-        "instruction_set": str, "compiler": str, "start_time": str, "first_step": int},
+        "instruction_set": str, "compiler": str, "start_time": str, "wall_seconds": float, "first_step": int},
     "analysis": {"split": str, "examples": int, "permutation_seed": int},
 }  # fmt: skip
 MODEL_ATTRIBUTES = DATA | {
@@ -138,6 +138,8 @@ def kind_of(value):
         return str
     if isinstance(value, numpy.integer):
         return int
+    if isinstance(value, numpy.floating):
+        return float
     return list if isinstance(value, numpy.ndarray) and all(type(v) is str for v in value) else type(value)
 
 
