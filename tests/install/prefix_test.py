@@ -17,7 +17,7 @@ from dmoe_testing import BUILD_DIR, SOURCE_DIR, enter_own_mounts, main, run
 
 # Of an installed example: a data set that needs no download, one epoch.
 QUICK = ["--set", "data.name=synthetic", "--set", "phases.constrained.epochs=1", "--set", "phases.fine_tune.epochs=0"]
-COMMANDS = ["train", "evaluate", "analyze", "sweep", "info", "check", "bench"]
+COMMANDS = ["train", "evaluate", "analyze", "sweep", "config", "info", "check", "bench"]
 
 
 class Prefix(unittest.TestCase):
