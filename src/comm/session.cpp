@@ -25,10 +25,13 @@ void refuse_a_foreign_launcher() {
       launched_size(), library);
 }
 
+/// By us or by somebody else, under a launcher.
 bool is_initialised() {
-  int flag = 0;
-  MPI_Initialized(&flag);
-  return flag != 0;
+  int begun = 0;
+  int ended = 0;
+  MPI_Initialized(&begun);
+  MPI_Finalized(&ended);
+  return begun != 0 && ended == 0 && is_launched();
 }
 
 /// False where there is no MPI to be initialised, or somebody else has done it.

@@ -78,7 +78,7 @@ class OtherVersions(SmallFrames):
             file["config"] = text.replace('routing = { rule = "all" }', 'routing = { rule = "newest", "a b" = 2 }')
 
         copy = self.changed(change)
-        self.assertIn('phases[1].routing."a b" = 2', checked(DMOE, "info", copy / "run.h5"))
+        self.assertIn('phases.1.routing."a b" = 2', checked(DMOE, "info", copy / "run.h5"))
         for ranks in (None, 2):
             process = run([DMOE, "evaluate", copy], ranks=ranks)
             self.assertEqual(process.returncode, 2, process.stdout)

@@ -110,7 +110,7 @@ class BadInput(unittest.TestCase):
         self.assert_refused(self.train(disk / "new"), f"--output .*disk/new: .*{problem}")
         self.assert_refused(self.train(disk / "begun", "--resume"), f"--output .*disk/begun: .*{problem}")
         self.assert_refused(self.train(disk / "begun", "--replace", ranks=2), f"--output .*disk/begun: .*{problem}")
-        self.assertRegex(self.dmoe("analyze", disk / "run").stderr, f"^dmoe: .*run.h5.*: .*{problem}\n$")
+        self.assertRegex(self.dmoe("analyze", disk / "run").stderr, f"^dmoe: .*run.*: .*{problem}\n$")
         for words in (["info", disk / "run"], ["check", disk / "run/run.h5"], ["evaluate", disk / "run"]):
             process = self.dmoe(*words)
             self.assertEqual((process.returncode, process.stderr), (0, ""))
