@@ -126,7 +126,7 @@ class Jobs(unittest.TestCase):
         self.assert_ended(job)
         self.assert_undisturbed("run", "short")
         with h5py.File(self.folder / "run/run.h5") as file:
-            self.assertIn(f"{prefix}/bin/dmoe train", file["launches/1"].attrs["command_line"])
+            self.assertIn(f"'{prefix}/bin/dmoe' train", file["launches/1"].attrs["command_line"])
 
     def test_array_of_configs_and_seeds(self):
         variables = {"CONFIGS": "short.toml other.toml", "SEEDS": "0 3", "RUNS": "array"}
