@@ -11,7 +11,6 @@
 
 #include "core/error.hpp"
 #include "core/paths.hpp"
-#include "io/checkpoint_file.hpp"
 #include "io/verify.hpp"
 #include "run/folder.hpp"
 #include "run/guarded_file.hpp"
@@ -39,23 +38,11 @@ void limit_this_process(std::uint64_t seconds) {
 #endif
 }
 
-/// The files of a run, of a folder that is one; else the path itself.
-std::vector<std::string> files_at(const std::string& path) {
-  if (!is_folder(path)) return {path};
-  std::vector<std::string> files;
-  for (const std::string& file : {run::run_file(path), run::model_file(path)})
-    if (path_exists(file)) files.push_back(file);
-  const std::vector<std::string> checkpoints = io::find_checkpoints(run::checkpoint_folder(path));
-  files.insert(files.end(), checkpoints.begin(), checkpoints.end());
-  if (files.empty()) throw InputError("{}: holds no run: neither run.h5 nor model.h5 nor a checkpoint", path);
-  return files;
-}
-
 /// Says of every file what it is; throws for the first that is not whole.
 void check(const CheckOptions& options) {
   if (options.seconds > 0) limit_this_process(options.seconds);
   for (const std::string& path : options.files) {
-    for (const std::string& file : files_at(path))
+    for (const std::string& file : is_folder(path) ? run::files_of_run(path) : std::vector{path})
       fmt::print("{}", options.seconds == 0 ? run::check_in_child(file, options.foreign)
                                             : run::checked_here(file, options.foreign));
   }

@@ -12,7 +12,6 @@
 #include "core/paths.hpp"
 #include "core/suggestion.hpp"
 #include "core/text_file.hpp"
-#include "hdf5/file.hpp"
 #include "io/format.hpp"
 #include "run/folder.hpp"
 #include "run/guarded_file.hpp"
@@ -38,7 +37,7 @@ std::string text_of_run(const std::string& path, const std::vector<std::string>&
 
 std::string text_of(const std::string& path, const std::vector<std::string>& overrides) {
   if (is_folder(path)) return text_of_run(run::file_with_config(path), overrides);
-  if (other_than_file(path).empty() && hdf5::is_hdf5(path)) return text_of_run(path, overrides);
+  if (run::is_hdf5(path)) return text_of_run(path, overrides);
   return config::with_places(config::parse_config(read_text_file(path, "the config"), path, overrides));
 }
 

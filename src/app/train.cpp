@@ -46,20 +46,21 @@ std::optional<int> console_width(ProgressStyle style) {
 }
 
 /// "training 4x100 - 4x100 on jittered_mnist (60,000 examples): 630,518 parameters, 12 epochs, 2 ranks".
-std::string introduction(const run::Run& run) {
+std::vector<std::string> introduction(const run::Run& run) {
   const config::Config& config = run.config();
   const model::NetworkSpec& spec = run.network().spec();
-  std::string text =
+  std::vector<std::string> lines{
       fmt::format("training {} on {} ({}): {} parameters, {}, {}", run::network_text(spec.layers),
                   config.data.name, run::counted(run.dataset().example_count(data::Split::train), "example"),
                   run::grouped(spec.parameter_count()), run::counted(config.training.epochs(), "epoch"),
-                  run::counted(run.network().ranks().size(), "rank"));
-  if (config.baseline == model::Baseline::none) return text;
+                  run::counted(run.network().ranks().size(), "rank"))};
+  if (config.baseline == model::Baseline::none) return lines;
   model::NetworkSpec mixture = spec;
   mixture.layers = config.layers;
-  return text + fmt::format("\nthis is the baseline {} of {}, which has {} parameters",
-                            model::to_text(config.baseline), run::network_text(mixture.layers),
-                            run::grouped(mixture.parameter_count()));
+  lines.push_back(fmt::format("this is the baseline {} of {}, which has {} parameters",
+                              model::to_text(config.baseline), run::network_text(mixture.layers),
+                              run::grouped(mixture.parameter_count())));
+  return lines;
 }
 
 /// Trains a run and tells the coordinator's console about it.
@@ -95,18 +96,10 @@ class Training {
   void begin() {
     console_.keep_in(run::log_file(run_.folder()), job_.command_line);
     if (options_.progress != ProgressStyle::none) {
-      say_lines(introduction(run_));
+      for (const std::string& line : introduction(run_)) console_.line(line);
       observers_.add(progress_);
     }
     for (const std::string& remark : run_.remarks()) console_.line(remark);
-  }
-
-  void say_lines(const std::string& text) {
-    for (std::size_t start = 0; start <= text.size();) {
-      const std::size_t end = std::min(text.find('\n', start), text.size());
-      console_.line(text.substr(start, end - start));
-      start = end + 1;
-    }
   }
 
   /// "dmoe train --resume .. goes on from ..", where there is anything to go on from.
@@ -163,7 +156,7 @@ run::Status train_in(const Job& job, const TrainOptions& options, config::Config
   }
   if (!options.is_dry_run) return Training(job, options, run).carry_out();
   if (!world.is_coordinator()) return run::Status::done;
-  fmt::print("{}\n", introduction(run));
+  for (const std::string& line : introduction(run)) fmt::print("{}\n", line);
   for (const std::string& remark : run.remarks()) fmt::print("{}\n", remark);
   fmt::print("a dry run: nothing was written\n");
   return run::Status::done;

@@ -169,10 +169,6 @@ File File::create_parallel(const std::filesystem::path& path, const comm::Commun
   return {path.string(), std::move(handle), communicator, true};
 }
 
-bool is_hdf5(const std::filesystem::path& path) {
-  return H5Fis_hdf5(path.c_str()) > 0;
-}
-
 File File::open_read(const std::filesystem::path& path) {
   return {path.string(), open(path.string(), H5F_ACC_RDONLY), alone(), false};
 }

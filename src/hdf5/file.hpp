@@ -29,9 +29,6 @@
 
 namespace dmoe::hdf5 {
 
-/// Whether a file begins as those of HDF5 do. Local.
-bool is_hdf5(const std::filesystem::path& path);
-
 /// An open file, or one that was closed. A parallel file is closed collectively; while an exception unwinds
 /// it is left open instead, since the other ranks may not come along.
 class File {

@@ -69,21 +69,26 @@ std::string log_file(const std::string& folder) {
   return (fs::path(folder) / "log.txt").string();
 }
 
-std::string file_with_config(const std::string& folder) {
+std::vector<std::string> files_of_run(const std::string& folder) {
   std::vector<std::string> files = io::find_checkpoints(checkpoint_folder(folder));
   files.insert(files.begin(), {run_file(folder), model_file(folder)});
+  std::erase_if(files, [](const std::string& file) { return !path_exists(file); });
+  if (files.empty())
+    throw InputError("{}: holds no run: neither run.h5 nor model.h5 nor a checkpoint", folder);
+  return files;
+}
+
+std::string file_with_config(const std::string& folder) {
   std::optional<InputError> problem;
-  for (const std::string& file : files) {
+  for (const std::string& file : files_of_run(folder)) {
     try {
-      if (!path_exists(file)) continue;
       check_in_child(file);
       return file;
     } catch (const InputError& error) {  // another one may be whole
       if (!problem) problem = error;
     }
   }
-  if (problem) throw InputError(*problem);
-  throw InputError("{}: holds no run: neither run.h5 nor model.h5 nor a checkpoint", folder);
+  throw InputError(*problem);
 }
 
 namespace {

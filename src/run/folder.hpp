@@ -19,6 +19,10 @@ std::string checkpoint_folder(const std::string& folder);
 std::string config_file(const std::string& folder);
 std::string log_file(const std::string& folder);
 
+/// The files of a run that are there: run.h5, model.h5, checkpoints, the newest first. Throws InputError
+/// where there is none. Local.
+std::vector<std::string> files_of_run(const std::string& folder);
+
 /// A file of a run that is whole, for its config: run.h5, model.h5 or the newest such checkpoint. Throws
 /// InputError where there is none. Local.
 std::string file_with_config(const std::string& folder);

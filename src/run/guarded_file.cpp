@@ -166,13 +166,16 @@ std::string check_in_child(const std::string& path, io::Foreign foreign) {
   throw InputError("{}: cannot be read: {}", path, message.empty() ? "no reason given" : message);
 }
 
-void check_in_child_if_hdf5(const std::string& path) {
+bool is_hdf5(const std::string& path) {
   std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
   std::array<char, 8> signature{};
   std::ifstream(path, std::ios::binary).read(signature.data(), signature.size());
-  if (std::string_view(signature.data(), signature.size()) == "\x89HDF\r\n\x1a\n")
-    check_in_child(path, io::Foreign::allow);
+  return std::string_view(signature.data(), signature.size()) == "\x89HDF\r\n\x1a\n";
+}
+
+void check_in_child_if_hdf5(const std::string& path) {
+  if (is_hdf5(path)) check_in_child(path, io::Foreign::allow);
 }
 
 }  // namespace dmoe::run

@@ -7,6 +7,9 @@
 
 namespace dmoe::run {
 
+/// Whether it is a file that begins as those of HDF5 do. Local.
+bool is_hdf5(const std::string& path);
+
 /// Names the program whose `dmoe check` is to look at files; this one, where it has that command. Without,
 /// they are checked in this process. Local.
 void check_with(std::string program);
