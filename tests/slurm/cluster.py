@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 # When a job of `high` needs their nodes, jobs of `low` are warned and have 30 s, those of `harsh` are killed.
-# cred_expire is how long a job that was requeued must wait at least [s].
+# cred_expire is how long a job that was requeued must wait at least [s]; MessageTimeout [s] is that of a busy machine.
 CONFIG = """\
 ClusterName=dmoe-test
 SlurmctldHost={host}(127.0.0.1)
@@ -30,6 +30,7 @@ SlurmdPidFile={folder}/slurmd.%n.pid
 SlurmctldLogFile={folder}/log/slurmctld.log
 SlurmdLogFile={folder}/log/slurmd.%n.log
 SlurmdParameters=config_overrides
+MessageTimeout=60
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
