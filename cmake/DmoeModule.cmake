@@ -22,6 +22,7 @@ function(dmoe_add_module name)
     target_link_libraries(${target} ${arg_LINKS})
   endif()
   dmoe_compile_options(${target})
+  dmoe_precompile(${target} modules)
   dmoe_install_rpath(${target})
   if(DMOE_INSTALL)
     install(TARGETS ${target} EXPORT dmoe
