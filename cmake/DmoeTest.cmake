@@ -8,7 +8,8 @@
 # All take LABELS name... and TIMEOUT seconds; the first two LINKS target... beyond dmoe::<module>; the last
 # ARGS argument... and PROCESSORS count: 1 unless it keeps more cores busy, for most of what scripts start waits for a
 # launcher. Labels: the module, `mpi`, `python` and those given. ALLOCATES_OFTEN: under sanitizers an MPI test looks for
-# leaks where it runs without mpirun alone. A script with the label on_request runs with `ctest -C on_request` alone.
+# leaks where it runs without mpirun alone. CALLS_UNCHECKED: its ranks do not compare their collective calls
+# (src/comm/call_check.hpp). A script with the label on_request runs with `ctest -C on_request` alone.
 
 set(DMOE_SANITIZER_ENVIRONMENT "")
 set(DMOE_SANITIZER_MPI_ENVIRONMENT "")
@@ -74,7 +75,7 @@ function(dmoe_add_test test)
 endfunction()
 
 function(dmoe_add_mpi_test test)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "ALLOCATES_OFTEN" "TIMEOUT" "RANKS;LABELS;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ALLOCATES_OFTEN;CALLS_UNCHECKED" "TIMEOUT" "RANKS;LABELS;LINKS")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
@@ -86,6 +87,9 @@ function(dmoe_add_mpi_test test)
   set(environment "${DMOE_MPI_TEST_ENVIRONMENT};${DMOE_SANITIZER_MPI_ENVIRONMENT}")
   if(arg_ALLOCATES_OFTEN)
     set(environment "${DMOE_MPI_TEST_ENVIRONMENT};${DMOE_SANITIZER_QUICK_ENVIRONMENT}")
+  endif()
+  if(NOT arg_CALLS_UNCHECKED)
+    list(APPEND environment DMOE_CHECK_COLLECTIVES=1)
   endif()
   add_test(NAME ${test}.local COMMAND ${program})
   _dmoe_test_properties(${test}.local "${module};${arg_LABELS}" ${arg_TIMEOUT} 1

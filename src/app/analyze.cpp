@@ -9,10 +9,11 @@
 
 #include "analysis/analysis.hpp"
 #include "app/trained_model_options.hpp"
+#include "comm/together.hpp"
 #include "core/error.hpp"
+#include "core/exit_status.hpp"
 #include "core/paths.hpp"
 #include "io/analysis_file.hpp"
-#include "run/agreement.hpp"
 #include "run/folder.hpp"
 #include "run/folder_lock.hpp"
 #include "run/guarded_file.hpp"
@@ -62,7 +63,7 @@ void analyze(const Job& job, const AnalyzeOptions& options, const std::string& f
   const comm::Communicator& world = job.world();
   const std::string run = run::run_file(folder);
   std::optional<run::FolderLock> lock;  // a run that goes on would write over it
-  run::agreed(world, [&] {
+  comm::together(world, [&] {
     if (!world.is_coordinator()) return;
     if (!path_exists(run)) {
       throw InputError("{}: holds no run.h5, where the analysis is kept", folder);
@@ -80,7 +81,7 @@ void analyze(const Job& job, const AnalyzeOptions& options, const std::string& f
   std::optional<analysis::Analysis> result =
       analysis::analyze(*model.network, *model.dataset, model.pass, options.analysis, [] { return false; });
   result->data_differences = model.data_differences;
-  run::agreed(world, [&] {
+  comm::together(world, [&] {
     if (world.is_coordinator()) io::write_analysis(run, *result, model.config_text);
   });
   if (world.is_coordinator()) {
@@ -114,7 +115,7 @@ Action declare_analyze(CLI::App& parser) {
       ->option_text("COUNT");
   return [options](const Job& job) {
     for (const std::string& run : options->model.runs) analyze(job, *options, run);
-    return run::Status::done;
+    return ExitStatus::done;
   };
 }
 

@@ -12,8 +12,10 @@
 
 #include "app/named_option.hpp"
 #include "bench/bench.hpp"
+#include "comm/together.hpp"
 #include "config/document.hpp"
 #include "core/error.hpp"
+#include "core/exit_status.hpp"
 #include "core/paths.hpp"
 #include "core/version.hpp"
 #include "io/table.hpp"
@@ -98,7 +100,7 @@ void write(const std::string& output, const std::vector<bench::Measurement>& row
 std::vector<const bench::Bench*> possible(const comm::Communicator& world, const bench::Options& options,
                                           const std::vector<const bench::Bench*>& asked) {
   std::vector<const bench::Bench*> result;
-  run::agreed(world, [&] {
+  comm::together(world, [&] {
     for (const bench::Bench* one : asked) {
       const std::string obstacle = bench::obstacle(*one, world.size(), options);
       if (obstacle.empty())
@@ -112,9 +114,9 @@ std::vector<const bench::Bench*> possible(const comm::Communicator& world, const
   return result;
 }
 
-run::Status run_benches(const Job& job, const BenchOptions& options) {
+ExitStatus run_benches(const Job& job, const BenchOptions& options) {
   const comm::Communicator& world = job.world();
-  run::agreed(world, [&] {
+  comm::together(world, [&] {
     numerics::use_precision(options.precision);
     if (world.is_coordinator() && !options.output.empty()) check_folder_of(options.output);
   });
@@ -127,10 +129,10 @@ run::Status run_benches(const Job& job, const BenchOptions& options) {
   });
   if (world.is_coordinator()) print_header();
   for (const bench::Bench* one : chosen) one->run(world, options.measured, record);
-  run::agreed(world, [&] {
+  comm::together(world, [&] {
     if (world.is_coordinator() && !options.output.empty()) write(options.output, rows, notes);
   });
-  return run::Status::done;
+  return ExitStatus::done;
 }
 
 void add_measured_options(CLI::App& parser, bench::Options& measured) {

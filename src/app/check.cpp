@@ -9,7 +9,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "comm/together.hpp"
 #include "core/error.hpp"
+#include "core/exit_status.hpp"
 #include "core/paths.hpp"
 #include "io/verify.hpp"
 #include "run/folder.hpp"
@@ -67,10 +69,10 @@ Action declare_check(CLI::App& parser) {
       "file "
       "of dmoe.");
   return [options](const Job& job) {
-    run::agreed(job.world(), [&] {
+    comm::together(job.world(), [&] {
       if (job.world().is_coordinator()) check(*options);
     });
-    return run::Status::done;
+    return ExitStatus::done;
   };
 }
 

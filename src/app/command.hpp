@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "comm/session.hpp"
-#include "run/agreement.hpp"
+#include "comm/together.hpp"
+#include "core/exit_status.hpp"
 
 namespace CLI {
 class App;
@@ -23,8 +24,8 @@ struct Job {
   const comm::Communicator& world() const { return session.world(); }
 };
 
-/// Runs on all ranks. Throws AgreedError on all of them, or anything else on one. Collective.
-using Action = std::function<run::Status(const Job&)>;
+/// Runs on all ranks. Throws on all ranks, or on one that fails alone. Collective.
+using Action = std::function<ExitStatus(const Job&)>;
 
 struct Command {
   std::string name;

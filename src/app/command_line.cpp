@@ -13,6 +13,7 @@
 #include "app/man_page.hpp"
 #include "comm/mpi_library.hpp"
 #include "config/reference.hpp"
+#include "core/exit_status.hpp"
 #include "core/suggestion.hpp"
 #include "core/version.hpp"
 
@@ -34,7 +35,7 @@ Request unknown_command(const std::string& word) {
   return {{},
           fmt::format("dmoe: unknown command {}{}; known: {}\n", word, suggestion(word, known),
                       fmt::join(known, ", ")),
-          run::Status::refused};
+          ExitStatus::refused};
 }
 
 bool is_command(const std::string& word) {
@@ -51,7 +52,7 @@ void replace_help(std::vector<std::string>& words) {
 Request usage_error(const CLI::App& parser, const CLI::ParseError& error) {
   std::string path = "dmoe";
   for (const CLI::App* sub : parser.get_subcommands()) path += " " + sub->get_name();
-  return {{}, fmt::format("dmoe: {}\nsee {} --help\n", error.what(), path), run::Status::refused};
+  return {{}, fmt::format("dmoe: {}\nsee {} --help\n", error.what(), path), ExitStatus::refused};
 }
 
 }  // namespace
@@ -78,20 +79,20 @@ Request parse_command_line(int argc, const char* const* argv) {
   try {
     parser.parse(std::move(words));
   } catch (const CLI::CallForHelp&) {
-    return {{}, parser.help(), run::Status::done};
+    return {{}, parser.help(), ExitStatus::done};
   } catch (const CLI::CallForVersion&) {
-    return {{}, version_text() + "\n", run::Status::done};
+    return {{}, version_text() + "\n", ExitStatus::done};
   } catch (const CLI::ParseError& error) {
     return usage_error(parser, error);
   }
   if (man->count() > 0)
     return {{},
             man_page(command_reference(parser), std::string(build_info().version), config::all_keys_toml()),
-            run::Status::done};
-  if (completion->count() > 0) return {{}, bash_completion(command_reference(parser)), run::Status::done};
+            ExitStatus::done};
+  if (completion->count() > 0) return {{}, bash_completion(command_reference(parser)), ExitStatus::done};
   if (parser.get_subcommands().empty())
-    return {{}, "dmoe: no command given\n\n" + parser.help(), run::Status::refused};
-  return {actions.at(parser.get_subcommands().front()), "", run::Status::done};
+    return {{}, "dmoe: no command given\n\n" + parser.help(), ExitStatus::refused};
+  return {actions.at(parser.get_subcommands().front()), "", ExitStatus::done};
 }
 
 }  // namespace dmoe::app

@@ -4,14 +4,15 @@
 #include <string>
 
 #include "app/command.hpp"
+#include "core/exit_status.hpp"
 
 namespace dmoe::app {
 
 /// Either an action, or a text to print and leave.
 struct Request {
   Action action;
-  std::string text;                        // help, version, or what is wrong with the command line
-  run::Status status = run::Status::done;  // refused for bad usage
+  std::string text;                      // help, version, or what is wrong with the command line
+  ExitStatus status = ExitStatus::done;  // refused for bad usage
 };
 
 /// Local.

@@ -12,13 +12,14 @@
 #include <fmt/format.h>
 
 #include "app/trained_model_options.hpp"
+#include "comm/together.hpp"
 #include "comm/watchdog.hpp"
 #include "config/json.hpp"
 #include "core/error.hpp"
+#include "core/exit_status.hpp"
 #include "core/paths.hpp"
 #include "io/cost_file.hpp"
 #include "numerics/architecture.hpp"
-#include "run/agreement.hpp"
 #include "run/folder.hpp"
 #include "run/guarded_file.hpp"
 #include "run/wording.hpp"
@@ -108,7 +109,7 @@ Index most_experts(const run::TrainedModel& model) {
 /// There must be something to choose, and as much.
 void check_gates(const comm::Communicator& world, const run::TrainedModel& model,
                  const EvaluateOptions& options) {
-  run::agreed(world, [&] {
+  comm::together(world, [&] {
     const bool chooses = options.top_k || options.threshold || options.draws_curve;
     const auto& layers = model.network->spec().layers;
     if (chooses && std::ranges::none_of(layers, &model::LayerSpec::is_gated))
@@ -156,7 +157,7 @@ void draw_curve(const comm::Communicator& world, const run::TrainedModel& model,
     curve.points.push_back(measured(model, routing, examples, options.repetitions));
     if (world.is_coordinator()) print(curve.points.back());
   }
-  run::agreed(world, [&] {
+  comm::together(world, [&] {
     if (world.is_coordinator()) io::write_cost(run, curve);
   });
   if (world.is_coordinator()) fmt::print("written to {}, /cost\n", run);
@@ -211,7 +212,7 @@ void evaluate(const Job& job, const EvaluateOptions& options, const std::string&
               toml::array& results) {
   const comm::Communicator& world = job.world();
   const std::string run = run::run_file(folder);
-  run::agreed(world, [&] {
+  comm::together(world, [&] {
     if (!options.draws_curve || !world.is_coordinator()) return;
     if (!path_exists(run)) throw InputError("{}: holds no run.h5, where the curve is kept", folder);
     run::check_in_child(run);
@@ -238,11 +239,11 @@ void evaluate(const Job& job, const EvaluateOptions& options, const std::string&
   options.prints_json ? results.push_back(json_of(result)) : print(result);
 }
 
-run::Status evaluate_all(const Job& job, const EvaluateOptions& options) {
+ExitStatus evaluate_all(const Job& job, const EvaluateOptions& options) {
   toml::array results;
   for (const std::string& run : options.model.runs) evaluate(job, options, run, results);
   if (job.world().is_coordinator() && options.prints_json) fmt::print("{}", config::to_json(results));
-  return run::Status::done;
+  return ExitStatus::done;
 }
 
 }  // namespace

@@ -7,10 +7,12 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "comm/together.hpp"
 #include "config/config.hpp"
 #include "config/json.hpp"
 #include "config/part_kind.hpp"
 #include "core/error.hpp"
+#include "core/exit_status.hpp"
 #include "core/paths.hpp"
 #include "hdf5/file.hpp"
 #include "hdf5/format.hpp"
@@ -182,10 +184,10 @@ Action declare_info(CLI::App& parser) {
       ->option_text("RUN|FILE...");
   parser.add_flag("--json", *in_json, "an array with an object for each file, for scripts");
   return [paths, in_json](const Job& job) {
-    run::agreed(job.world(), [&] {
+    comm::together(job.world(), [&] {
       if (job.world().is_coordinator()) tell(*paths, *in_json);
     });
-    return run::Status::done;
+    return ExitStatus::done;
   };
 }
 

@@ -12,6 +12,7 @@
 #include "app/command_line.hpp"
 #include "comm/mpi_library.hpp"
 #include "core/error.hpp"
+#include "core/exit_status.hpp"
 #include "run/guarded_file.hpp"
 #include "run/wording.hpp"
 
@@ -36,29 +37,28 @@ void wait_for_all() {
 /// failure before the first has said why.
 int answer(const Request& request) {
   if (comm::launched_rank() == 0)
-    print(request.status == run::Status::done ? stdout : stderr, run::printable(request.text));
-  if (request.status != run::Status::done && comm::is_launched()) wait_for_all();
+    print(request.status == ExitStatus::done ? stdout : stderr, run::printable(request.text));
+  if (request.status != ExitStatus::done && comm::is_launched()) wait_for_all();
   return static_cast<int>(request.status);
 }
 
 /// A rank that fails alone: the others may be waiting for it.
-[[noreturn]] void end_job(const comm::Communicator& world, run::Status status, const std::exception& error) {
+[[noreturn]] void end_job(const comm::Communicator& world, ExitStatus status, const std::exception& error) {
   const std::string who = world.size() == 1 ? "" : fmt::format("rank {}: ", world.rank());
   std::fflush(stdout);
   print(stderr, fmt::format("dmoe: {}{}\n", who, run::one_line(message_of(error))));
   comm::Session::abort(static_cast<int>(status));
 }
 
-run::Status perform(const Action& action, const Job& job) {
+ExitStatus perform(const Action& action, const Job& job) {
   try {
     return action(job);
-  } catch (const run::AgreedError& error) {
-    if (job.world().is_coordinator()) print(stderr, fmt::format("dmoe: {}\n", run::one_line(error.what())));
-    return error.status();
-  } catch (const InputError& error) {
-    end_job(job.world(), run::Status::refused, error);
   } catch (const std::exception& error) {
-    end_job(job.world(), run::Status::failed, error);
+    const bool is_refusal = dynamic_cast<const InputError*>(&error) != nullptr;
+    const ExitStatus status = is_refusal ? ExitStatus::refused : ExitStatus::failed;
+    if (!comm::is_thrown_by_all(job.world(), error)) end_job(job.world(), status, error);
+    if (job.world().is_coordinator()) print(stderr, fmt::format("dmoe: {}\n", run::one_line(error.what())));
+    return status;
   }
 }
 
@@ -86,20 +86,20 @@ int run(int argc, char** argv) {
   if (!request.action) return answer(request);
   try {
     comm::Session session;
-    run::Status status = perform(request.action, {session, pasted(argc, argv), argc > 0 ? argv[0] : "dmoe"});
+    ExitStatus status = perform(request.action, {session, pasted(argc, argv), argc > 0 ? argv[0] : "dmoe"});
     const bool is_said = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
-    if (status == run::Status::done && !is_said) {
+    if (status == ExitStatus::done && !is_said) {
       print(stderr, "dmoe: cannot write to standard output\n");
-      status = run::Status::failed;
+      status = ExitStatus::failed;
     }
     session.finalize();
     return static_cast<int>(status);
   } catch (const InputError& error) {
     if (comm::launched_rank() == 0) print(stderr, fmt::format("dmoe: {}\n", run::one_line(error.what())));
-    return static_cast<int>(run::Status::refused);
+    return static_cast<int>(ExitStatus::refused);
   } catch (const RunError& error) {
     print(stderr, fmt::format("dmoe: {}\n", run::one_line(error.what())));
-    return static_cast<int>(run::Status::failed);
+    return static_cast<int>(ExitStatus::failed);
   }
 }
 

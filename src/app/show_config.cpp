@@ -7,8 +7,10 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "comm/together.hpp"
 #include "config/reference.hpp"
 #include "core/error.hpp"
+#include "core/exit_status.hpp"
 #include "core/paths.hpp"
 #include "core/suggestion.hpp"
 #include "core/text_file.hpp"
@@ -88,10 +90,10 @@ Action declare_config(CLI::App& parser) {
       "again.toml`. A key wins "
       "over a path of the\nsame name; ./train is the folder.");
   return [options](const Job& job) {
-    run::agreed(job.world(), [&] {
+    comm::together(job.world(), [&] {
       if (job.world().is_coordinator()) fmt::print("{}", run::printable(answer(*options)));
     });
-    return run::Status::done;
+    return ExitStatus::done;
   };
 }
 

@@ -5,7 +5,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "comm/together.hpp"
 #include "core/error.hpp"
+#include "core/exit_status.hpp"
 #include "sweep/runner.hpp"
 
 namespace dmoe::app {
@@ -18,9 +20,9 @@ struct SweepOptions {
   bool is_dry = false;
 };
 
-run::Status run_sweep(const Job& job, const SweepOptions& options) {
-  run::Status status = run::Status::done;
-  run::agreed(job.world(), [&] {
+ExitStatus run_sweep(const Job& job, const SweepOptions& options) {
+  ExitStatus status = ExitStatus::done;
+  comm::together(job.world(), [&] {
     if (!job.world().is_local())
       throw InputError("dmoe sweep starts mpirun itself, for each run; start it without a launcher");
     const sweep::SweepPlan plan = sweep::read_sweep(options.plan);

@@ -13,8 +13,10 @@
 #include "app/named_option.hpp"
 #include "comm/archive.hpp"
 #include "comm/mpi_library.hpp"
+#include "comm/together.hpp"
 #include "config/part_kind.hpp"
 #include "core/error.hpp"
+#include "core/exit_status.hpp"
 #include "run/console.hpp"
 #include "run/progress.hpp"
 #include "run/run.hpp"
@@ -73,7 +75,7 @@ class Training {
         console_(std::cout, console_width(options.progress)),
         progress_(console_) {}
 
-  run::Status carry_out() {
+  ExitStatus carry_out() {
     run::catch_stop_signals();  // first: who sees the folder may send one
     run_.open();
     if (is_coordinator()) begin();
@@ -81,12 +83,14 @@ class Training {
       const training::Outcome outcome = run_.train(observers_, run::stop_requested);
       const bool is_done = outcome == training::Outcome::finished;
       if (is_coordinator()) is_done ? summarize() : say_how_to_go_on();
-      return is_done ? run::Status::done : run::Status::stopped;
-    } catch (const run::AgreedError& error) {
-      const bool may_go_on = is_coordinator() && error.status() == run::Status::failed;
-      const std::string message = error.what() + (may_go_on ? where_to_go_on("; ") : "");
+      return is_done ? ExitStatus::done : ExitStatus::stopped;
+    } catch (const comm::OnAllRanks<InputError>& error) {
+      if (is_coordinator()) console_.note(error.what());
+      throw;
+    } catch (const comm::OnAllRanks<RunError>& error) {
+      const std::string message = error.what() + (is_coordinator() ? where_to_go_on("; ") : "");
       if (is_coordinator()) console_.note(message);
-      throw run::AgreedError(error.status(), message);
+      throw comm::OnAllRanks<RunError>(job_.world(), message);
     }
   }
 
@@ -146,29 +150,29 @@ class Training {
   training::Observers observers_;
 };
 
-run::Status train_in(const Job& job, const TrainOptions& options, config::Config config,
-                     const run::RunOptions& where) {
+ExitStatus train_in(const Job& job, const TrainOptions& options, config::Config config,
+                    const run::RunOptions& where) {
   const comm::Communicator& world = job.world();
   run::Run run(job.session, std::move(config), where);
   if (run.is_finished()) {
     if (world.is_coordinator()) fmt::print("{}: is finished already; nothing to do\n", where.folder);
-    return run::Status::done;
+    return ExitStatus::done;
   }
   if (!options.is_dry_run) return Training(job, options, run).carry_out();
-  if (!world.is_coordinator()) return run::Status::done;
+  if (!world.is_coordinator()) return ExitStatus::done;
   for (const std::string& line : introduction(run)) fmt::print("{}\n", line);
   for (const std::string& remark : run.remarks()) fmt::print("{}\n", remark);
   fmt::print("a dry run: nothing was written\n");
-  return run::Status::done;
+  return ExitStatus::done;
 }
 
 /// A run whose folder the command line does not name: after the config, with a number.
-run::Status train_numbered(const Job& job, const TrainOptions& options, config::Config config) {
+ExitStatus train_numbered(const Job& job, const TrainOptions& options, config::Config config) {
   const comm::Communicator& world = job.world();
   const bool claims = !options.resumes() && !options.is_dry_run;
   std::optional<run::ClaimedFolder> claimed;  // on the coordinator
   std::string folder;
-  run::agreed(world, [&] {
+  comm::together(world, [&] {
     if (!world.is_coordinator()) return;
     if (claims) claimed.emplace(options.config);
     folder = claimed             ? claimed->path()
@@ -182,7 +186,7 @@ run::Status train_numbered(const Job& job, const TrainOptions& options, config::
   return train_in(job, options, std::move(config), {folder, existing, job.command_line});
 }
 
-run::Status train(const Job& job, const TrainOptions& options) {
+ExitStatus train(const Job& job, const TrainOptions& options) {
   const comm::Communicator& world = job.world();
   config::Config config = options.config.empty()
                               ? run::config_of_run(world, options.output, options.overrides)

@@ -2,8 +2,11 @@
 
 #include <exception>
 
+#include <fmt/format.h>
+
+#include "comm/call_check.hpp"
 #include "comm/check.hpp"
-#include "comm/mpi_library.hpp"
+#include "comm/native.hpp"
 #include "comm/watchdog.hpp"
 #include "core/error.hpp"
 
@@ -31,126 +34,172 @@ void check(int code, const char* operation, std::source_location place) {
   throw RunError("{} failed: {} ({}:{})", operation, text, place.file_name(), place.line());
 }
 
-void Request::wait() {
-  if (!is_active()) return;
-  const Blocking waiting(*timing_, operation_);
-  check(wait_for(native_), operation_);
+Communicator duplicate_of(MPI_Comm native) {
+  auto owner = std::make_unique<Communicator::Native>();
+  check(MPI_Comm_dup(native, &owner->handle), "MPI_Comm_dup");
+  check(MPI_Comm_set_errhandler(owner->handle, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  int checks_calls =
+      asks_for_call_checks() ? 1 : 0;  // on one rank: the launcher may not have told the others
+  check(MPI_Allreduce(MPI_IN_PLACE, &checks_calls, 1, MPI_INT, MPI_MAX, owner->handle), "MPI_Allreduce");
+  if (checks_calls != 0) check(MPI_Comm_dup(owner->handle, &owner->checks), "MPI_Comm_dup");
+  return Communicator(std::move(owner));
 }
 
-Communicator::Handle::~Handle() {
+MPI_Comm native_of(const Communicator& communicator) {
+  return communicator.is_local() ? MPI_COMM_NULL : communicator.native()->handle;
+}
+
+Communicator::Native::~Native() {
   // While an exception unwinds the other ranks may not come along: the job is about to end anyway.
-  if (native != MPI_COMM_NULL && std::uncaught_exceptions() == 0) MPI_Comm_free(&native);
+  if (std::uncaught_exceptions() > 0) return;
+  for (MPI_Comm* communicator : {&checks, &handle})
+    if (*communicator != MPI_COMM_NULL) MPI_Comm_free(communicator);
 }
 
-Communicator Communicator::duplicate_of(MPI_Comm native) {
-  Communicator result;
-  check(MPI_Comm_dup(native, &result.handle_.native), "MPI_Comm_dup");
-  check(MPI_Comm_set_errhandler(result.native(), MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
-  check(MPI_Comm_rank(result.native(), &result.rank_), "MPI_Comm_rank");
-  check(MPI_Comm_size(result.native(), &result.size_), "MPI_Comm_size");
-  return result;
+Communicator Communicator::local() {
+  return Communicator(nullptr);
 }
 
-Request Communicator::start_broadcast(std::span<float> values) const {
+Communicator::Communicator(std::unique_ptr<const Native> native) : native_(std::move(native)) {
+  if (!native_) return;
+  check(MPI_Comm_rank(native_->handle, &rank_), "MPI_Comm_rank");
+  check(MPI_Comm_size(native_->handle, &size_), "MPI_Comm_size");
+}
+
+Communicator::Communicator(Communicator&& other) noexcept = default;
+Communicator& Communicator::operator=(Communicator&& other) noexcept = default;
+Communicator::~Communicator() = default;
+
+bool Communicator::checks_calls() const {
+  return native_ && native_->checks != MPI_COMM_NULL;
+}
+
+std::unique_ptr<CallCheck> Communicator::start_check(std::string_view operation, std::size_t count,
+                                                     std::string_view of, Place place) const {
+  if (!checks_calls()) return nullptr;
+  return std::make_unique<CallCheck>(native_->checks, fmt::format("{} of {} {}", operation, count, of),
+                                     place);
+}
+
+void Communicator::compare(std::string_view operation, std::size_t count, std::string_view of,
+                           Place place) const {
+  if (const auto call = start_check(operation, count, of, place)) call->verify();
+}
+
+void Communicator::compare(std::string_view operation, std::string_view of, Place place) const {
+  if (checks_calls()) CallCheck(native_->checks, fmt::format("{} {}", operation, of), place).verify();
+}
+
+Request Communicator::start_broadcast(std::span<float> values, Place place) const {
   if (is_local()) return {};
+  auto call = start_check("broadcast", values.size(), "floats", place);
   const TimedActivity communicating(*timing_, Activity::communication);
   (is_coordinator() ? traffic_->bytes_sent : traffic_->bytes_received) +=
       bytes(values) * (is_coordinator() ? size_ - 1 : 1);
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Ibcast(values.data(), count(values.size()), MPI_FLOAT, 0, native(), &request), "MPI_Ibcast");
-  return {*timing_, request, "MPI_Wait of a broadcast"};
+  check(MPI_Ibcast(values.data(), count(values.size()), MPI_FLOAT, 0, native_->handle, &request),
+        "MPI_Ibcast");
+  return {*timing_, "MPI_Wait of a broadcast", bits_of(request), std::move(call)};
 }
 
-void Communicator::broadcast(std::span<float> values) const {
-  start_broadcast(values).wait();
+void Communicator::broadcast(std::span<float> values, Place place) const {
+  start_broadcast(values, place).wait();
 }
 
-void Communicator::broadcast(std::span<std::int64_t> values) const {
+void Communicator::broadcast(std::span<std::int64_t> values, Place place) const {
   if (is_local()) return;
+  compare("broadcast", values.size(), "integers", place);
   const Blocking waiting(*timing_, "MPI_Bcast");
-  check(MPI_Bcast(values.data(), count(values.size()), MPI_INT64_T, 0, native()), "MPI_Bcast");
+  check(MPI_Bcast(values.data(), count(values.size()), MPI_INT64_T, 0, native_->handle), "MPI_Bcast");
 }
 
-void Communicator::broadcast(std::string& text) const {
+void Communicator::broadcast(std::string& text, Place place) const {
   if (is_local()) return;
+  compare("broadcast of", "a text", place);
   const Blocking waiting(*timing_, "MPI_Bcast");
   std::int64_t length = narrow<std::int64_t>(text.size());
-  check(MPI_Bcast(&length, 1, MPI_INT64_T, 0, native()), "MPI_Bcast");
+  check(MPI_Bcast(&length, 1, MPI_INT64_T, 0, native_->handle), "MPI_Bcast");
   text.resize(dmoe::size(length));
-  check(MPI_Bcast(text.data(), count(text.size()), MPI_CHAR, 0, native()), "MPI_Bcast");
+  check(MPI_Bcast(text.data(), count(text.size()), MPI_CHAR, 0, native_->handle), "MPI_Bcast");
 }
 
 Request Communicator::start_send(std::span<const float> values, int to, Tag tag) const {
   const TimedActivity communicating(*timing_, Activity::communication);
   traffic_->bytes_sent += bytes(values);
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Isend(values.data(), count(values.size()), MPI_FLOAT, to, static_cast<int>(tag), native(),
+  check(MPI_Isend(values.data(), count(values.size()), MPI_FLOAT, to, static_cast<int>(tag), native_->handle,
                   &request),
         "MPI_Isend");
-  return {*timing_, request, "MPI_Wait of a send"};
+  return {*timing_, "MPI_Wait of a send", bits_of(request), nullptr};
 }
 
 Request Communicator::start_receive(std::span<float> values, int from, Tag tag) const {
   const TimedActivity communicating(*timing_, Activity::communication);
   traffic_->bytes_received += bytes(values);
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Irecv(values.data(), count(values.size()), MPI_FLOAT, from, static_cast<int>(tag), native(),
-                  &request),
+  check(MPI_Irecv(values.data(), count(values.size()), MPI_FLOAT, from, static_cast<int>(tag),
+                  native_->handle, &request),
         "MPI_Irecv");
-  return {*timing_, request, "MPI_Wait of a receive"};
+  return {*timing_, "MPI_Wait of a receive", bits_of(request), nullptr};
 }
 
-Request Communicator::start_all_reduce(std::span<std::int64_t> values) const {
+Request Communicator::start_all_reduce(std::span<std::int64_t> values, Place place) const {
   if (is_local()) return {};
+  auto call = start_check("all-reduce", values.size(), "integers", place);
   const TimedActivity communicating(*timing_, Activity::communication);
   traffic_->bytes_reduced += bytes(values);
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallreduce(MPI_IN_PLACE, values.data(), count(values.size()), MPI_INT64_T, MPI_SUM, native(),
-                       &request),
+  check(MPI_Iallreduce(MPI_IN_PLACE, values.data(), count(values.size()), MPI_INT64_T, MPI_SUM,
+                       native_->handle, &request),
         "MPI_Iallreduce");
-  return {*timing_, request, "MPI_Wait of an all-reduce"};
+  return {*timing_, "MPI_Wait of an all-reduce", bits_of(request), std::move(call)};
 }
 
-void Communicator::all_reduce(std::span<std::int64_t> values) const {
-  start_all_reduce(values).wait();
+void Communicator::all_reduce(std::span<std::int64_t> values, Place place) const {
+  start_all_reduce(values, place).wait();
 }
 
-void Communicator::reduce_any_order(std::span<float> values) const {
+void Communicator::reduce_any_order(std::span<float> values, Place place) const {
   if (is_local()) return;
+  compare("reduce in any order", values.size(), "floats", place);
   const Blocking waiting(*timing_, "MPI_Reduce");
   const void* send = is_coordinator() ? MPI_IN_PLACE : values.data();
-  check(MPI_Reduce(send, values.data(), count(values.size()), MPI_FLOAT, MPI_SUM, 0, native()), "MPI_Reduce");
+  check(MPI_Reduce(send, values.data(), count(values.size()), MPI_FLOAT, MPI_SUM, 0, native_->handle),
+        "MPI_Reduce");
 }
 
-std::int64_t Communicator::all_reduce_max(std::int64_t value) const {
+std::int64_t Communicator::all_reduce_max(std::int64_t value, Place place) const {
   if (is_local()) return value;
+  compare("all-reduce of", "the largest", place);
   const Blocking waiting(*timing_, "MPI_Allreduce");
-  check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MAX, native()), "MPI_Allreduce");
+  check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MAX, native_->handle), "MPI_Allreduce");
   return value;
 }
 
-std::vector<double> Communicator::gather(std::span<const double> row) const {
+std::vector<double> Communicator::gather(std::span<const double> row, Place place) const {
   if (is_local()) return {row.begin(), row.end()};
+  compare("gather", row.size(), "doubles", place);
   const Blocking waiting(*timing_, "MPI_Gather");
   std::vector<double> rows(is_coordinator() ? row.size() * dmoe::size(size_) : 0);
   check(MPI_Gather(row.data(), count(row.size()), MPI_DOUBLE, rows.data(), count(row.size()), MPI_DOUBLE, 0,
-                   native()),
+                   native_->handle),
         "MPI_Gather");
   return rows;
 }
 
-std::vector<std::string> Communicator::gather(const std::string& text) const {
+std::vector<std::string> Communicator::gather(const std::string& text, Place place) const {
   if (is_local()) return {text};
+  compare("gather of", "a text", place);
   const Blocking waiting(*timing_, "MPI_Gather");
   const auto ranks = dmoe::size(size_);
   const int length = count(text.size());
   std::vector<int> lengths(ranks);
-  check(MPI_Gather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, 0, native()), "MPI_Gather");
+  check(MPI_Gather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, 0, native_->handle), "MPI_Gather");
   std::vector<int> starts(ranks + 1, 0);
   for (std::size_t r = 0; r < ranks; ++r) starts[r + 1] = starts[r] + lengths[r];
   std::string all(is_coordinator() ? dmoe::size(starts[ranks]) : 0, '\0');
   check(MPI_Gatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), starts.data(), MPI_CHAR, 0,
-                    native()),
+                    native_->handle),
         "MPI_Gatherv");
   std::vector<std::string> texts;
   for (std::size_t r = 0; is_coordinator() && r < ranks; ++r) {
@@ -159,10 +208,11 @@ std::vector<std::string> Communicator::gather(const std::string& text) const {
   return texts;
 }
 
-void Communicator::barrier() const {
+void Communicator::barrier(Place place) const {
   if (is_local()) return;
+  compare("barrier of", "all", place);
   const Blocking waiting(*timing_, "MPI_Barrier");
-  check(MPI_Barrier(native()), "MPI_Barrier");
+  check(MPI_Barrier(native_->handle), "MPI_Barrier");
 }
 
 }  // namespace dmoe::comm

@@ -2,17 +2,17 @@
 //
 // "Collective": every rank of the communicator calls it, in the same order, with the same shapes. "Local":
 // one rank may call it alone. A local communicator (one rank, no MPI behind it) runs the same code without
-// mpirun.
+// mpirun. Where calls are checked (call_check.hpp), a collective call that is not the same on every rank
+// throws RunError with the call and the `place` of each.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <source_location>
 #include <span>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
-
-#include <mpi.h>
 
 #include "comm/request.hpp"
 #include "core/timing.hpp"
@@ -41,66 +41,66 @@ struct Traffic {
 
 class Communicator {
  public:
-  /// One rank and no MPI: the local twin. Local.
-  static Communicator local() { return {}; }
-  /// Wraps a duplicate of an MPI communicator, with errors returned and checked. Collective over `native`.
-  static Communicator duplicate_of(MPI_Comm native);
+  using Place = std::source_location;  // of the caller
 
-  Communicator(Communicator&&) noexcept = default;
-  Communicator& operator=(Communicator&&) noexcept = default;
-  ~Communicator() = default;
+  /// One rank and no MPI: the local twin. Local.
+  static Communicator local();
+  /// MPI behind it: native.hpp, of which this is the whole.
+  struct Native;
+  explicit Communicator(std::unique_ptr<const Native> native);
+
+  Communicator(Communicator&& other) noexcept;
+  Communicator& operator=(Communicator&& other) noexcept;
+  ~Communicator();
 
   int rank() const { return rank_; }
   int size() const { return size_; }
   /// Rank 0: gates, head, loss, files that one rank writes, everything that prints.
   bool is_coordinator() const { return rank_ == 0; }
   /// No MPI behind it.
-  bool is_local() const { return native() == MPI_COMM_NULL; }
-  MPI_Comm native() const { return handle_.native; }
+  bool is_local() const { return native_ == nullptr; }
+  const Native* native() const { return native_.get(); }
 
   /// The coordinator's values on every rank. Collective.
-  void broadcast(std::span<float> values) const;
-  void broadcast(std::span<std::int64_t> values) const;
-  void broadcast(std::string& text) const;
-  Request start_broadcast(std::span<float> values) const;
+  void broadcast(std::span<float> values, Place place = Place::current()) const;
+  void broadcast(std::span<std::int64_t> values, Place place = Place::current()) const;
+  void broadcast(std::string& text, Place place = Place::current()) const;
+  Request start_broadcast(std::span<float> values, Place place = Place::current()) const;
 
   /// Point to point between different ranks, in order per (peer, tag). Local.
   Request start_send(std::span<const float> values, int to, Tag tag) const;
   Request start_receive(std::span<float> values, int from, Tag tag) const;
 
   /// Sums over the ranks, on every rank. Exact, hence the same for any number of ranks. Collective.
-  void all_reduce(std::span<std::int64_t> values) const;
-  Request start_all_reduce(std::span<std::int64_t> values) const;
+  void all_reduce(std::span<std::int64_t> values, Place place = Place::current()) const;
+  Request start_all_reduce(std::span<std::int64_t> values, Place place = Place::current()) const;
   /// The library's own float sum on the coordinator, in whatever order it likes: for benchmarks. Collective.
-  void reduce_any_order(std::span<float> values) const;
+  void reduce_any_order(std::span<float> values, Place place = Place::current()) const;
   /// The largest value of any rank, on every rank. Collective.
-  std::int64_t all_reduce_max(std::int64_t value) const;
+  std::int64_t all_reduce_max(std::int64_t value, Place place = Place::current()) const;
 
   /// One row per rank on the coordinator (rows of equal length), empty elsewhere. Collective.
-  std::vector<double> gather(std::span<const double> row) const;
-  std::vector<std::string> gather(const std::string& text) const;
+  std::vector<double> gather(std::span<const double> row, Place place = Place::current()) const;
+  std::vector<std::string> gather(const std::string& text, Place place = Place::current()) const;
 
   /// Returns on no rank before all have called it. Collective.
-  void barrier() const;
+  void barrier(Place place = Place::current()) const;
+
+  /// The check alone, of what is no call of ours: "HDF5's write of" "/train/loss". Collective.
+  void compare(std::string_view operation, std::string_view of, Place place = Place::current()) const;
 
   const Traffic& traffic() const { return *traffic_; }
   /// The clock of this rank; waiting and communication are switched on by the calls above.
   Timing& timing() const { return *timing_; }
 
  private:
-  Communicator() = default;
-  /// Owner of the duplicate.
-  struct Handle {
-    MPI_Comm native = MPI_COMM_NULL;
-    Handle() = default;
-    Handle(Handle&& other) noexcept : native(std::exchange(other.native, MPI_COMM_NULL)) {}
-    Handle& operator=(Handle&& other) noexcept {
-      std::swap(native, other.native);
-      return *this;
-    }
-    ~Handle();
-  };
-  Handle handle_;
+  Communicator();
+  bool checks_calls() const;
+  std::unique_ptr<CallCheck> start_check(std::string_view operation, std::size_t count, std::string_view of,
+                                         Place place) const;
+  void compare(std::string_view operation, std::size_t count, std::string_view of, Place place) const;
+
+  std::unique_ptr<const Native> native_;  // none: local
   int rank_ = 0;
   int size_ = 1;
   // Behind pointers, so that const operations count and requests survive a move of the communicator's owner.

@@ -1,39 +1,39 @@
 // A communication under way.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <utility>
-
-#include <mpi.h>
 
 #include "core/timing.hpp"
 
 namespace dmoe::comm {
+
+class CallCheck;
 
 /// A started communication. Invariant: holds an active MPI request or none. The buffer it was started with
 /// must live and stay untouched until wait() has returned; the layers keep theirs for as long as they live.
 /// A request that is dropped while active (only when an exception unwinds) is left to MPI_Abort.
 class Request {
  public:
-  Request() = default;
-  Request(Timing& timing, MPI_Request native, const char* operation)
-      : timing_(&timing), native_(native), operation_(operation) {}
-  Request(Request&& other) noexcept { *this = std::move(other); }
-  Request& operator=(Request&& other) noexcept {
-    timing_ = other.timing_;
-    native_ = std::exchange(other.native_, MPI_REQUEST_NULL);
-    operation_ = other.operation_;
-    return *this;
-  }
-  ~Request() = default;
+  Request() noexcept;
+  Request(Request&& other) noexcept;
+  Request& operator=(Request&& other) noexcept;
+  ~Request();
 
-  /// Returns when the buffer may be used again; at once where nothing is under way. Throws RunError. Local.
+  /// Returns when the buffer may be used again; at once where nothing is under way. Throws RunError, also
+  /// where ranks that check their calls (call_check.hpp) have called different ones. Local.
   void wait();
-  bool is_active() const { return native_ != MPI_REQUEST_NULL; }
+  bool is_active() const { return timing_ != nullptr; }
 
  private:
-  Timing* timing_ = nullptr;
-  MPI_Request native_ = MPI_REQUEST_NULL;
+  friend class Communicator;
+  Request(Timing& timing, const char* operation, std::uintptr_t native, std::unique_ptr<CallCheck> check);
+
+  Timing* timing_ = nullptr;  // none: nothing is under way
   const char* operation_ = "";
+  std::uintptr_t native_ = 0;         // the MPI_Request (native.hpp)
+  std::unique_ptr<CallCheck> check_;  // of what was called, where calls are checked
 };
 
 }  // namespace dmoe::comm

@@ -3,9 +3,9 @@
 #include <cstdlib>
 #include <exception>
 
-#include "comm/archive.hpp"
 #include "comm/check.hpp"
 #include "comm/mpi_library.hpp"
+#include "comm/native.hpp"
 #include "core/error.hpp"
 
 namespace dmoe::comm {
@@ -58,38 +58,14 @@ bool initialise() {
   return false;
 }
 
-/// What went wrong on a rank: the kind decides the exit status.
-struct Failure {
-  int kind = 0;  // 0 nothing, 1 RunError and anything else, 2 InputError
-  std::string message;
-  template <class Archive>
-  void serialize(Archive& archive, unsigned /*version*/) {
-    (archive & kind) & message;
-  }
-};
-
-Failure failure_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const InputError& error) {
-    return {2, error.what()};
-  } catch (const std::exception& error) {
-    return {1, message_of(error)};
-  } catch (...) {
-    return {1, "an exception of unknown type"};
-  }
-  return {};
-}
-
 }  // namespace
 
 Session::Session()
     : owns_mpi_(initialise()),
-      world_(is_initialised() ? Communicator::duplicate_of(MPI_COMM_WORLD) : Communicator::local()),
+      world_(is_initialised() ? duplicate_of(MPI_COMM_WORLD) : Communicator::local()),
       library_(is_initialised() ? library_name() : "none (one process)") {}
 
-Session::Session(MPI_Comm ranks)
-    : owns_mpi_(false), world_(Communicator::duplicate_of(ranks)), library_(library_name()) {}
+Session::Session(MPI_Comm ranks) : owns_mpi_(false), world_(duplicate_of(ranks)), library_(library_name()) {}
 
 void Session::finalize() {
   world_ = Communicator::local();
@@ -100,18 +76,6 @@ void Session::finalize() {
 void Session::abort(int status) {
   if (is_initialised()) MPI_Abort(MPI_COMM_WORLD, status);
   std::_Exit(status);
-}
-
-void together(const Communicator& communicator, const std::function<void()>& body) {
-  const Failure mine = failure_of(body);
-  if (communicator.all_reduce_max(mine.kind) == 0) return;
-  Failure first;
-  for (const Failure& failure : gather_objects(communicator, mine)) {
-    if (first.kind == 0) first = failure;
-  }
-  broadcast_object(communicator, first);
-  if (first.kind == 2) throw InputError(first.message);
-  throw RunError(first.message);
 }
 
 }  // namespace dmoe::comm

@@ -1,8 +1,9 @@
-// The life of MPI in one process, and how a process that fails leaves without hanging the others.
+// The life of MPI in one process.
 #pragma once
 
-#include <functional>
 #include <string>
+
+#include <mpi.h>
 
 #include "comm/communicator.hpp"
 
@@ -38,10 +39,5 @@ class Session {
   Communicator world_;
   std::string library_;
 };
-
-/// Runs `body` on every rank, and where it throws on any, throws the lowest failing rank's error on all
-/// (InputError stays InputError, anything else becomes RunError): nobody leaves a collective path alone.
-/// `body` itself holds no collective that another rank's failure would leave hanging. Collective.
-void together(const Communicator& communicator, const std::function<void()>& body);
 
 }  // namespace dmoe::comm

@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "comm/session.hpp"
+#include "comm/together.hpp"
 
 namespace dmoe::hdf5 {
 

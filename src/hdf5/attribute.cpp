@@ -82,7 +82,7 @@ void File::put_attribute(Id object, const std::string& path, const std::string& 
 
 void File::write_attribute(const std::string& object, const std::string& name, const AttributeValue& value) {
   if (!is_parallel()) reserve(bytes_of(value), object);
-  together([&] { put_attribute(open_object(object, Verb::write).id(), object, name, value); });
+  together(object, [&] { put_attribute(open_object(object, Verb::write).id(), object, name, value); });
 }
 
 bool File::has_attribute(const std::string& object, const std::string& name) const {

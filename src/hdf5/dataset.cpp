@@ -130,8 +130,8 @@ void File::write_whole(const std::string& path, Id file_type, Id memory_type, co
   const Index bytes = element_count(shape) * static_cast<Index>(H5Tget_size(file_type));
   reserve(bytes + bytes / bytes_a_checksum, path);
   Handle dataset;
-  together([&] { dataset = make_dataset(path, file_type, shape, {}, annotation); });
-  together([&] {
+  together(path, [&] { dataset = make_dataset(path, file_type, shape, {}, annotation); });
+  together(path, [&] {
     const Action action = doing(Verb::write, path);
     const Handle space = space_of(shape, action);
     if (!communicator_->is_coordinator()) check(H5Sselect_none(space.id()), action);
@@ -167,7 +167,7 @@ void File::create_dataset(const std::string& path, const DatasetSpec& spec) {
   const hid_t type = file_type(spec.element);
   // Of a serial file the rows have room only when they come.
   reserve(is_parallel() ? element_count(spec.shape) * static_cast<Index>(H5Tget_size(type)) : 0, path);
-  together([&] { make_dataset(path, type, spec.shape, spec.chunk, spec.annotation); });
+  together(path, [&] { make_dataset(path, type, spec.shape, spec.chunk, spec.annotation); });
 }
 
 void File::write_slab(const std::string& path, Rows rows, Values values) {
@@ -180,7 +180,7 @@ void File::write_slab(const std::string& path, Rows rows, Values values) {
   Handle dataset;
   Handle file_space;
   Handle memory_space;
-  together([&] {
+  together(path, [&] {
     dataset = open_dataset(path, Verb::write);
     file_space = Handle(check(H5Dget_space(dataset.id()), action), H5Sclose);
     const Shape shape = shape_of(file_space.id(), action);
@@ -189,7 +189,7 @@ void File::write_slab(const std::string& path, Rows rows, Values values) {
     select_rows(file_space.id(), shape, rows, action);
     memory_space = space_of({values.count}, action);
   });
-  together([&] {
+  together(path, [&] {
     const Handle transfer = transfer_properties(is_parallel(), action);
     constexpr char nothing = 0;
     check(H5Dwrite(dataset.id(), memory_type(values.element), memory_space.id(), file_space.id(),

@@ -17,7 +17,8 @@
 #include <hdf5.h>
 
 #include "comm/mpi_library.hpp"
-#include "comm/session.hpp"
+#include "comm/native.hpp"
+#include "comm/together.hpp"
 #include "comm/watchdog.hpp"
 #include "core/error.hpp"
 #include "core/free_memory.hpp"
@@ -34,9 +35,11 @@ const comm::Communicator& alone() {
 }
 
 /// Runs `body` on every rank; what throws on one throws on all. A rank that does not come is noticed.
-void collectively(const comm::Communicator& communicator, const std::function<void()>& body) {
+void collectively(const comm::Communicator& communicator, std::string_view object,
+                  const std::function<void()>& body, comm::Communicator::Place place) {
   const comm::WatchedOperation operation("a collective HDF5 operation");
-  comm::together(communicator, body);
+  communicator.compare("HDF5's work on", object, place);
+  comm::together(communicator, body, place);
 }
 
 /// Newest formats that HDF5 1.10 reads, none older than 1.8: object headers with checksums.
@@ -153,19 +156,26 @@ File File::create_serial(const std::filesystem::path& path) {
 
 File File::create_parallel(const std::filesystem::path& path, const comm::Communicator& communicator) {
   if (communicator.is_local()) return create_serial(path);
-  collectively(communicator, [&] {
-    if (communicator.is_coordinator()) create_empty(path.string());
-  });
+  const auto here = comm::Communicator::Place::current();
+  collectively(
+      communicator, path.native(),
+      [&] {
+        if (communicator.is_coordinator()) create_empty(path.string());
+      },
+      here);
   Handle handle;
-  collectively(communicator, [&] {
-    const Action action{Verb::create, path.native()};
-    const Handle access = file_access(action);
-    const comm::FileHints hints;  // HDF5 keeps a copy
-    check(H5Pset_fapl_mpio(access.id(), communicator.native(), hints.native()), action);
-    const Handle creation = file_creation(action);
-    handle =
-        Handle(check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), action), H5Fclose);
-  });
+  collectively(
+      communicator, path.native(),
+      [&] {
+        const Action action{Verb::create, path.native()};
+        const Handle access = file_access(action);
+        const comm::FileHints hints;  // HDF5 keeps a copy
+        check(H5Pset_fapl_mpio(access.id(), comm::native_of(communicator), hints.native()), action);
+        const Handle creation = file_creation(action);
+        handle = Handle(check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), action),
+                        H5Fclose);
+      },
+      here);
   return {path.string(), std::move(handle), communicator, true};
 }
 
@@ -177,8 +187,9 @@ File File::open_read_write(const std::filesystem::path& path) {
   return {path.string(), open(path.string(), H5F_ACC_RDWR), alone(), true};
 }
 
-void File::together(const std::function<void()>& body) const {
-  collectively(*communicator_, body);
+void File::together(std::string_view object, const std::function<void()>& body,
+                    comm::Communicator::Place place) const {
+  collectively(*communicator_, object, body, place);
 }
 
 // HDF5 does not survive that a disk is full: what it could not write stays in its caches, closing the file
@@ -190,7 +201,7 @@ void File::reserve(Index bytes, std::string_view object) {
   if (is_parallel()) {
     constexpr Index headers_and_indices = 1 << 20;  // generous, and given back when the file is closed
     reserved_bytes_ += bytes + headers_and_indices;
-    together([&] {
+    together(object, [&] {
       if (communicator_->is_coordinator()) take_room(reserved_bytes_, doing(Verb::write, object));
     });
     return;
@@ -227,7 +238,7 @@ void File::take_room(Index bytes, const Action& action) const {
 
 void File::flush() {
   reserve(0, "");
-  together([&] { check(H5Fflush(handle_.id(), H5F_SCOPE_GLOBAL), doing(Verb::write)); });
+  together(path_, [&] { check(H5Fflush(handle_.id(), H5F_SCOPE_GLOBAL), doing(Verb::write)); });
 }
 
 /// Closes a file that nobody wants any more and that has no room to be written: into memory. Serial files.
@@ -249,7 +260,7 @@ void File::close() {
       throw;
     }
   }
-  together([&] { check(handle_.close(), doing(Verb::close)); });
+  together(path_, [&] { check(handle_.close(), doing(Verb::close)); });
   if (!writes_ || is_parallel()) return;
   std::error_code stays;  // room that was not needed, which then stays taken
   if (const auto bytes = std::filesystem::file_size(path_, stays); !stays)

@@ -21,6 +21,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "comm/communicator.hpp"
@@ -124,8 +125,9 @@ class File {
  private:
   File(std::string path, Handle handle, const comm::Communicator& communicator, bool writes);
   Action doing(Verb verb, std::string_view object = "") const { return {verb, path_, object}; }
-  /// Runs `body` on every rank of a parallel file; what throws on one throws on all.
-  void together(const std::function<void()>& body) const;
+  /// comm::together of a parallel file's ranks, all of them on the same object.
+  void together(std::string_view object, const std::function<void()>& body,
+                comm::Communicator::Place place = comm::Communicator::Place::current()) const;
   /// Takes room on the disk for `bytes` more and their headers, before HDF5 writes them. Throws RunError.
   /// Local or collective.
   void reserve(Index bytes, std::string_view object);

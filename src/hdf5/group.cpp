@@ -46,11 +46,12 @@ void File::make_group(const std::string& path) {
 void File::create_group(const std::string& path) {
   assert(path.starts_with('/'));
   if (!is_parallel()) reserve(0, path);
-  together([&] { make_group(path); });
+  together(path, [&] { make_group(path); });
 }
 
 void File::remove(const std::string& path) {
-  together([&] { check(H5Ldelete(handle_.id(), path.c_str(), H5P_DEFAULT), doing(Verb::write, path)); });
+  together(path,
+           [&] { check(H5Ldelete(handle_.id(), path.c_str(), H5P_DEFAULT), doing(Verb::write, path)); });
 }
 
 std::vector<std::string> File::children(const std::string& group) const {

@@ -11,7 +11,7 @@
 #include <boost/crc.hpp>
 #include <fmt/format.h>
 
-#include "comm/session.hpp"
+#include "comm/together.hpp"
 #include "core/error.hpp"
 #include "core/timing.hpp"
 #include "hdf5/atomic_file.hpp"

@@ -1,6 +1,6 @@
 #include "io/model_file.hpp"
 
-#include "comm/session.hpp"
+#include "comm/together.hpp"
 #include "core/error.hpp"
 #include "core/timing.hpp"
 #include "core/version.hpp"

@@ -13,13 +13,13 @@
 #include <utility>
 #include <vector>
 
+#include "comm/together.hpp"
 #include "config/reference.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "core/text_file.hpp"
 #include "hdf5/atomic_file.hpp"
 #include "io/checkpoint_file.hpp"
-#include "run/agreement.hpp"
 #include "run/guarded_file.hpp"
 
 namespace dmoe::run {
@@ -177,7 +177,7 @@ std::string newest_folder(const std::string& config) {
 
 RunFolder::RunFolder(const comm::Communicator& world, std::string path, Existing existing)
     : world_(world), path_(std::move(path)), existing_(existing) {
-  agreed(world, [&] {
+  comm::together(world, [&] {
     if (!world.is_coordinator()) return;
     std::error_code error;
     const fs::file_status status = fs::status(path_, error);
@@ -200,10 +200,10 @@ void RunFolder::lock() {
 }
 
 void RunFolder::make() {
-  agreed(world_, [&] {
+  comm::together(world_, [&] {
     if (world_.is_coordinator()) make_here();
   });
-  agreed(world_, [&] {
+  comm::together(world_, [&] {
     if (!fs::is_directory(path_)) {
       throw InputError(
           "--output {}: rank {} does not see it; it must be on a file system that all nodes share", path_,

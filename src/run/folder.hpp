@@ -56,13 +56,13 @@ std::string newest_folder(const std::string& config);
 /// A run's folder, held by one job at a time.
 class RunFolder {
  public:
-  /// Throws AgreedError where the folder exists and may be neither replaced nor resumed, is no folder, or
+  /// Throws on all ranks where the folder exists and may be neither replaced nor resumed, is no folder, or
   /// another job holds it. Changes nothing. Collective.
   RunFolder(const comm::Communicator& world, std::string path, Existing existing);
 
   /// Makes the folder, or takes what is not to stay out of the one that is there: all of dmoe's own files
-  /// where the run is replaced, else what killed writers left. Throws AgreedError where it cannot be written,
-  /// a rank does not see it, or another job has made or taken it meanwhile. Collective.
+  /// where the run is replaced, else what killed writers left. Throws on all ranks where it cannot be
+  /// written, a rank does not see it, or another job has made or taken it meanwhile. Collective.
   void make();
 
   const std::string& path() const { return path_; }

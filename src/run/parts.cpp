@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "comm/archive.hpp"
+#include "comm/together.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "core/text_file.hpp"
@@ -18,7 +19,6 @@
 #include "io/format.hpp"
 #include "numerics/architecture.hpp"
 #include "numerics/linear.hpp"
-#include "run/agreement.hpp"
 #include "run/folder.hpp"
 #include "run/guarded_file.hpp"
 
@@ -31,12 +31,12 @@ config::Config shared_config(const comm::Communicator& world, const std::string&
                              const std::vector<std::string>& overrides, config::Unknown unknown,
                              const std::function<std::string()>& read) {
   std::string text;
-  agreed(world, [&] {
+  comm::together(world, [&] {
     if (world.is_coordinator()) text = read();
   });
   comm::broadcast_object(world, text);
   config::Config config;
-  agreed(world, [&] { config = config::parse_config(text, name, overrides, unknown); });
+  comm::together(world, [&] { config = config::parse_config(text, name, overrides, unknown); });
   return config;
 }
 
@@ -102,7 +102,7 @@ std::string to_text(const data::Contents& contents) {
 /// Every rank reads for itself, maybe from a disk of its own.
 void check_that_all_read_the_same(const comm::Communicator& world, const data::Contents& contents) {
   const std::vector<std::string> read = world.gather(to_text(contents));
-  agreed(world, [&] {
+  comm::together(world, [&] {
     for (std::size_t rank = 1; rank < read.size(); ++rank)
       if (read[rank] != read.front())
         throw InputError("data.path: rank {} reads other data than the first: {}, not {}", rank, read[rank],
@@ -150,7 +150,7 @@ LoadedData load_data(const comm::Communicator& world, const config::Config& conf
                      const io::DataRecord& known, const std::vector<data::Split>& splits) {
   LoadedData result;
   Settings settings = config.data.settings;
-  agreed(world, [&] {
+  comm::together(world, [&] {
     numerics::use_threads(config.numerics.threads);
     numerics::use_instruction_set(config.numerics.isa);
     use_precision(config.numerics);
@@ -160,7 +160,7 @@ LoadedData load_data(const comm::Communicator& world, const config::Config& conf
     look_in(known.folder, settings, result);
     if (world.is_coordinator()) check_files(settings);
   });
-  agreed(world, [&] {
+  comm::together(world, [&] {
     const TimedActivity loading(world.timing(), Activity::data);
     try {
       result.dataset = data::datasets().find(config.data.name).make(settings, config.training.seed);
@@ -180,7 +180,7 @@ std::unique_ptr<distribution::Network> make_network(const comm::Communicator& wo
                                                     const config::Config& config,
                                                     const data::Dataset& dataset, Index capacity) {
   std::unique_ptr<distribution::Network> network;
-  agreed(world, [&] {
+  comm::together(world, [&] {
     const model::NetworkSpec spec =
         model::baseline_of({dataset.input_width(), dataset.class_count(), config.layers}, config.baseline);
     try {

@@ -14,11 +14,11 @@
 
 namespace dmoe::run {
 
-/// The config in a TOML file, which the coordinator reads. Throws AgreedError. Collective.
+/// The config in a TOML file, which the coordinator reads. Throws on all ranks. Collective.
 config::Config load_config(const comm::Communicator& world, const std::string& path,
                            const std::vector<std::string>& overrides);
 
-/// That of a run, with which it goes on. Throws AgreedError. Collective.
+/// That of a run, with which it goes on. Throws on all ranks. Collective.
 config::Config config_of_run(const comm::Communicator& world, const std::string& run,
                              const std::vector<std::string>& overrides);
 
@@ -29,7 +29,7 @@ struct SavedModel {
 };
 
 /// The model of a run: the folder (of one that is not finished, its newest checkpoint), or the model file or
-/// checkpoint itself. Throws AgreedError. Collective.
+/// checkpoint itself. Throws on all ranks. Collective.
 SavedModel find_model(const comm::Communicator& world, const std::string& run,
                       const std::vector<std::string>& overrides);
 
@@ -42,14 +42,14 @@ struct LoadedData {
 };
 
 /// Puts the numerics of a config in force and loads its data set. What is `known` of the run's data says
-/// where to look for them second, and how classes are numbered. Throws AgreedError, also where ranks read
+/// where to look for them second, and how classes are numbered. Throws on all ranks, also where ranks read
 /// other data than the first. Collective.
 LoadedData load_data(const comm::Communicator& world, const config::Config& config,
                      const io::DataRecord& known,
                      const std::vector<data::Split>& splits = {data::Split::train, data::Split::validation,
                                                                data::Split::test});
 
-/// The network of a config, with fresh weights and buffers for `capacity` rows. Throws AgreedError where
+/// The network of a config, with fresh weights and buffers for `capacity` rows. Throws on all ranks where
 /// there are more ranks than experts, or too little memory. Collective.
 std::unique_ptr<distribution::Network> make_network(const comm::Communicator& world,
                                                     const config::Config& config,

@@ -6,13 +6,13 @@
 #include <fmt/ranges.h>
 
 #include "comm/archive.hpp"
+#include "comm/together.hpp"
 #include "config/changes.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "data/sampler.hpp"
 #include "io/run_file.hpp"
 #include "numerics/architecture.hpp"
-#include "run/agreement.hpp"
 #include "run/folder.hpp"
 #include "run/guarded_file.hpp"
 #include "run/wording.hpp"
@@ -176,7 +176,7 @@ io::DataRecord data_of_run(const std::string& folder) {
 
 io::DataRecord known_data(const comm::Communicator& world, const std::string& folder) {
   io::DataRecord record;
-  agreed(world, [&] {
+  comm::together(world, [&] {
     if (world.is_coordinator()) record = data_of_run(folder);
   });
   comm::broadcast_object(world, record.folder);
@@ -187,13 +187,13 @@ io::DataRecord known_data(const comm::Communicator& world, const std::string& fo
 Resumption find_resumption(const comm::Communicator& world, const std::string& folder,
                            const config::Config& config, const data::Contents& contents) {
   Resumption result;
-  agreed(world, [&] {
+  comm::together(world, [&] {
     if (world.is_coordinator()) result = Search(folder, config, contents).found();
   });
   comm::broadcast_object(world, result.is_finished);
   comm::broadcast_object(world, result.checkpoint);
   if (result.is_finished || result.checkpoint.empty()) return result;
-  agreed(world, [&] {
+  comm::together(world, [&] {
     if (!world.is_coordinator()) result.state = io::read_checkpoint(result.checkpoint).state;
   });
   return result;

@@ -27,8 +27,8 @@ struct Resumption {
 /// Empty where there is no run, or one that does not say. Collective.
 io::DataRecord known_data(const comm::Communicator& world, const std::string& folder);
 
-/// Looks for the newest checkpoint that is whole. Throws AgreedError where the config is not that of the run,
-/// or differs where it matters, or the data do. Changes nothing. Collective.
+/// Looks for the newest checkpoint that is whole. Throws on all ranks where the config is not that of the
+/// run, or differs where it matters, or the data do. Changes nothing. Collective.
 Resumption find_resumption(const comm::Communicator& world, const std::string& folder,
                            const config::Config& config, const data::Contents& contents);
 

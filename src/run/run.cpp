@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "comm/together.hpp"
 #include "data/statistics.hpp"
 #include "io/model_file.hpp"
 #include "numerics/architecture.hpp"
-#include "run/agreement.hpp"
 #include "run/launch.hpp"
 #include "run/wording.hpp"
 #include "training/routings.hpp"
@@ -83,7 +83,7 @@ Run::Run(const comm::Session& session, config::Config config, RunOptions options
   if (before_.is_finished) return;
   network_ =
       run::make_network(world_, config_, *data_.dataset, training::Trainer::capacity(config_.training));
-  agreed(world_, [&] {
+  comm::together(world_, [&] {
     const std::vector<std::string> routings = check_routings(config_, network_->spec());
     if (!world_.is_coordinator()) return;
     for (const auto& remarks : {data_.remarks, remarks_on(data_), routings})
@@ -97,7 +97,7 @@ void Run::open() {
   if (std::exchange(is_open_, true)) return;
   folder_.make();
   const std::string sets = mixed_instruction_sets(world_);
-  agreed(world_, [&] {
+  comm::together(world_, [&] {
     if (!world_.is_coordinator() || write_config(folder(), config_)) return;
     before_.remarks.push_back(
         fmt::format("{} is not of this run, and stays as it is", config_file(folder())));
@@ -115,12 +115,14 @@ training::Outcome Run::train(training::Observer& observer, const training::StopR
     return stop_requested() ||
            (world_.is_coordinator() && config_.stop_after && seconds() >= *config_.stop_after);
   };
-  agreed(world_, [&] { trainer_.emplace(config_.training, *network_, dataset(), observers_, is_to_stop); });
+  comm::together(world_,
+                 [&] { trainer_.emplace(config_.training, *network_, dataset(), observers_, is_to_stop); });
   if (!before_.checkpoint.empty()) {
-    agreed(world_, [&] { io::load_checkpoint(before_.checkpoint, *network_, trainer_->optimizer()); });
+    comm::together(world_,
+                   [&] { io::load_checkpoint(before_.checkpoint, *network_, trainer_->optimizer()); });
     trainer_->restore(before_.state);
   }
-  agreed(world_, [&] {  // last: what cannot go on leaves the run file as it was
+  comm::together(world_, [&] {  // last: what cannot go on leaves the run file as it was
     if (world_.is_coordinator()) open_run_file(launch);
   });
   if (file_) observers_.add(*file_);
@@ -133,7 +135,7 @@ training::Outcome Run::train(training::Observer& observer, const training::StopR
     return outcome;
   } catch (const training::NumericalError& error) {
     close_run_file(io::RunStatus::failed);
-    throw AgreedError(Status::failed, error.what() + unusual_features());
+    throw comm::OnAllRanks<RunError>(world_, error.what() + unusual_features());
   }
 }
 
@@ -167,7 +169,7 @@ void Run::save_checkpoint() {
   const std::string checkpoints = checkpoint_folder(folder());
   io::Checkpoint checkpoint{trainer_->state(), numerics::instruction_set(), {}};
   if (file_) checkpoint.run = file_->summary();
-  agreed(world_, [&] {
+  comm::together(world_, [&] {
     io::save_checkpoint(io::checkpoint_path(checkpoints, trainer_->steps_done()), *network_,
                         trainer_->optimizer(), checkpoint);
   });
@@ -178,7 +180,7 @@ void Run::save_checkpoint() {
 void Run::save_model() {
   const TimedActivity saving(world_.timing(), Activity::io);
   const training::State state = trainer_->state();
-  agreed(world_, [&] {
+  comm::together(world_, [&] {
     io::save_model(model_file(folder()), *network_, config_.text,
                    {state.step, state.epoch, state.phase, record_});
   });
@@ -186,7 +188,7 @@ void Run::save_model() {
 
 void Run::close_run_file(io::RunStatus status) {
   const training::RankSeconds seconds = trainer_->rank_seconds();
-  agreed(world_, [&] {
+  comm::together(world_, [&] {
     if (file_) file_->finish(status, seconds);
   });
 }

@@ -29,7 +29,7 @@ struct RunOptions {
 class Run {
  public:
   /// Loads the data, makes the network, and finds where a run that is to be resumed goes on. Changes nothing
-  /// in the folder. The session must outlive it. Throws AgreedError. Collective.
+  /// in the folder. The session must outlive it. Throws on all ranks. Collective.
   Run(const comm::Session& session, config::Config config, RunOptions options);
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
@@ -44,11 +44,11 @@ class Run {
   /// What a person should know of data, config and folder, a line each. On the coordinator.
   const std::vector<std::string>& remarks() const { return before_.remarks; }
 
-  /// Makes the folder, or takes the one that is there. Throws AgreedError. Collective.
+  /// Makes the folder, or takes the one that is there. Throws on all ranks. Collective.
   void open();
   /// Opens where that was not done; trains to the end, until a rank's `stop_requested` says so, or
   /// train.stop_after has passed. What is reported goes to the observer, on the coordinator, too. Checkpoints
-  /// and run.h5 are written meanwhile, model.h5 at the end. Throws AgreedError. Once. Collective.
+  /// and run.h5 are written meanwhile, model.h5 at the end. Throws on all ranks. Once. Collective.
   training::Outcome train(
       training::Observer& observer, const training::StopRequested& stop_requested = [] { return false; });
 

@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "comm/together.hpp"
 #include "core/error.hpp"
 #include "io/model_file.hpp"
-#include "run/agreement.hpp"
 #include "run/parts.hpp"
 #include "run/wording.hpp"
 
@@ -38,13 +38,14 @@ TrainedModel load_trained_model(const comm::Communicator& world, const std::stri
                                 const std::vector<std::string>& overrides) {
   SavedModel saved = find_model(world, run, overrides);
   io::Trained trained;
-  agreed(world, [&] { trained = io::read_trained(saved.path); });
+  comm::together(world, [&] { trained = io::read_trained(saved.path); });
   LoadedData data = load_data(world, saved.config, trained.data, {split});
   training::Pass pass;
-  agreed(world, [&] { pass = pass_over(*data.dataset, split, saved.config.training.evaluation.batch_size); });
+  comm::together(
+      world, [&] { pass = pass_over(*data.dataset, split, saved.config.training.evaluation.batch_size); });
   auto network = make_network(world, saved.config, *data.dataset, pass.batch_size);
   const std::vector<std::string> others = data::differences(trained.data.contents, data.contents);
-  agreed(world, [&] {
+  comm::together(world, [&] {
     try {
       io::load_model(saved.path, *network);
     } catch (const InputError& error) {
@@ -54,7 +55,7 @@ TrainedModel load_trained_model(const comm::Communicator& world, const std::stri
     }
   });
   std::optional<training::Routings> routings;
-  agreed(world, [&] {
+  comm::together(world, [&] {
     routings = routings_of(saved, trained.phase, *network);
     routings->put_in_force(*network);
   });

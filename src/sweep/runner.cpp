@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/exit_status.hpp"
 #include "core/paths.hpp"
 #include "io/run_summary.hpp"
 #include "run/console.hpp"
@@ -107,7 +108,7 @@ class Runner {
     done_before_ = done_ = total() - waiting_.size();
   }
 
-  run::Status run() {
+  ExitStatus run() {
     console_.line(fmt::format("{}: {} done already, {} to do on {}",
                               run::counted(static_cast<Index>(total()), "run"), done_, waiting_.size(),
                               run::counted(cores_, "core")));
@@ -251,7 +252,7 @@ class Runner {
   std::string result_of(const Running& ended, int status) const {
     const PlannedRun& run = *ended.task.run;
     const bool trains = ended.task.stage == Stage::training;
-    if (status == static_cast<int>(run::Status::stopped))
+    if (status == static_cast<int>(ExitStatus::stopped))
       throw RunError("was stopped; the same sweep goes on with it");
     const std::string command =
         fmt::format("{} ended with status {}", trains ? "dmoe train" : "dmoe analyze", status);
@@ -288,7 +289,7 @@ class Runner {
                               failed_, left));
   }
 
-  run::Status finish() {
+  ExitStatus finish() {
     const fs::path folder(options_.output);
     if (is_stopping_) {
       console_.line(
@@ -299,7 +300,7 @@ class Runner {
     }
     console_.finish();
     if (!is_stopping_) fmt::print("\n{}", run::printable(sweep_summary(options_.output, plan_)));
-    return is_stopping_ || failed_ > 0 ? run::Status::failed : run::Status::done;
+    return is_stopping_ || failed_ > 0 ? ExitStatus::failed : ExitStatus::done;
   }
 
   const Options& options_;
@@ -334,7 +335,7 @@ void print_plan(const Options& options, const SweepPlan& plan) {
   }
 }
 
-run::Status run_plan(const Options& options, const SweepPlan& plan) {
+ExitStatus run_plan(const Options& options, const SweepPlan& plan) {
   const Folder folder(options.output);
   if (!folder.warning().empty()) fmt::print("{}\n", folder.warning());
   run::catch_stop_signals();

@@ -7,7 +7,8 @@
 
 #include <string>
 
-#include "run/agreement.hpp"
+#include "comm/together.hpp"
+#include "core/exit_status.hpp"
 #include "sweep/plan.hpp"
 
 namespace dmoe::sweep {
@@ -23,6 +24,6 @@ void print_plan(const Options& options, const SweepPlan& plan);
 
 /// Starts what is missing and keeps the tables up to date, until all is done or it is told to stop. Throws
 /// InputError where the folder cannot be had. Local.
-run::Status run_plan(const Options& options, const SweepPlan& plan);
+ExitStatus run_plan(const Options& options, const SweepPlan& plan);
 
 }  // namespace dmoe::sweep

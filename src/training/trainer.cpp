@@ -203,7 +203,7 @@ void Trainer::check_numbers() const {
     if (trouble.step > 0 && (first.step == 0 || trouble.step < first.step)) first = trouble;
   }
   comm::broadcast_object(ranks, first);
-  throw NumericalError(first.message);
+  throw NumericalError(network_.ranks(), first.message);
 }
 
 bool Trainer::evaluate_all() {

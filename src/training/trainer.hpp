@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "balance/balancer.hpp"
+#include "comm/together.hpp"
 #include "core/error.hpp"
 #include "data/dataset.hpp"
 #include "data/sampler.hpp"
@@ -29,9 +30,9 @@ namespace dmoe::training {
 enum class Outcome { finished, stopped };
 
 /// Numbers have gone wrong on some rank. Thrown on all ranks alike.
-class NumericalError : public RunError {
+class NumericalError : public comm::OnAllRanks<RunError> {
  public:
-  using RunError::RunError;
+  using OnAllRanks::OnAllRanks;
 };
 
 /// Trains a network on a data set. Epochs, steps and random streams run on across phases. All ranks construct

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "balance/rule.hpp"
+#include "core/exit_status.hpp"
 #include "data/registry.hpp"
 #include "training/schedule.hpp"
 
@@ -20,17 +21,17 @@ Request parse(std::vector<const char*> arguments) {
 void expect_refused(const std::vector<const char*>& arguments, const std::string& message) {
   const Request request = parse(arguments);
   EXPECT_FALSE(request.action);
-  EXPECT_EQ(request.status, run::Status::refused);
+  EXPECT_EQ(request.status, ExitStatus::refused);
   EXPECT_EQ(request.text, message);
 }
 
 TEST(CommandLine, gives_help_for_itself_and_every_command) {
-  EXPECT_EQ(parse({"--help"}).status, run::Status::done);
+  EXPECT_EQ(parse({"--help"}).status, ExitStatus::done);
   for (const Command& command : commands()) {
     EXPECT_NE(parse({"--help"}).text.find("  " + command.name + " "), std::string::npos) << command.name;
     const Request request = parse({command.name.c_str(), "--help"});
     EXPECT_FALSE(request.action);
-    EXPECT_EQ(request.status, run::Status::done);
+    EXPECT_EQ(request.status, ExitStatus::done);
     EXPECT_NE(request.text.find(command.help), std::string::npos) << request.text;
   }
 }
@@ -52,7 +53,7 @@ TEST(CommandLine, help_of_train_lists_every_part_and_setting) {
 
 TEST(CommandLine, says_its_version) {
   const Request request = parse({"--version"});
-  EXPECT_EQ(request.status, run::Status::done);
+  EXPECT_EQ(request.status, ExitStatus::done);
   EXPECT_EQ(request.text.rfind("dmoe ", 0), 0U);
 }
 
@@ -90,7 +91,7 @@ TEST(CommandLine, refuses_what_it_does_not_know) {
 
 TEST(CommandLine, without_a_command_shows_what_there_is) {
   const Request request = parse({});
-  EXPECT_EQ(request.status, run::Status::refused);
+  EXPECT_EQ(request.status, ExitStatus::refused);
   EXPECT_EQ(request.text.rfind("dmoe: no command given\n", 0), 0U);
   EXPECT_NE(request.text.find("evaluate"), std::string::npos);
 }

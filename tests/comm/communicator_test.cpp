@@ -17,6 +17,7 @@
 
 #include "comm/check.hpp"
 #include "comm/duplicate.hpp"
+#include "comm/native.hpp"
 #include "core/error.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -72,7 +73,7 @@ TEST(Communicator, local_twin_is_one_rank_without_mpi) {
   EXPECT_TRUE(local.is_coordinator());
   EXPECT_EQ(local.rank(), 0);
   EXPECT_EQ(local.size(), 1);
-  EXPECT_EQ(local.native(), MPI_COMM_NULL);
+  EXPECT_EQ(native_of(local), MPI_COMM_NULL);
 }
 
 TEST(Communicator, local_twin_gives_back_what_it_was_given) {
@@ -334,7 +335,7 @@ TEST(Communicator, barrier_returns_on_no_rank_before_all_came) {
 
 TEST(Communicator, moves_with_a_request_under_way) {
   Communicator first = duplicate_of_world();
-  const MPI_Comm native = first.native();
+  const MPI_Comm native = native_of(first);
   const Timing* timing = &first.timing();
   Integers values(1000, world().rank() + 1);
   Request request = first.start_all_reduce(values);
@@ -345,7 +346,7 @@ TEST(Communicator, moves_with_a_request_under_way) {
   request.wait();
   EXPECT_EQ(values, Integers(1000, times_all_ranks(1)));
 
-  EXPECT_EQ(third.native(), native);
+  EXPECT_EQ(native_of(third), native);
   EXPECT_EQ(third.rank(), world().rank());
   EXPECT_EQ(third.size(), world().size());
   EXPECT_EQ(&third.timing(), timing);
@@ -363,7 +364,7 @@ TEST(Communicator, frees_its_duplicate_once_unless_an_exception_unwinds) {
   check(MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, count_freed, &key, nullptr), "MPI_Comm_create_keyval");
   const auto marked = [key] {
     Communicator communicator = duplicate_of_world();
-    check(MPI_Comm_set_attr(communicator.native(), key, nullptr), "MPI_Comm_set_attr");
+    check(MPI_Comm_set_attr(native_of(communicator), key, nullptr), "MPI_Comm_set_attr");
     return communicator;
   };
   std::make_unique<Communicator>(marked()).reset();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
+#include "comm/native.hpp"
 #include "support/world.hpp"
 
 namespace dmoe::test {
@@ -11,8 +12,7 @@ namespace dmoe::test {
 /// The ranks of the world under a new communicator, with counters at zero; without mpirun a local one.
 /// Collective over the world.
 inline comm::Communicator duplicate_of_world() {
-  return world().is_local() ? comm::Communicator::local()
-                            : comm::Communicator::duplicate_of(world().native());
+  return world().is_local() ? comm::Communicator::local() : comm::duplicate_of(comm::native_of(world()));
 }
 
 /// All ranks of the world but this one. Local.

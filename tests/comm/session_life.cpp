@@ -3,11 +3,13 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 #include <mpi.h>
 
 #include "comm/session.hpp"
+#include "core/error.hpp"
 
 namespace {
 
@@ -35,6 +37,18 @@ std::size_t eager_limit() {
   return limit;
 }
 
+/// The last rank's broadcast has another size, and all go on to wait for it.
+void start_what_differs(const dmoe::comm::Communicator& ranks) {
+  std::vector<float> values(ranks.rank() == ranks.size() - 1 ? 5 : 4);
+  dmoe::comm::Request request = ranks.start_broadcast(values);
+  try {
+    request.wait();
+  } catch (const dmoe::RunError& error) {
+    print(error.what());
+    Session::abort(1);
+  }
+}
+
 void finalize(Session& session) {
   const bool was_local = session.world().is_local();
   session.finalize();
@@ -55,6 +69,7 @@ int main(int argc, char** argv) {
   if (end == "limit") print(fmt::format("rank {} copies up to {}", rank, eager_limit()));
   if (end == "limit" || end == "finalize") finalize(session);
   if (end == "abort" && rank == session.world().size() - 1) Session::abort(3);
+  if (end == "mismatch") start_what_differs(session.world());
   if (end == "abort") session.world().barrier();  // in vain: the last rank does not come
   return 0;
 }

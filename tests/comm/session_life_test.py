@@ -44,6 +44,13 @@ class SessionLife(unittest.TestCase):
             for rank, limit in enumerate(limits):
                 self.assertIn(f"rank {rank} copies up to {limit}\n", process.stdout)
 
+    def test_a_request_that_differs_is_named_and_not_waited_for(self):
+        process = run("mismatch", 3, env={**os.environ, "DMOE_CHECK_COLLECTIVES": "1"})
+        self.assertEqual(process.returncode, 1, process.stderr)
+        place = r"\(.*session_life\.cpp:\d+\)"
+        calls = [rf"rank {rank}: broadcast of {5 if rank == 2 else 4} floats {place}" for rank in range(3)]
+        self.assertRegex(process.stdout, "ranks call different collective operations: " + "; ".join(calls))
+
     def test_abort_ends_all_ranks_with_the_status(self):
         for ranks in (None, 1, 3):
             process = run("abort", ranks)

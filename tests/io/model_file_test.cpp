@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <mpi.h>
 
+#include "comm/native.hpp"
 #include "core/error.hpp"
 #include "hdf5/bytes.hpp"
 #include "hdf5/file.hpp"
@@ -30,9 +31,9 @@ const model::NetworkSpec spec{6, 3, {{7, 5, 4}, {3, 3, 2}}};
 std::optional<comm::Communicator> first_ranks(int count) {
   if (world().is_local()) return comm::Communicator::local();
   MPI_Comm part = MPI_COMM_NULL;
-  MPI_Comm_split(world().native(), world().rank() < count ? 0 : MPI_UNDEFINED, world().rank(), &part);
+  MPI_Comm_split(comm::native_of(world()), world().rank() < count ? 0 : MPI_UNDEFINED, world().rank(), &part);
   if (part == MPI_COMM_NULL) return std::nullopt;
-  std::optional<comm::Communicator> result = comm::Communicator::duplicate_of(part);
+  std::optional<comm::Communicator> result = comm::duplicate_of(part);
   MPI_Comm_free(&part);
   return result;
 }

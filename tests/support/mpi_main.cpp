@@ -14,6 +14,7 @@
 #include <mpi.h>
 
 #include "comm/check.hpp"
+#include "comm/native.hpp"
 #include "comm/session.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/verdict.hpp"
@@ -51,8 +52,9 @@ class Agreement {
     int count = failed ? 1 : 0;
     if (communicator_.is_local()) return count;
     MPI_Request request = MPI_REQUEST_NULL;
-    comm::check(MPI_Iallreduce(MPI_IN_PLACE, &count, 1, MPI_INT, MPI_SUM, communicator_.native(), &request),
-                "MPI_Iallreduce");
+    comm::check(
+        MPI_Iallreduce(MPI_IN_PLACE, &count, 1, MPI_INT, MPI_SUM, comm::native_of(communicator_), &request),
+        "MPI_Iallreduce");
     const steady_clock::time_point start = steady_clock::now();
     int all_came = 0;
     while (true) {
@@ -69,8 +71,7 @@ class Agreement {
 
  private:
   static comm::Communicator copy_of_world() {
-    return world().is_local() ? comm::Communicator::local()
-                              : comm::Communicator::duplicate_of(world().native());
+    return world().is_local() ? comm::Communicator::local() : comm::duplicate_of(comm::native_of(world()));
   }
   comm::Communicator communicator_;
 };

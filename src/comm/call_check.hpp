@@ -1,0 +1,41 @@
+// "Collective" checked: before ranks do something together they compare what they are about to do. A debug
+// build does so, and any build where the environment variable DMOE_CHECK_COLLECTIVES is 1 on some rank;
+// nothing is sent elsewhere.
+#pragma once
+
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <mpi.h>
+
+namespace dmoe::comm {
+
+/// Whether this process asks for it. InputError where the variable is neither 0 nor 1. Local.
+bool asks_for_call_checks();
+
+/// A comparison under way of what each rank calls. The words are compared, the places are for the message.
+class CallCheck {
+ public:
+  /// "broadcast of 12 floats". Starts to exchange it over `checks`, on which nothing else is sent.
+  /// Collective, in the order of the calls.
+  CallCheck(MPI_Comm checks, std::string_view call, std::source_location place);
+  CallCheck(const CallCheck&) = delete;
+  CallCheck& operator=(const CallCheck&) = delete;
+  ~CallCheck() = default;
+
+  /// Throws RunError, on all ranks, which names the call and the place of each where not all call the same.
+  void verify();
+
+ private:
+  struct Record {
+    char call[224];
+    char place[96];
+  };
+  Record own_{};
+  std::vector<Record> all_;  // of each rank
+  MPI_Request request_ = MPI_REQUEST_NULL;
+};
+
+}  // namespace dmoe::comm

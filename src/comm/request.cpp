@@ -1,0 +1,40 @@
+#include "comm/request.hpp"
+
+#include "comm/call_check.hpp"
+#include "comm/check.hpp"
+#include "comm/mpi_library.hpp"
+#include "comm/native.hpp"
+#include "comm/watchdog.hpp"
+
+namespace dmoe::comm {
+
+Request::Request() noexcept = default;
+Request::~Request() = default;
+
+Request::Request(Timing& timing, const char* operation, std::uintptr_t native,
+                 std::unique_ptr<CallCheck> check)
+    : timing_(&timing), operation_(operation), native_(native), check_(std::move(check)) {}
+
+Request::Request(Request&& other) noexcept {
+  *this = std::move(other);
+}
+
+Request& Request::operator=(Request&& other) noexcept {
+  timing_ = std::exchange(other.timing_, nullptr);
+  operation_ = other.operation_;
+  native_ = other.native_;
+  check_ = std::move(other.check_);
+  return *this;
+}
+
+void Request::wait() {
+  if (!is_active()) return;
+  const Blocking waiting(*timing_, operation_);
+  if (check_) check_->verify();
+  check_.reset();
+  MPI_Request request = request_of(native_);
+  check(wait_for(request), operation_);
+  timing_ = nullptr;
+}
+
+}  // namespace dmoe::comm
