@@ -31,7 +31,7 @@ std::string version_text() {
 /// A first word that is no command, and no option.
 Request unknown_command(const std::string& word) {
   std::vector<std::string> known{"help"};
-  for (const Command& command : commands()) known.push_back(command.name);
+  for (const commands::Command& command : commands::commands()) known.push_back(command.name);
   return {{},
           fmt::format("dmoe: unknown command {}{}; known: {}\n", word, suggestion(word, known),
                       fmt::join(known, ", ")),
@@ -39,7 +39,8 @@ Request unknown_command(const std::string& word) {
 }
 
 bool is_command(const std::string& word) {
-  return std::ranges::any_of(commands(), [&](const Command& command) { return command.name == word; });
+  return std::ranges::any_of(commands::commands(),
+                             [&](const commands::Command& command) { return command.name == word; });
 }
 
 /// "dmoe help train" is "dmoe train --help".
@@ -66,8 +67,8 @@ Request parse_command_line(int argc, const char* const* argv) {
   // For the build, which installs what they print; hidden from --help.
   const CLI::Option* const man = parser.add_flag("--man-page")->group("");
   const CLI::Option* const completion = parser.add_flag("--bash-completion")->group("");
-  std::map<const CLI::App*, Action> actions;
-  for (const Command& command : commands()) {
+  std::map<const CLI::App*, commands::Action> actions;
+  for (const commands::Command& command : commands::commands()) {
     CLI::App* sub = parser.add_subcommand(command.name, command.help);
     actions[sub] = command.declare(*sub);
   }

@@ -3,14 +3,14 @@
 
 #include <string>
 
-#include "app/command.hpp"
+#include "commands/command.hpp"
 #include "core/exit_status.hpp"
 
 namespace dmoe::app {
 
 /// Either an action, or a text to print and leave.
 struct Request {
-  Action action;
+  commands::Action action;
   std::string text;                      // help, version, or what is wrong with the command line
   ExitStatus status = ExitStatus::done;  // refused for bad usage
 };

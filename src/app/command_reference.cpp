@@ -5,7 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "app/named_option.hpp"
+#include "commands/named_option.hpp"
 
 namespace dmoe::app {
 

@@ -11,10 +11,10 @@
 
 #include "app/command_line.hpp"
 #include "comm/mpi_library.hpp"
+#include "console/wording.hpp"
 #include "core/error.hpp"
 #include "core/exit_status.hpp"
 #include "run/guarded_file.hpp"
-#include "run/wording.hpp"
 
 namespace dmoe::app {
 
@@ -37,7 +37,7 @@ void wait_for_all() {
 /// failure before the first has said why.
 int answer(const Request& request) {
   if (comm::launched_rank() == 0)
-    print(request.status == ExitStatus::done ? stdout : stderr, run::printable(request.text));
+    print(request.status == ExitStatus::done ? stdout : stderr, console::printable(request.text));
   if (request.status != ExitStatus::done && comm::is_launched()) wait_for_all();
   return static_cast<int>(request.status);
 }
@@ -46,18 +46,19 @@ int answer(const Request& request) {
 [[noreturn]] void end_job(const comm::Communicator& world, ExitStatus status, const std::exception& error) {
   const std::string who = world.size() == 1 ? "" : fmt::format("rank {}: ", world.rank());
   std::fflush(stdout);
-  print(stderr, fmt::format("dmoe: {}{}\n", who, run::one_line(message_of(error))));
+  print(stderr, fmt::format("dmoe: {}{}\n", who, console::one_line(message_of(error))));
   comm::Session::abort(static_cast<int>(status));
 }
 
-ExitStatus perform(const Action& action, const Job& job) {
+ExitStatus perform(const commands::Action& action, const commands::Job& job) {
   try {
     return action(job);
   } catch (const std::exception& error) {
     const bool is_refusal = dynamic_cast<const InputError*>(&error) != nullptr;
     const ExitStatus status = is_refusal ? ExitStatus::refused : ExitStatus::failed;
     if (!comm::is_thrown_by_all(job.world(), error)) end_job(job.world(), status, error);
-    if (job.world().is_coordinator()) print(stderr, fmt::format("dmoe: {}\n", run::one_line(error.what())));
+    if (job.world().is_coordinator())
+      print(stderr, fmt::format("dmoe: {}\n", console::one_line(error.what())));
     return status;
   }
 }
@@ -72,7 +73,7 @@ void open_standard_streams() {
 /// As it may be pasted: the launcher in front, words quoted where a shell would split them.
 std::string pasted(int argc, char** argv) {
   std::string line = comm::launcher_of_this_job();
-  for (int i = 0; i < argc; ++i) line += (line.empty() ? "" : " ") + run::shell_quoted(argv[i]);
+  for (int i = 0; i < argc; ++i) line += (line.empty() ? "" : " ") + console::shell_quoted(argv[i]);
   return line;
 }
 
@@ -95,10 +96,10 @@ int run(int argc, char** argv) {
     session.finalize();
     return static_cast<int>(status);
   } catch (const InputError& error) {
-    if (comm::launched_rank() == 0) print(stderr, fmt::format("dmoe: {}\n", run::one_line(error.what())));
+    if (comm::launched_rank() == 0) print(stderr, fmt::format("dmoe: {}\n", console::one_line(error.what())));
     return static_cast<int>(ExitStatus::refused);
   } catch (const RunError& error) {
-    print(stderr, fmt::format("dmoe: {}\n", run::one_line(error.what())));
+    print(stderr, fmt::format("dmoe: {}\n", console::one_line(error.what())));
     return static_cast<int>(ExitStatus::failed);
   }
 }

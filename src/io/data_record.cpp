@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "io/format.hpp"
+#include "io/run_schema.hpp"
 
 namespace dmoe::io {
 
@@ -31,11 +32,7 @@ data::SplitContents read_split(const hdf5::File& file, const std::string& path, 
 }  // namespace
 
 void write_data(hdf5::File& file, const DataRecord& data) {
-  file.create_group(group);
-  file.write_attribute(group, "train_examples", data.train_examples);
-  file.write_attribute(group, "validation_examples", data.validation_examples);
-  file.write_attribute(group, "test_examples", data.test_examples);
-  if (!data.folder.empty()) file.write_attribute(group, "folder", data.folder);
+  write_record(file, group, data, data_attributes());
   const data::Contents& contents = data.contents;
   if (contents.example_shape.empty()) return;  // not known
   file.write_attribute(group, "classes", contents.classes);
@@ -48,16 +45,11 @@ void write_data(hdf5::File& file, const DataRecord& data) {
 }
 
 DataRecord read_data(const hdf5::File& file) {
-  DataRecord data;
-  if (!file.exists(group)) return data;  // not of the first files
-  const auto number = [&](const char* name) { return file.read_attribute<std::int64_t>(group, name); };
-  data.train_examples = number("train_examples");
-  data.validation_examples = number("validation_examples");
-  data.test_examples = number("test_examples");
-  if (file.has_attribute(group, "folder")) data.folder = file.read_attribute<std::string>(group, "folder");
+  if (!file.exists(group)) return {};  // not of the first files
+  auto data = read_record<DataRecord>(file, group, data_attributes());
   if (!file.exists("/data/example_shape")) return data;
   data::Contents& contents = data.contents;
-  contents.classes = number("classes");
+  contents.classes = file.read_attribute<std::int64_t>(group, "classes");
   contents.example_shape = file.read<Index>("/data/example_shape", {hdf5::any});
   if (file.exists("/data/levels")) {
     for (const std::string& factor : file.children("/data/levels"))

@@ -106,10 +106,9 @@ void describe_when(Page& page, const Provenance& provenance) {
 }
 
 void describe_network(Page& page, const NetworkRecord& network) {
-  if (network.layers.empty()) return;
+  if (network.text.empty()) return;
   page.item("network", "{} of {} inputs, {} classes: {} parameters, {} multiply-accumulates per example",
-            network.layers, network.inputs, network.classes, network.parameters,
-            network.multiply_accumulates);
+            network.text, network.inputs, network.classes, network.parameters, network.multiply_accumulates);
 }
 
 void describe_launch(Page& page, const Launch& launch) {

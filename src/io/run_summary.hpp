@@ -1,16 +1,4 @@
-// All that a run file (run.h5) holds, in memory.
-//
-//   /config                                     the effective TOML
-//   /provenance                                 attributes: version, git_commit, seed, start_time, end_time,
-//                                               status
-//   /network                                    attributes: layers, inputs, classes, parameters,
-//                                               multiply_accumulates
-//   /data                                       what it was trained on (io/data_record.hpp)
-//   /launches/s                                 attributes of start s = 1, 2, ..
-//   /launches/s/timing/{phases,seconds}         (Q), (P, Q): where each rank's time went
-//   /train/{step,epoch,phase,loss,..}           (T), one row a logging interval
-//   /evaluation/{epoch,test_loss,test_error,..} (K)
-//   /layers/l/assignment/{step,totals,masked}   (T), (T, N), (T, N)
+// All that a run file (run.h5) holds, in memory. What stands where in the file: run_schema.hpp.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +9,7 @@
 #include "core/types.hpp"
 #include "hdf5/file.hpp"
 #include "io/data_record.hpp"
+#include "model/network_spec.hpp"
 #include "training/observer.hpp"
 
 namespace dmoe::io {
@@ -61,10 +50,19 @@ struct Provenance {
   RunStatus status = RunStatus::running;
 };
 
+/// A layer, and how many values it reads and gives.
+struct LayerRecord {
+  model::LayerSpec spec;
+  Index inputs = 0;
+  Index outputs = 0;
+  bool operator==(const LayerRecord&) const = default;
+};
+
 /// The network that was trained: of a baseline, what became of the config's layers.
 struct NetworkRecord {
-  std::string layers;  // "4x100 - 4x100"
-  Index inputs = 0;    // D of the first layer
+  std::string text;                 // "4x100 - 4x100"
+  std::vector<LayerRecord> layers;  // none in files before format_minor 2
+  Index inputs = 0;                 // D of the first layer
   Index classes = 0;
   Index parameters = 0;
   Index multiply_accumulates = 0;  // of one forward pass of one example

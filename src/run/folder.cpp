@@ -52,6 +52,11 @@ InputError exists_already(const std::string& folder) {
 
 }  // namespace
 
+std::string folder_of(const std::string& path) {
+  const fs::path file = path;
+  if (file.filename() != "run.h5" || is_folder(path)) return path;
+  return file.has_parent_path() ? file.parent_path().string() : ".";
+}
 std::string run_file(const std::string& folder) {
   return (fs::path(folder) / "run.h5").string();
 }

@@ -13,6 +13,8 @@ namespace dmoe::run {
 /// What to do with a folder that is there already; claimed: made by this job, and empty.
 enum class Existing { refuse, replace, resume, claimed };
 
+/// The folder of a run, of itself or of its run.h5; any other path as it is. Local.
+std::string folder_of(const std::string& path);
 std::string run_file(const std::string& folder);
 std::string model_file(const std::string& folder);
 std::string checkpoint_folder(const std::string& folder);

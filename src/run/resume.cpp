@@ -8,6 +8,7 @@
 #include "comm/archive.hpp"
 #include "comm/together.hpp"
 #include "config/changes.hpp"
+#include "console/wording.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "data/sampler.hpp"
@@ -15,7 +16,6 @@
 #include "numerics/architecture.hpp"
 #include "run/folder.hpp"
 #include "run/guarded_file.hpp"
-#include "run/wording.hpp"
 
 namespace dmoe::run {
 
@@ -70,7 +70,7 @@ class Search {
       } catch (const InputError& error) {
         if (path == paths.back() && !is_complete())
           throw InputError("--resume {}: none of its {} can be read: {}; --replace begins anew", folder_,
-                           counted(static_cast<Index>(paths.size()), "checkpoint"), error.what());
+                           console::counted(static_cast<Index>(paths.size()), "checkpoint"), error.what());
         remark(fmt::format("warning: {}; trying the checkpoint before it", error.what()));
       }
     }
@@ -92,8 +92,8 @@ class Search {
     if (run_file_ && run_file_->launches.size() >= result_.run->launches.size())
       result_.run->launches = std::move(run_file_->launches);
     if (result_.is_finished) return;
-    remark(fmt::format("going on after step {} of {}, from {}", grouped(result_.state.step),
-                       grouped(steps_planned()), path));
+    remark(fmt::format("going on after step {} of {}, from {}", console::grouped(result_.state.step),
+                       console::grouped(steps_planned()), path));
   }
 
   void check_run_without_checkpoint() {
@@ -132,7 +132,8 @@ class Search {
     const bool is_known = before.train_examples > 0;  // not in the first files
     if (is_known && before.train_examples != training_examples_)
       throw InputError("{}: made with {}; the data set has {}", path,
-                       counted(before.train_examples, "training example"), grouped(training_examples_));
+                       console::counted(before.train_examples, "training example"),
+                       console::grouped(training_examples_));
     const std::vector<std::string> others = data::differences(before.contents, contents_);
     if (!others.empty())
       throw InputError("{}: made with other data than data.path leads to now: {}", path,
@@ -145,7 +146,7 @@ class Search {
            path_exists(model_file(folder_));
   }
   Index steps_planned() const { return config_.training.epochs() * steps_per_epoch_; }
-  void remark(const std::string& text) { result_.remarks.push_back(one_line(text)); }
+  void remark(const std::string& text) { result_.remarks.push_back(console::one_line(text)); }
 
   std::string folder_;
   const config::Config& config_;

@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 
 #include "comm/together.hpp"
+#include "console/wording.hpp"
 #include "data/statistics.hpp"
 #include "io/model_file.hpp"
 #include "numerics/architecture.hpp"
 #include "run/launch.hpp"
-#include "run/wording.hpp"
 #include "training/routings.hpp"
 
 namespace dmoe::run {
@@ -66,7 +66,10 @@ bool resumes(const RunOptions& options) {
 }  // namespace
 
 io::NetworkRecord network_record(const model::NetworkSpec& spec) {
-  return {network_text(spec.layers), spec.inputs, spec.classes, spec.parameter_count(),
+  std::vector<io::LayerRecord> layers;
+  for (Index l = 0; l < spec.layer_count(); ++l)
+    layers.push_back({spec.layers[size(l)], spec.input_width(l), spec.output_width(l)});
+  return {console::network_text(spec.layers), layers, spec.inputs, spec.classes, spec.parameter_count(),
           spec.multiply_accumulates()};
 }
 
@@ -87,7 +90,7 @@ Run::Run(const comm::Session& session, config::Config config, RunOptions options
     const std::vector<std::string> routings = check_routings(config_, network_->spec());
     if (!world_.is_coordinator()) return;
     for (const auto& remarks : {data_.remarks, remarks_on(data_), routings})
-      for (const std::string& remark : remarks) before_.remarks.push_back(one_line(remark));
+      for (const std::string& remark : remarks) before_.remarks.push_back(console::one_line(remark));
   });
   if (world_.is_coordinator() && resumes(options_) && !folder_.is_there())
     before_.remarks.push_back(fmt::format("{} is not there yet: beginning at the first step", folder()));

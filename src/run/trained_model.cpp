@@ -7,10 +7,10 @@
 #include <fmt/ranges.h>
 
 #include "comm/together.hpp"
+#include "console/wording.hpp"
 #include "core/error.hpp"
 #include "io/model_file.hpp"
 #include "run/parts.hpp"
-#include "run/wording.hpp"
 
 namespace dmoe::run {
 

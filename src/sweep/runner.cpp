@@ -14,16 +14,16 @@
 
 #include <fmt/format.h>
 
+#include "console/console.hpp"
+#include "console/terminal.hpp"
+#include "console/wording.hpp"
 #include "core/error.hpp"
 #include "core/exit_status.hpp"
 #include "core/paths.hpp"
 #include "io/run_summary.hpp"
-#include "run/console.hpp"
 #include "run/folder.hpp"
 #include "run/folder_lock.hpp"
 #include "run/stop_signals.hpp"
-#include "run/terminal.hpp"
-#include "run/wording.hpp"
 #include "sweep/child_process.hpp"
 #include "sweep/table.hpp"
 
@@ -96,7 +96,7 @@ class Runner {
       : options_(options),
         plan_(plan),
         cores_(options.cores > 0 ? options.cores : available_cores()),
-        console_(std::cout, run::terminal_width()) {
+        console_(std::cout, console::terminal_width()) {
     for (const PlannedRun& run : plan.runs) {
       const RunState state = state_of(options.output, run);
       const bool is_done = state == RunState::analyzed || (state == RunState::finished && !plan.analyzes);
@@ -110,8 +110,8 @@ class Runner {
 
   ExitStatus run() {
     console_.line(fmt::format("{}: {} done already, {} to do on {}",
-                              run::counted(static_cast<Index>(total()), "run"), done_, waiting_.size(),
-                              run::counted(cores_, "core")));
+                              console::counted(static_cast<Index>(total()), "run"), done_, waiting_.size(),
+                              console::counted(cores_, "core")));
     write_tables();
     while (!running_.empty() || (!waiting_.empty() && !run::stop_requested())) {
       if (!run::stop_requested()) start_what_fits();
@@ -188,7 +188,7 @@ class Runner {
   void stop_all() {
     is_stopping_ = true;
     stopping_ = Clock::now();
-    console_.line(fmt::format("stopping {}", run::counted(static_cast<Index>(running_.size()), "run")));
+    console_.line(fmt::format("stopping {}", console::counted(static_cast<Index>(running_.size()), "run")));
     for (Running& each : running_) each.process->stop();
   }
 
@@ -201,7 +201,7 @@ class Runner {
       if (each.process->exit_status()) continue;
       if (is_first) {
         console_.line(fmt::format("{} has not stopped within {}: ending it", each.task.run->name,
-                                  run::counted(options_.patience, "second")));
+                                  console::counted(options_.patience, "second")));
         each.process->terminate();
       } else if (seconds_since(stopping_) > static_cast<double>(options_.patience) + moment) {
         each.process->kill();
@@ -237,7 +237,7 @@ class Runner {
       seconds_ += seconds_since(ended.began);
       ++trained_;
       console_.line(fmt::format("{}/{} {}: {}, {}", done_before_ + trained_, total(), run.name, result,
-                                run::duration(seconds_since(ended.began))));
+                                console::duration(seconds_since(ended.began))));
       if (plan_.analyzes) {  // before anything new begins
         waiting_.push_front({&run, Stage::analysis});
         return;
@@ -283,7 +283,7 @@ class Runner {
     if (trained_ > 0 && !running_.empty()) {
       const double of_one = seconds_ / static_cast<double>(trained_);
       const double rounds = static_cast<double>(waiting_.size()) / static_cast<double>(running_.size()) + 0.5;
-      left = fmt::format(", about {} left", run::duration(of_one * rounds));
+      left = fmt::format(", about {} left", console::duration(of_one * rounds));
     }
     console_.live(fmt::format("{} of {} done, {} running, {} failed{}", done_, total(), running_.size(),
                               failed_, left));
@@ -299,7 +299,7 @@ class Runner {
                                 (folder / "table.csv").string(), (folder / "table.h5").string()));
     }
     console_.finish();
-    if (!is_stopping_) fmt::print("\n{}", run::printable(sweep_summary(options_.output, plan_)));
+    if (!is_stopping_) fmt::print("\n{}", console::printable(sweep_summary(options_.output, plan_)));
     return is_stopping_ || failed_ > 0 ? ExitStatus::failed : ExitStatus::done;
   }
 
@@ -308,7 +308,7 @@ class Runner {
   // This program; asked once, as one that was built anew meanwhile is no longer at the end of that link.
   std::string program_ = fs::read_symlink("/proc/self/exe").string();
   Index cores_;
-  run::Console console_;
+  console::Console console_;
   std::list<Task> waiting_;
   std::list<Running> running_;
   std::size_t done_ = 0;
@@ -331,7 +331,7 @@ void print_plan(const Options& options, const SweepPlan& plan) {
                        : state == RunState::unfinished ? "to go on"
                        : state == RunState::finished   ? "trained"
                                                        : "analysed";
-    fmt::print("{:<12}{} ({})\n", text, run::printable(run.name), run::counted(run.ranks, "rank"));
+    fmt::print("{:<12}{} ({})\n", text, console::printable(run.name), console::counted(run.ranks, "rank"));
   }
 }
 

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "console/wording.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "data/contents.hpp"
@@ -19,7 +20,6 @@
 #include "io/run_summary.hpp"
 #include "run/folder.hpp"
 #include "run/guarded_file.hpp"
-#include "run/wording.hpp"
 
 namespace dmoe::sweep {
 
@@ -186,7 +186,7 @@ std::vector<io::TableColumn> sweep_table(const std::string& folder, const SweepP
     columns.text("status", status_text(outcome, file));
     if (outcome) {
       const io::NetworkRecord& network = outcome->run.network;
-      columns.text("layers", network.layers);
+      columns.text("layers", network.text);
       columns.number("parameters", "1", static_cast<double>(network.parameters));
       columns.number("multiply_accumulates", "1", static_cast<double>(network.multiply_accumulates));
       columns.number("seconds", "s", seconds_of(outcome->run));
@@ -223,7 +223,7 @@ std::string sweep_summary(const std::string& folder, const SweepPlan& plan) {
   for (const std::string& group : order) {
     const auto& [test, train] = errors[group];
     text += fmt::format("{:<{}}  test {}, train {} ({})\n", group, width, spread_text(test),
-                        spread_text(train), run::counted(static_cast<Index>(test.size()), "run"));
+                        spread_text(train), console::counted(static_cast<Index>(test.size()), "run"));
   }
   return text + warnings;
 }

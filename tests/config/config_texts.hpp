@@ -1,4 +1,4 @@
-// Configs that the tests of src/app start from.
+// Configs that the tests of src/config and src/run start from.
 #pragma once
 
 #include <string>

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import h5py
 
-from dmoe_testing import DMOE, MPIEXEC, checked, main, run
+from dmoe_testing import DMOE, MPIEXEC, SOURCE_DIR, checked, main, run
 from run_contents import differing
 
 CONFIG = """
@@ -32,6 +32,14 @@ epochs = 3
 balance = { rule = "margin" }
 learning_rate = { schedule = "constant" }
 """
+# As the manual names what there are several of.
+PLACES = {
+    r"^/network/layers/\d+": "/network/layers/l",
+    r"^/layers/\d+": "/layers/l",
+    r"^/launches/\d+": "/launches/s",
+    r"^/data/(train|validation|test)(?=$|/)": "/data/SPLIT",
+    r"^/data/levels/.*": "/data/levels/FACTOR",
+}
 LONG = ["--set", "phases.only.epochs=100000", "--set", "evaluation.every_epochs=0"]
 STOP = ["--set", "train.stop_after=1s"]
 
@@ -200,6 +208,65 @@ class RunFolder(unittest.TestCase):
             self.assertEqual(file["analysis_train"].attrs["examples"], 400)
         self.assertRegex(checked(DMOE, "info", "run"), r"(?s)\(50 test examples\).*\(400 train examples\)")
         checked(DMOE, "check", "run")
+
+    def test_what_is_whole_is_told_whatever_is_wrong_with_the_rest(self):
+        checked(DMOE, "train", "small.toml", "--output", "run")
+        bad = Path("run/model.h5")
+        bad.write_bytes(bad.read_bytes()[:9000])
+        for command, words in (("info", "3x6"), ("check", "run/run.h5: ")):
+            process = run([DMOE, command, "run", "none.h5"])
+            self.assertEqual(process.returncode, 2)
+            self.assertIn(words, process.stdout)
+            self.assertRegex(process.stderr, r"^dmoe: run/model\.h5: .*; none\.h5: .*\n$")
+        found = json.loads(run([DMOE, "check", "run", "--json"]).stdout)
+        whole = {one["file"]: one["whole"] for one in found}
+        self.assertEqual((whole["run/run.h5"], whole["run/model.h5"]), (True, False))
+        self.assertIn("run/model.h5: ", found[1]["why"])
+        (told,) = json.loads(run([DMOE, "info", "run", "--json"]).stdout)
+        self.assertEqual(told["file"], "run/run.h5")
+
+    def test_a_run_is_its_folder_or_its_run_file(self):
+        checked(DMOE, "train", "small.toml", "--output", "run")
+        self.assertEqual(checked(DMOE, "evaluate", "run"), checked(DMOE, "evaluate", "run/run.h5"))
+        self.assertIn("written to run/run.h5", checked(DMOE, "analyze", "run/run.h5"))
+        os.chdir("run")
+        self.assertIn("written to ./run.h5", checked(DMOE, "analyze", "run.h5"))
+
+    def test_the_layers_of_a_run_are_typed(self):
+        networks = {
+            "none": [("mixture", 3, 6, 4, 324, 6)],
+            "concatenated": [("concatenated", 3, 6, 0, 324, 18)],
+            "dense_equal_widths": [("dense", 1, 22, 0, 324, 22)],
+        }
+        for baseline, expected in networks.items():
+            checked(DMOE, "train", "small.toml", "--output", baseline, "--set", f"network.baseline={baseline}")
+            with h5py.File(f"{baseline}/run.h5") as file:
+                layers = [dict(layer.attrs) for layer in file["network/layers"].values()]
+            names = ("kind", "experts", "hidden", "gate_hidden", "inputs", "outputs")
+            self.assertEqual([tuple(layer[name] for name in names) for layer in layers], expected)
+
+    def test_the_manual_of_the_run_file_is_complete(self):
+        text = checked(DMOE, "info", "--run-file")
+        self.assertEqual((Path(SOURCE_DIR) / "docs/run-file.md").read_text().split("\n\n", 2)[2], text)
+        checked(DMOE, "train", "small.toml", "--output", "run", "--set", "data.validation=10")
+        places = set(re.findall(r"(?m)^\| `(.*?)` \|", text))
+        found = set()
+
+        def add(path, item):
+            path = f"/{path}"
+            for pattern, place in PLACES.items():
+                path = re.sub(pattern, place, path)
+            if isinstance(item, h5py.Dataset):
+                found.add(path)
+            else:
+                found.update(f"{path} @{name}" for name in item.attrs)
+
+        with h5py.File("run/run.h5") as file:
+            file.visititems(add)
+            found.update(f"/ @{name}" for name in file.attrs)
+        self.assertEqual(found - places, set())
+        missing = {place for place in places - found if not place.endswith(("@config_changes", "/levels/FACTOR"))}
+        self.assertEqual(missing, set())
 
 
 main()

@@ -1,0 +1,10 @@
+// dmoe bench
+#pragma once
+
+#include "commands/command.hpp"
+
+namespace dmoe::commands {
+
+Action declare_bench(CLI::App& parser);
+
+}  // namespace dmoe::commands

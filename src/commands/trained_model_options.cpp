@@ -1,0 +1,31 @@
+#include "commands/trained_model_options.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "commands/named_option.hpp"
+#include "console/wording.hpp"
+
+namespace dmoe::commands {
+
+void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, const std::string& run_help) {
+  parser.add_option("run", options.runs, run_help)->required()->option_text("RUN...");
+  Names<data::Split> splits;
+  for (const data::Split split : {data::Split::test, data::Split::train, data::Split::validation})
+    splits.emplace_back(data::split_name(split), split);
+  add_named_option(parser, "--split", options.split, splits, "which examples (default: test)");
+  parser.add_option("--set", options.overrides, "override a key of the run's config: data.path=/data/mnist")
+      ->allow_extra_args(false)
+      ->option_text("KEY=VALUE");
+}
+
+void print_remarks(const run::TrainedModel& model) {
+  for (const std::string& remark : model.remarks) fmt::print("{}\n", console::one_line(remark));
+  if (!model.unknown.empty())
+    fmt::print("not known to this dmoe and left alone: {}\n",
+               console::one_line(fmt::format("{}", fmt::join(model.unknown, "; "))));
+  if (!model.data_differences.empty())
+    fmt::print("these are not the data of the run: {}\n", fmt::join(model.data_differences, "; "));
+}
+
+}  // namespace dmoe::commands
