@@ -142,7 +142,7 @@ class Curve {
     const Index before = resident_bytes();
     SteppedTraining training(spec, world_, dataset_, rows_, "none");
     distribution::Network& network = training.network();
-    for (Index l = 0; l < spec.layer_count(); ++l) network.route(l, routing_);
+    for (Index l = 0; l < spec.layer_count(); ++l) network.mixture(l)->route(routing_);
     const distribution::Masks masks = network.no_masks();
     const auto evaluate = [&] {
       network.forward(batch_.inputs(), masks);

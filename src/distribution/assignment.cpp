@@ -24,7 +24,8 @@ void AssignmentReduction::start(const StepRequests& mine) {
   std::fill(values_.begin(), values_.end(), balance::Total{0});
   for (Index l = 0; l < network_->spec().layer_count(); ++l) {
     const Index first = starts_[size(l)];
-    network_->add_assigned(l, std::span(values_).subspan(size(first), size(starts_[size(l) + 1] - first)));
+    const auto totals = std::span(values_).subspan(size(first), size(starts_[size(l) + 1] - first));
+    if (Mixture* const mixture = network_->mixture(l)) mixture->add_assigned(totals);
   }
   const auto asks = std::span(values_).last<request_kinds>();
   asks[0] = mine.stop ? 1 : 0;

@@ -5,7 +5,6 @@ namespace dmoe::distribution {
 ConcatenatedLayer::ConcatenatedLayer(const model::NetworkSpec& spec, Index layer,
                                      const comm::Communicator& ranks, std::uint64_t seed, Index capacity)
     : Layer(ranks, capacity, spec.output_width(layer)),
-      total_(spec.layers[size(layer)].experts),
       own_(topology_of(spec, layer, ranks).range(ranks.rank())),
       experts_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, own_.first, own_.count, seed),
       side_by_side_(ranks, topology_of(spec, layer, ranks), capacity, spec.layers[size(layer)].hidden),

@@ -19,8 +19,8 @@ class ConcatenatedLayer final : public Layer {
   ConcatenatedLayer(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks,
                     std::uint64_t seed, Index capacity);
 
+  bool reads_everywhere() override { return true; }
   void forward(ConstMatrixView x, const GateStep& step) override;
-  Index expert_rows() override { return rows_ * total_; }
   void ship_d_output() override;
   void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
 
@@ -28,7 +28,6 @@ class ConcatenatedLayer final : public Layer {
   void backward_to_input(MatrixView d_x) override;
   void backward_to_weights(ConstMatrixView x) override;
 
-  Index total_;  // N
   ExpertRange own_;
   model::Experts experts_;
   Concatenation side_by_side_;

@@ -7,9 +7,9 @@
 #include <span>
 #include <string>
 
-#include "balance/totals.hpp"
 #include "comm/communicator.hpp"
 #include "distribution/exchange.hpp"
+#include "distribution/mixture.hpp"
 #include "distribution/topology.hpp"
 #include "model/network_spec.hpp"
 #include "model/parameters.hpp"
@@ -38,24 +38,14 @@ class Layer {
   Layer& operator=(const Layer&) = delete;
 
   /// Whether forward and backward read x (B, D) on every rank; else on the coordinator alone.
-  virtual bool reads_everywhere() { return true; }
-  /// Chooses experts by this from now on; until then, and in layers without a gate, all take part. The
-  /// routing must outlive its use. The same on every rank. Local.
-  virtual void route(const model::Routing& /*routing*/) {}
+  virtual bool reads_everywhere() = 0;
   /// z (B, H) on the coordinator, from x (B, D). Collective over the ranks.
   virtual void forward(ConstMatrixView x, const GateStep& step) = 0;
   /// z on the coordinator, the message buffer for it elsewhere; shared by the layer above where that reads it
   /// everywhere.
   SharedMatrix& output() { return output_; }
-  /// (B, N): the gate values in use in the last forward pass, 0 where masked or not chosen, on every rank; no
-  /// columns where no gate chooses.
-  virtual ConstMatrixView gates() { return {nullptr, rows_, 0}; }
-  /// Adds those of the own experts to totals (N). Local.
-  virtual void add_assigned(std::span<balance::Total> /*totals*/) {}
-  /// Rows that all experts of all ranks together worked on in the last forward pass. Local.
-  virtual Index expert_rows() = 0;
-  /// The experts to choose among that this rank owns.
-  virtual ExpertRange range() const { return {}; }
+  /// This layer's gate and what it chose; null where it has none. Local.
+  virtual Mixture* mixture() { return nullptr; }
 
   /// dLoss/dz (B, H), for the coordinator to fill before ship_d_output().
   MatrixView d_output() { return d_output_.matrix(rows_); }

@@ -15,7 +15,6 @@ class LocalLayer final : public Layer {
 
   bool reads_everywhere() override { return false; }
   void forward(ConstMatrixView x, const GateStep& step) override;
-  Index expert_rows() override { return rows_; }
   void ship_d_output() override {}
   void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
 

@@ -87,6 +87,16 @@ Index Network::first_layer_not_finite() {
   return std::find_if_not(layers_.begin(), layers_.end(), is_finite) - layers_.begin();
 }
 
+ConstMatrixView Network::gates(Index layer) {
+  if (Mixture* const gated = mixture(layer)) return gated->gates();
+  return {nullptr, rows_, 0};
+}
+
+Index Network::expert_rows(Index layer) {
+  if (Mixture* const gated = mixture(layer)) return gated->expert_rows();
+  return rows_ * spec_.layers[size(layer)].experts;
+}
+
 void Network::for_each_parameter(const model::ParameterVisitor& visit) {
   Index number = 0;
   for (const auto& layer : layers_) layer->for_each_parameter(fmt::format("layers/{}", ++number), visit);

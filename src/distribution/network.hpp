@@ -9,6 +9,7 @@
 
 #include "comm/communicator.hpp"
 #include "distribution/layer.hpp"
+#include "distribution/mixture.hpp"
 #include "model/head.hpp"
 #include "model/network_spec.hpp"
 
@@ -28,9 +29,6 @@ class Network {
   Network(const model::NetworkSpec& spec, const comm::Communicator& ranks, std::uint64_t seed,
           Index capacity);
 
-  /// Puts a routing in force in layer = 0 .. L-1, which must outlive its use; all experts until then. The
-  /// same on every rank. Local.
-  void route(Index layer, const model::Routing& routing) { layers_[size(layer)]->route(routing); }
   /// scores on the coordinator, gates on every rank, from x (B, D); in training also which presentations the
   /// rows are, for the gates' noise. Collective over the ranks.
   void forward(ConstMatrixView x, const Masks& masks,
@@ -46,23 +44,21 @@ class Network {
   Index first_layer_not_finite();
   /// (B, C), on the coordinator: the logits, or the probabilities of a mixture of classifiers.
   ConstMatrixView scores() const { return head_->scores(); }
-  /// (B, N_l): the gates in use, layer = 0 .. L-1, on every rank; no columns in a layer without a gate.
-  ConstMatrixView gates(Index layer) { return layers_[size(layer)]->gates(); }
 
-  /// Adds the gate values in use of this rank's experts to totals (N_l), layer = 0 .. L-1. Local.
-  void add_assigned(Index layer, std::span<balance::Total> totals) {
-    layers_[size(layer)]->add_assigned(totals);
-  }
-  /// Rows that the experts of a layer together worked on in the last forward pass: N_l B in a dense mixture.
-  Index expert_rows(Index layer) { return layers_[size(layer)]->expert_rows(); }
+  /// Layer = 0 .. L-1 where it is a mixture, on every rank; else null. Local.
+  Mixture* mixture(Index layer) { return layers_[size(layer)]->mixture(); }
+  /// (B, N_l): the gates in use, layer = 0 .. L-1, on every rank; no columns in a layer without a gate.
+  /// Local.
+  ConstMatrixView gates(Index layer);
+  /// Rows that the experts of layer = 0 .. L-1 together worked on in the last forward pass: N_l B where all
+  /// of them take part. Local.
+  Index expert_rows(Index layer);
 
   /// Visits every parameter, the same list in the same order on every rank. Local.
   void for_each_parameter(const model::ParameterVisitor& visit);
 
   const model::NetworkSpec& spec() const { return spec_; }
   const comm::Communicator& ranks() const { return *ranks_; }
-  /// What this rank owns of the experts that a layer's gate chooses among.
-  ExpertRange range(Index layer) const { return layers_[size(layer)]->range(); }
   /// Masks that leave no expert out, for evaluation.
   Masks no_masks() const;
 

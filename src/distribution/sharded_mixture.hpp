@@ -9,20 +9,21 @@
 namespace dmoe::distribution {
 
 /// A layer of kind mixture or classifier_mixture: they differ in their experts alone.
-class ShardedMixture final : public Layer {
+class ShardedMixture final : public Layer, public Mixture {
  public:
   ShardedMixture(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks,
                  std::uint64_t seed, Index capacity);
 
-  void route(const model::Routing& routing) override;
   bool reads_everywhere() override { return mixing().reads_everywhere(); }
   void forward(ConstMatrixView x, const GateStep& step) override;
+  void ship_d_output() override { mixing().send_d_output(shared_d_output()); }
+  void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
+
+  Mixture* mixture() override { return this; }
+  void route(const model::Routing& routing) override;
   ConstMatrixView gates() override { return mixing().gates(); }
   void add_assigned(std::span<balance::Total> totals) override { mixing().add_assigned(totals); }
   Index expert_rows() override { return mixing().expert_rows(); }
-  ExpertRange range() const override { return parts_.range(); }
-  void ship_d_output() override { mixing().send_d_output(shared_d_output()); }
-  void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
 
  private:
   void backward_to_input(MatrixView d_x) override { mixing().backward_to_input(shared_d_output(), d_x); }

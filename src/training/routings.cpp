@@ -36,7 +36,9 @@ void Routings::check(const model::NetworkSpec& network) const {
 }
 
 void Routings::put_in_force(distribution::Network& network) const {
-  for (std::size_t l = 0; l < routings_.size(); ++l) network.route(static_cast<Index>(l), *routings_[l]);
+  for (std::size_t l = 0; l < routings_.size(); ++l) {
+    if (auto* const mixture = network.mixture(static_cast<Index>(l))) mixture->route(*routings_[l]);
+  }
 }
 
 }  // namespace dmoe::training

@@ -31,8 +31,11 @@ struct Pass {
     std::vector<std::uint8_t> masked(size(of.choices()));
     if (of.choices() > 1) masked.back() = 1;
     layer.forward(x.view(), {masked});
-    const ConstMatrixView gates = layer.gates();
-    gate_values.assign(gates.values().begin(), gates.values().end());
+    EXPECT_EQ(layer.mixture() != nullptr, of.is_gated());
+    if (Mixture* const mixture = layer.mixture()) {
+      const ConstMatrixView gates = mixture->gates();
+      gate_values.assign(gates.values().begin(), gates.values().end());
+    }
     const MatrixView z = layer.output().matrix(rows);
     if (ranks.is_coordinator()) {
       output.assign(z.values().begin(), z.values().end());

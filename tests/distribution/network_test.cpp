@@ -111,7 +111,7 @@ struct Sample {
         reference(of.spec, whole) {
     for (const auto& [l, routing] : of.routings) {
       routings.push_back(routing_of(routing));
-      sharded.route(static_cast<Index>(l), *routings.back());
+      sharded.mixture(static_cast<Index>(l))->route(*routings.back());
     }
     std::uint64_t seed = 0;
     do {
@@ -178,6 +178,20 @@ TEST(Network, has_the_gradients_of_the_reference) {
   }
 }
 
+TEST(Network, has_all_rows_and_no_gates_in_layers_without_a_gate) {
+  Network network({6, 3, {beside, dense, seven, single}}, world(), 0, capacity);
+  const std::vector<Index> experts{5, 1, 7, 1};
+  for (const Index rows : {8, 3}) {
+    network.forward(random_matrix(rows, 6, 1).view(), network.no_masks());
+    for (Index l = 0; l < 4; ++l) {
+      EXPECT_EQ(network.mixture(l) != nullptr, l == 2);
+      EXPECT_EQ(network.gates(l).rows, rows);
+      EXPECT_EQ(network.gates(l).columns, l == 2 ? 7 : 0);
+      EXPECT_EQ(network.expert_rows(l), rows * experts[size(l)]);
+    }
+  }
+}
+
 TEST(Network, gives_masked_experts_no_gradient_at_all) {
   for (const Case& each : cases) {
     SCOPED_TRACE(each.name);
@@ -226,7 +240,9 @@ struct BalancedRun {
   BalancedRun(const model::NetworkSpec& spec, const comm::Communicator& ranks,
               const model::Routing* routing = nullptr)
       : network(spec, ranks, 3, 33), reduction(network) {
-    for (Index l = 0; l < spec.layer_count() && routing != nullptr; ++l) network.route(l, *routing);
+    for (Index l = 0; l < spec.layer_count() && routing != nullptr; ++l) {
+      if (Mixture* const mixture = network.mixture(l)) mixture->route(*routing);
+    }
     for (const model::LayerSpec& layer : spec.layers)
       balancers.emplace_back(layer.choices()).begin_phase(margin);
   }
@@ -385,8 +401,8 @@ TEST(Network, changes_its_routing_between_steps) {
        {static_cast<const model::Routing*>(&all), static_cast<const model::Routing*>(&two),
         static_cast<const model::Routing*>(&one), static_cast<const model::Routing*>(&all)}) {
     for (Index l = 0; l < deep.layer_count(); ++l) {
-      sharded.network.route(l, *routing);
-      whole.network.route(l, *routing);
+      sharded.network.mixture(l)->route(*routing);
+      whole.network.mixture(l)->route(*routing);
     }
     sharded.step(inputs.view(), labels);
     whole.step(inputs.view(), labels);

@@ -136,7 +136,7 @@ TEST(Sgd, leaves_experts_without_rows_alone) {
   for (const auto& [momentum, weight_decay] :
        {std::pair{0.0, 0.0}, std::pair{0.0, 0.1}, std::pair{0.5, 0.0}}) {
     distribution::Network network(one_layer, alone, 0, 1);
-    network.route(0, one);
+    network.mixture(0)->route(one);
     Sgd sgd(network, momentum, weight_decay);
     pass(network, 1);
     const std::vector<std::vector<float>> before = weights_of(network);
@@ -206,7 +206,7 @@ void expect_eager_bits(double momentum, double weight_decay, std::uint64_t steps
   const comm::Communicator alone = comm::Communicator::local();
   const model::TopK one(1, model::GateValue::probability);
   distribution::Network network(one_layer, alone, 0, 1);
-  network.route(0, one);
+  network.mixture(0)->route(one);
   test::set_random_weights(network, 0, 0.5F);
   EagerSgd eager(network, static_cast<float>(momentum), static_cast<float>(weight_decay));
   Index resting = 0;
