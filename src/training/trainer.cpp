@@ -28,6 +28,7 @@ Trainer::Trainer(const TrainingSpec& spec, distribution::Network& network, const
       observer_(observer),
       stop_requested_(std::move(stop_requested)),
       sampler_(dataset.example_count(data::Split::train), spec.batch_size, spec.seed),
+      timetable_(spec, sampler_.steps_per_epoch()),
       batch_(spec.batch_size, dataset.input_width(), dataset.factors().size()),
       optimizer_(network, spec.momentum, spec.weight_decay),
       assignment_(network) {
@@ -43,10 +44,10 @@ Trainer::Trainer(const TrainingSpec& spec, distribution::Network& network, const
 }
 
 Plan Trainer::plan() const {
-  Plan plan{step_, steps_planned(), steps_per_epoch(), spec_.epochs(), {}, {}};
-  for (const PhaseSpec& phase : spec_.phases) {
-    plan.phases.push_back(phase.name);
-    plan.phase_steps.push_back(phase.epochs * steps_per_epoch());
+  Plan plan{step_, steps_planned(), steps_per_epoch(), timetable_.epochs(), {}, {}};
+  for (std::size_t p = 0; p < spec_.phases.size(); ++p) {
+    plan.phases.push_back(spec_.phases[p].name);
+    plan.phase_steps.push_back(timetable_.steps_of(static_cast<Index>(p)));
   }
   return plan;
 }
@@ -66,7 +67,7 @@ Outcome Trainer::run_steps(const SaveCheckpoint& save_checkpoint) {
     if (evaluation_is_due() && !evaluate_all()) return Outcome::stopped;
     if (checkpoint_is_due()) save(save_checkpoint);
     if (step_ == steps_planned()) return Outcome::finished;
-    while (phase_ < phase_of_next_step()) begin_phase(phase_ + 1);
+    while (phase_ < timetable_.phase(step_)) begin_phase(phase_ + 1);
     const double rate = learning_rate();
     report_step(step(rate), rate);
     const distribution::StepRequests requests = assignment_.requests();
@@ -76,22 +77,9 @@ Outcome Trainer::run_steps(const SaveCheckpoint& save_checkpoint) {
   }
 }
 
-Index Trainer::first_epoch(Index phase) const {
-  Index epochs = 0;
-  for (Index p = 0; p < phase; ++p) epochs += spec_.phases[size(p)].epochs;
-  return epochs;
-}
-
-Index Trainer::phase_of_next_step() const {
-  Index phase = 0;
-  const auto last = static_cast<Index>(spec_.phases.size()) - 1;
-  while (phase < last && epochs_done() >= first_epoch(phase + 1)) ++phase;
-  return phase;
-}
-
 double Trainer::learning_rate() const {
-  return schedules_[size(phase_)]->rate(epochs_done() - first_epoch(phase_),
-                                        spec_.phases[size(phase_)].epochs);
+  return schedules_[size(phase_)]->rate(epochs_done() - timetable_.first_epoch(phase_),
+                                        timetable_.epochs_of(phase_));
 }
 
 Rates Trainer::rates(double learning_rate) const {
@@ -99,24 +87,12 @@ Rates Trainer::rates(double learning_rate) const {
   return {learning_rate, learning_rate * phase.expert_rate_factor};
 }
 
-bool Trainer::is_phase_end() const {
-  if (step_ == 0 || step_ % steps_per_epoch() != 0) return false;
-  for (Index p = 1; p <= static_cast<Index>(spec_.phases.size()); ++p) {
-    if (epochs_done() == first_epoch(p)) return true;
-  }
-  return false;
-}
-
 bool Trainer::evaluation_is_due() const {
-  if (step_ % steps_per_epoch() != 0 || evaluated_epoch_ == epochs_done()) return false;
-  const Index every = spec_.evaluation.every_epochs;
-  return step_ == steps_planned() || (step_ > 0 && every > 0 && epochs_done() % every == 0);
+  return evaluated_epoch_ != epochs_done() && timetable_.evaluation_is_due(step_);
 }
 
 bool Trainer::checkpoint_is_due() const {
-  if (saved_step_ == step_) return false;
-  const Index every = spec_.checkpoint.every_steps;
-  return (every > 0 && step_ % every == 0) || (spec_.checkpoint.at_phase_ends && is_phase_end());
+  return saved_step_ != step_ && timetable_.checkpoint_is_due(step_);
 }
 
 void Trainer::save(const SaveCheckpoint& save_checkpoint) {
@@ -266,14 +242,14 @@ void Trainer::report_step(const numerics::Loss& loss, double rate) {
     const TimedActivity reporting(network_.ranks().timing(), Activity::io);
     observer_.stepped(row_so_far());
   }
-  if (step_ % spec_.log_every_steps == 0) log_row();
+  if (timetable_.log_row_is_due(step_)) log_row();
 }
 
 LogRow Trainer::row_so_far() const {
   const auto examples = static_cast<double>(window_.examples);
   LogRow row;
   row.step = step_;
-  row.epoch = (step_ - 1) / steps_per_epoch();
+  row.epoch = timetable_.epoch(step_ - 1);
   row.phase = phase_;
   row.loss = window_.loss / examples;
   row.error = static_cast<double>(window_.errors) / examples;

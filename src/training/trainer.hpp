@@ -24,6 +24,7 @@
 #include "training/schedule.hpp"
 #include "training/spec.hpp"
 #include "training/state.hpp"
+#include "training/timetable.hpp"
 
 namespace dmoe::training {
 
@@ -56,8 +57,8 @@ class Trainer {
 
   /// Steps done.
   Index steps_done() const { return step_; }
-  Index steps_planned() const { return spec_.epochs() * steps_per_epoch(); }
-  Index steps_per_epoch() const { return sampler_.steps_per_epoch(); }
+  Index steps_planned() const { return timetable_.steps(); }
+  Index steps_per_epoch() const { return timetable_.steps_per_epoch(); }
   /// The balancing state of layer = 0 .. L-1, the same on every rank.
   const balance::Balancer& balancer(Index layer) const { return balancers_[size(layer)]; }
   Sgd& optimizer() { return optimizer_; }
@@ -80,13 +81,10 @@ class Trainer {
  private:
   Outcome run_steps(const SaveCheckpoint& save);
   Plan plan() const;
-  Index epochs_done() const { return step_ / steps_per_epoch(); }
-  /// The phase of the coming step; behind the last step, the last phase.
-  Index phase_of_next_step() const;
-  Index first_epoch(Index phase) const;
+  Index epochs_done() const { return timetable_.epoch(step_); }
   double learning_rate() const;
   Rates rates(double learning_rate) const;
-  bool is_phase_end() const;
+  /// When it is time, and once.
   bool evaluation_is_due() const;
   bool checkpoint_is_due() const;
   /// Scores all splits; false where it was stopped half way, on all ranks alike.
@@ -109,6 +107,7 @@ class Trainer {
   StopRequested stop_requested_;
 
   data::EpochSampler sampler_;
+  Timetable timetable_;
   data::Batch batch_;
   Sgd optimizer_;
   std::optional<GradientNorm> gradient_norm_;  // where the gradient is clipped
