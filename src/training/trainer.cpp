@@ -31,14 +31,9 @@ Trainer::Trainer(const TrainingSpec& spec, distribution::Network& network, const
       timetable_(spec, sampler_.steps_per_epoch()),
       batch_(spec.batch_size, dataset.input_width(), dataset.factors().size()),
       optimizer_(network, spec.momentum, spec.weight_decay),
-      assignment_(network) {
-  for (const model::LayerSpec& layer : network.spec().layers) balancers_.emplace_back(layer.choices());
-  for (const balance::Balancer& balancer : balancers_) masks_.push_back(balancer.masked());
-  for (const PhaseSpec& phase : spec.phases) {
-    rules_.push_back(balance::rules().find(phase.rule.name).make(phase.rule.settings));
+      balancing_(spec.phases, network) {
+  for (const PhaseSpec& phase : spec.phases)
     schedules_.push_back(schedules().find(phase.schedule.name).make(phase.schedule.settings));
-    routings_.emplace_back(phase.routings, network.spec().layer_count());
-  }
   if (spec.max_gradient_norm > 0) gradient_norm_.emplace(network);
   open_window();
 }
@@ -70,7 +65,7 @@ Outcome Trainer::run_steps(const SaveCheckpoint& save_checkpoint) {
     while (phase_ < timetable_.phase(step_)) begin_phase(phase_ + 1);
     const double rate = learning_rate();
     report_step(step(rate), rate);
-    const distribution::StepRequests requests = assignment_.requests();
+    const distribution::StepRequests requests = balancing_.requests();
     if (requests.help) check_numbers();
     if (requests.stop) return Outcome::stopped;
     if (requests.checkpoint) save(save_checkpoint);
@@ -104,8 +99,7 @@ void Trainer::save(const SaveCheckpoint& save_checkpoint) {
 }
 
 State Trainer::state() const {
-  State state{step_, epochs_done(), phase_, evaluations_, evaluated_epoch_, {}, window_};
-  for (const balance::Balancer& balancer : balancers_) state.layers.push_back(balancer.state());
+  State state{step_, epochs_done(), phase_, evaluations_, evaluated_epoch_, balancing_.state(), window_};
   state.window.seconds = window_seconds();
   return state;
 }
@@ -115,17 +109,14 @@ void Trainer::restore(State state) {
   phase_ = state.phase;
   evaluations_ = state.evaluations;
   evaluated_epoch_ = state.evaluated_epoch;
-  for (std::size_t l = 0; l < balancers_.size() && phase_ >= 0; ++l)
-    balancers_[l].restore(std::move(state.layers[l]), *rules_[size(phase_)]);
-  if (phase_ >= 0) routings_[size(phase_)].put_in_force(network_);
+  if (phase_ >= 0) balancing_.restore(std::move(state.layers), phase_);
   window_ = std::move(state.window);
   window_began_ = Timing::Clock::now();
 }
 
 void Trainer::begin_phase(Index phase) {
   phase_ = phase;
-  for (balance::Balancer& balancer : balancers_) balancer.begin_phase(*rules_[size(phase)]);
-  routings_[size(phase)].put_in_force(network_);
+  balancing_.begin_phase(phase);
 }
 
 numerics::Loss Trainer::step(double learning_rate) {
@@ -134,15 +125,12 @@ numerics::Loss Trainer::step(double learning_rate) {
     const TimedActivity presenting(network_.ranks().timing(), Activity::data);
     dataset_.present(data::Split::train, sampler_.examples(step_), {Purpose::train_transform, first}, batch_);
   }
-  network_.forward(batch_.inputs(), masks_, model::Presentation{spec_.seed, first});
-  assignment_.start(requests());
+  network_.forward(batch_.inputs(), balancing_.masks(), model::Presentation{spec_.seed, first});
+  balancing_.start(requests());
   const numerics::Loss loss = network_.backward(batch_.inputs(), batch_.labels());
   const auto scale = gradient_norm_ ? clip_scale((*gradient_norm_)(), spec_.max_gradient_norm) : 1.0F;
   const std::optional<std::string> damaged = optimizer_.step(rates(learning_rate), scale);
-  assignment_.finish();
-  for (std::size_t l = 0; l < balancers_.size(); ++l) {
-    balancers_[l].add(assignment_.assigned(static_cast<Index>(l)));
-  }
+  balancing_.finish();
   ++step_;
   note_trouble(loss, damaged, learning_rate);
   return loss;
@@ -223,9 +211,7 @@ RankSeconds Trainer::rank_seconds() const {
 void Trainer::open_window() {
   window_ = {};
   window_began_ = Timing::Clock::now();
-  for (const balance::Balancer& balancer : balancers_) {
-    window_.masked_steps.emplace_back(balancer.masked_steps().begin(), balancer.masked_steps().end());
-  }
+  window_.masked_steps = balancing_.masked_steps();
 }
 
 double Trainer::window_seconds() const {
@@ -262,14 +248,7 @@ void Trainer::log_row() {
   if (network_.ranks().is_coordinator()) {
     const TimedActivity reporting(network_.ranks().timing(), Activity::io);
     LogRow row = row_so_far();
-    for (std::size_t l = 0; l < balancers_.size(); ++l) {
-      AssignmentRow& layer = row.layers.emplace_back();
-      for (std::size_t i = 0; i < balancers_[l].totals().size(); ++i) {
-        const Index masked = balancers_[l].masked_steps()[i] - window_.masked_steps[l][i];
-        layer.totals.push_back(balance::to_examples(balancers_[l].totals()[i]));
-        layer.masked_fraction.push_back(static_cast<double>(masked) / static_cast<double>(window_.steps));
-      }
-    }
+    row.layers = balancing_.rows(window_.masked_steps, window_.steps);
     observer_.logged(row);
   }
   open_window();

@@ -9,18 +9,16 @@
 #include <string>
 #include <vector>
 
-#include "balance/balancer.hpp"
 #include "comm/together.hpp"
 #include "core/error.hpp"
 #include "data/dataset.hpp"
 #include "data/sampler.hpp"
-#include "distribution/assignment.hpp"
 #include "distribution/network.hpp"
+#include "training/balancing.hpp"
 #include "training/evaluation.hpp"
 #include "training/gradient_norm.hpp"
 #include "training/observer.hpp"
 #include "training/optimizer.hpp"
-#include "training/routings.hpp"
 #include "training/schedule.hpp"
 #include "training/spec.hpp"
 #include "training/state.hpp"
@@ -60,7 +58,7 @@ class Trainer {
   Index steps_planned() const { return timetable_.steps(); }
   Index steps_per_epoch() const { return timetable_.steps_per_epoch(); }
   /// The balancing state of layer = 0 .. L-1, the same on every rank.
-  const balance::Balancer& balancer(Index layer) const { return balancers_[size(layer)]; }
+  const balance::Balancer& balancer(Index layer) const { return balancing_.of(layer); }
   Sgd& optimizer() { return optimizer_; }
 
   /// What a trainer of the same spec, network and data set needs to go on from here. Local.
@@ -111,12 +109,8 @@ class Trainer {
   data::Batch batch_;
   Sgd optimizer_;
   std::optional<GradientNorm> gradient_norm_;  // where the gradient is clipped
-  distribution::AssignmentReduction assignment_;
-  std::vector<balance::Balancer> balancers_;
-  std::vector<std::unique_ptr<balance::Rule>> rules_;  // one a phase
-  std::vector<std::unique_ptr<Schedule>> schedules_;   // one a phase
-  std::vector<Routings> routings_;                     // one a phase
-  distribution::Masks masks_;                          // views of the balancers' masks
+  Balancing balancing_;
+  std::vector<std::unique_ptr<Schedule>> schedules_;  // one a phase
 
   Index step_ = 0;    // steps done
   Index phase_ = -1;  // the phase in force
