@@ -1,24 +1,31 @@
 """Figures 3 to 5 of the paper: the examples that drive each combination of experts hardest, and how the choice at one
 layer goes with the choice at the next."""
+import functools
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reporting import style, words
-from reporting.drawing import ON_MAP, WIDTH, Panel, largest
+from reporting.drawing import ON_MAP, WIDTH, AnyFigure, Panel, Rows, largest
+from reporting.run import Booleans, Floats, Pair, Run, TopExamples
 
 MOST_EXPERTS = 16  # of each layer, in a grid of combinations
 MOST_A_SIDE = 4  # 4 x 4 examples for each combination, as in figure 4; 3 x 3, as in figure 3, where fewer are kept
 MOST_NUMBERS = 12  # experts up to which the joint assignment has its numbers written into the cells
 
+Layers = tuple[int | None, int]  # numbers of a pair; None where there is one layer only
+Pictures = NDArray[np.floating[Any]]
+
 
 # --- how one input is looked at ----------------------------------------------------------------------------------
 
-def is_speech(run, inputs):
+def is_speech(run: Run, inputs: int) -> bool:
     return run.config["data"]["name"] == "frames" or math.isqrt(inputs) ** 2 != inputs
 
 
-def as_pictures(run, inputs):
+def as_pictures(run: Run, inputs: Pictures) -> Pictures:
     """(.., D) as (.., height, width) in 0 .. 1: square images as they are, speech as spectrogram, low bands below."""
     size = inputs.shape[-1]
     if not is_speech(run, size):
@@ -29,16 +36,18 @@ def as_pictures(run, inputs):
     if size % stacked:
         return np.zeros((*inputs.shape[:-1], 1, size)) + inputs[..., None, :]
     frames = inputs.reshape(*inputs.shape[:-1], stacked, bins)
-    low, high = np.percentile(inputs, [1, 99]) if inputs.size else (0, 1)
+    low, high = 0.0, 1.0
+    if inputs.size:
+        low, high = np.percentile(inputs, [1, 99])
     return np.clip((np.swapaxes(frames, -1, -2)[..., ::-1, :] - low) / max(high - low, 1e-9), 0, 1)
 
 
-def side_of(count):
+def side_of(count: int) -> int:
     """Of the largest square of pictures that `count` of them fill."""
     return max(1, min(MOST_A_SIDE, math.isqrt(count)))
 
 
-def mosaic(pictures, present):
+def mosaic(pictures: Pictures, present: Booleans) -> Floats:
     """(n, h, w) as a square of pictures with a gap of one pixel; NaN where there is none."""
     height, width = pictures.shape[1:]
     side = side_of(len(pictures))
@@ -52,9 +61,10 @@ def mosaic(pictures, present):
 
 # --- figures 3 (images) and 4 (speech): top examples -------------------------------------------------------------
 
-def tops(run):
+def tops(run: Run) -> list[tuple[Layers, TopExamples]]:
     """(what the rows and columns are, TopExamples with axes (N, N', ..)) of each pair, or of a single layer."""
-    found = [((pair.number, pair.next_number), pair.top) for pair in run.pairs if pair.top]
+    found: list[tuple[Layers, TopExamples]] = [((pair.number, pair.next_number), pair.top)
+                                               for pair in run.pairs if pair.top]
     for layer in run.layers:
         if layer.top and not found:
             top = layer.top
@@ -62,12 +72,12 @@ def tops(run):
     return found
 
 
-def tops_are_speech(run):
+def tops_are_speech(run: Run) -> bool | None:
     """None where there are no top examples."""
     return next((is_speech(run, top.input.shape[-1]) for _, top in tops(run)), None)
 
 
-def draw_top(figure, run, layers, top):
+def draw_top(figure: AnyFigure, run: Run, layers: Layers, top: TopExamples) -> None:
     pictures = as_pictures(run, top.input)
     rows, columns = (min(count, MOST_EXPERTS) for count in top.index.shape[:2])
     axes = figure.subplots(rows, columns, squeeze=False)
@@ -96,19 +106,19 @@ def draw_top(figure, run, layers, top):
             figure.supylabel(f"expert of layer {layers[0]}", fontsize=8.5)
 
 
-def top_panels(run):
+def top_panels(run: Run) -> Rows:
     rows = []
     for layers, top in tops(run):
         down, across = (min(count, MOST_EXPERTS) for count in top.index.shape[:2])
         speech = is_speech(run, top.input.shape[-1])
         width = max(WIDTH, (1.15 if across <= 4 else 0.75) * across)
         height = width / across * (1.35 if speech else 1.15) * down + 0.4
-        rows.append([Panel(lambda figure, layers=layers, top=top: draw_top(figure, run, layers, top), width, height,
+        rows.append([Panel(functools.partial(draw_top, run=run, layers=layers, top=top), width, height,
                            grow=1.7, kind="examples" + (" speech" if speech else ""))])
     return rows
 
 
-def top_caption(run):
+def top_caption(run: Run) -> str:
     (first, _), top = tops(run)[0]
     drawn = (top.index >= 0)[..., :side_of(top.index.shape[-1]) ** 2]
     shown = words.counted(int(drawn.sum(axis=-1).max()), f"{run.split} example")
@@ -128,7 +138,7 @@ def top_caption(run):
 
 # --- figure 5: joint assignment ----------------------------------------------------------------------------------
 
-def draw_joint(figure, pair):
+def draw_joint(figure: AnyFigure, pair: Pair) -> None:
     rows, columns = pair.joint_rows.shape
     axis = figure.subplots()
     highest = max(largest(pair.joint_rows), 1e-6)
@@ -150,20 +160,20 @@ def draw_joint(figure, pair):
     bar.set_label("P(column | row)")
 
 
-def joint_panels(run):
-    panels = [Panel(lambda figure, pair=pair: draw_joint(figure, pair),
+def joint_panels(run: Run) -> Rows:
+    panels = [Panel(functools.partial(draw_joint, pair=pair),
                     height=min(max(0.9 + 0.42 * len(pair.joint_rows), 1.9), 4.4)) for pair in run.pairs]
     return [panels[i:i + 2] for i in range(0, len(panels), 2)]
 
 
-def spread_of_rows(pair):
+def spread_of_rows(pair: Pair) -> float:
     """How far two rows of the joint assignment are apart at most, in total variation (0: the choices are
     independent, 1: they never overlap). Rows of experts that never gated are NaN and do not count."""
     rows = pair.joint_rows[~np.isnan(pair.joint_rows).any(axis=1)]
     return max((float(np.abs(a - b).sum() / 2) for a in rows for b in rows), default=0.0)
 
 
-def joint_caption(run):
+def joint_caption(run: Run) -> str:
     spreads = words.listed(
         f"{spread_of_rows(pair):.2f} (layers {pair.number} and {pair.next_number})" for pair in run.pairs)
     return ("Figure 5 of the paper: mean product of the gates of consecutive layers, each row divided by its sum: how "

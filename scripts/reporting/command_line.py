@@ -4,10 +4,13 @@ import os
 import pathlib
 import re
 import sys
+import typing
+from collections.abc import Iterable
 
 from reporting import figures, page, style
-from reporting.drawing import PAGES, PICTURES, check_target, save, written
-from reporting.run import ReportError
+from reporting.drawing import PAGES, PICTURES, Rows, check_target, save, written
+from reporting.figures import FigureKind, Subject
+from reporting.run import ReportError, Run
 from reporting.run_file import read_runs
 
 DESCRIPTION = """Makes one HTML page of a run, or compares several: what was trained and how well it does, learning
@@ -19,7 +22,7 @@ are saved beside it as SVG and PDF."""
 PROGRAM = "dmoe-report" if pathlib.Path(sys.argv[0]).name == "dmoe-report" else "scripts/report"
 
 
-def names(kinds):
+def names(kinds: Iterable[FigureKind[typing.Any]]) -> str:
     return ", ".join(kind.name for kind in kinds)
 
 
@@ -33,7 +36,7 @@ examples:
 Exit status: 0 done, 2 bad usage or a file that cannot be read or written."""
 
 
-def arguments(given):
+def arguments(given: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("report", description=DESCRIPTION, epilog=EPILOG,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", metavar="RUN", nargs="+", type=pathlib.Path, help="folder of a run")
@@ -50,13 +53,13 @@ def arguments(given):
     return options
 
 
-def is_of_a_report(path):
+def is_of_a_report(path: pathlib.Path) -> bool:
     """A page or its folder of figures: they stand among the runs that DIR/runs/* means."""
     page_of = path.with_name(f"{path.name.removesuffix('_figures')}.html") if path.name.endswith("_figures") else path
     return page_of.suffix == ".html" and page_of.is_file()
 
 
-def begun(given):
+def begun(given: list[pathlib.Path]) -> list[pathlib.Path]:
     """Where several are given, those that hold a run.h5; the others are named. Throws ReportError where none does."""
     if len(given) == 1:
         return given
@@ -69,7 +72,7 @@ def begun(given):
     return [path for path in given if path not in empty]
 
 
-def output_of(runs, wanted):
+def output_of(runs: list[Run], wanted: pathlib.Path | None) -> pathlib.Path:
     """Of the page. Throws ReportError."""
     if wanted:
         return wanted
@@ -81,25 +84,31 @@ def output_of(runs, wanted):
     return runs[0].folder.parent / "report.html"
 
 
-def save_one(runs, name, path):
-    kind = figures.named(name)
-    if kind is None:
-        raise ReportError(f"there is no figure '{name}'; known: {names(figures.OF_A_RUN + figures.OF_RUNS)}")
-    of_runs = kind in figures.OF_RUNS
-    if not of_runs and len(runs) != 1:
-        raise ReportError(f"figure '{name}' is of one run, got {len(runs)}")
-    subject = runs if of_runs else runs[0]
+def rows_of(kind: FigureKind[Subject], held: list[FigureKind[Subject]], subject: Subject, runs: list[Run]) -> Rows:
+    """Of a figure among those `held`. Throws ReportError where the runs do not hold what it shows."""
     if not kind.applies(subject):
-        held = figures.OF_RUNS if of_runs else figures.OF_A_RUN
         command = next(filter(None, (figures.command_for(kind, run) for run in runs)), "")
         hint = f"run: {command}" if command else \
             f"figures of it: {names(other for other in held if other.applies(subject))}"
-        raise ReportError(f"{runs[0].folder / 'run.h5'} does not hold what figure '{name}' shows; {hint}")
-    save(kind.draw(subject), path)
+        raise ReportError(f"{runs[0].folder / 'run.h5'} does not hold what figure '{kind.name}' shows; {hint}")
+    return kind.draw(subject)
+
+
+def save_one(runs: list[Run], name: str, path: pathlib.Path) -> None:
+    of_a_run, of_runs = figures.named(figures.OF_A_RUN, name), figures.named(figures.OF_RUNS, name)
+    if of_runs:
+        rows = rows_of(of_runs, figures.OF_RUNS, runs, runs)
+    elif not of_a_run:
+        raise ReportError(f"there is no figure '{name}'; known: {names([*figures.OF_A_RUN, *figures.OF_RUNS])}")
+    elif len(runs) != 1:
+        raise ReportError(f"figure '{name}' is of one run, got {len(runs)}")
+    else:
+        rows = rows_of(of_a_run, figures.OF_A_RUN, runs[0], runs)
+    save(rows, path)
     print(f"wrote {path}")
 
 
-def save_all(kinds, subject, folder):
+def save_all(kinds: Iterable[FigureKind[Subject]], subject: Subject, folder: pathlib.Path) -> int:
     """How many figures were saved, each as SVG and PDF."""
     shown = [kind for kind in kinds if kind.applies(subject)]
     for kind in shown:
@@ -107,7 +116,7 @@ def save_all(kinds, subject, folder):
     return len(shown)
 
 
-def make_page(runs, output):
+def make_page(runs: list[Run], output: pathlib.Path) -> None:
     check_target(output, PAGES)
     files = output.with_name(f"{output.stem}_figures")
     if len(runs) == 1:
@@ -123,7 +132,7 @@ def make_page(runs, output):
     print(f"wrote {output}" + (f", {count} figures as SVG and PDF in {files}{os.sep}" if count else ""))
 
 
-def main(given=None):
+def main(given: list[str] | None = None) -> int:
     """Exit status."""
     options = arguments(given)
     style.apply()

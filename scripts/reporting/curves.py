@@ -1,16 +1,21 @@
 """What happened while a run trained: losses, errors, rates, and how the balancing rule shared the examples out."""
+import functools
+from collections.abc import Callable
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from reporting import style, words
-from reporting.drawing import Panel, legend
+from reporting.drawing import AnyFigure, Panel, Rows, legend
+from reporting.run import Assignment, Floats, Run
 
 
 # --- axes that all curves share ----------------------------------------------------------------------------------
 
-def mark_phases(axis, run):
+def mark_phases(axis: Axes, run: Run) -> None:
     """A shade behind every other phase, names on top of all; phases meet where their rows do."""
     train = run.train
     if not len(train["step"]):
@@ -28,12 +33,12 @@ def mark_phases(axis, run):
     axis.set_xlim(0, max(ends[-1], run.epochs))
 
 
-def epochs_label(axis, run):
+def epochs_label(axis: Axes, run: Run) -> None:
     steps = run.steps_per_epoch
     axis.set_xlabel(f"epoch (of {steps:,.0f} steps)" if len(run.train["step"]) else "epoch")
 
 
-def log_scale(axis, values, plain):
+def log_scale(axis: Axes, values: Floats, plain: Callable[[float, object], str]) -> None:
     """Log scale with plain numbers, where the values allow and span enough for one."""
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]
@@ -46,7 +51,7 @@ def log_scale(axis, values, plain):
         axis.tick_params(axis="y", which="minor", labelsize=8, color=style.GRID)
 
 
-def plain_number(value, _):
+def plain_number(value: float, _: object) -> str:
     return f"{value:g}"
 
 
@@ -55,7 +60,7 @@ def plain_number(value, _):
 SPLITS = {"train": "training", "test": "test", "validation": "validation"}
 
 
-def draw_score(figure, run, name, unit, factor):
+def draw_score(figure: AnyFigure, run: Run, name: str, unit: str, factor: float) -> None:
     """`name` (loss, error) of the training batches by step and of the evaluations by epoch."""
     axis = figure.subplots()
     mark_phases(axis, run)
@@ -75,7 +80,7 @@ def draw_score(figure, run, name, unit, factor):
     axis.legend(loc="upper right")
 
 
-def draw_column(figure, run, name, label, colour):
+def draw_column(figure: AnyFigure, run: Run, name: str, label: str, colour: str) -> None:
     axis = figure.subplots()
     mark_phases(axis, run)
     axis.plot(run.train["step"] / run.steps_per_epoch, run.train[name], color=colour, drawstyle="steps-pre")
@@ -86,7 +91,7 @@ def draw_column(figure, run, name, label, colour):
         axis.yaxis.set_major_formatter(FuncFormatter(words.whole))
 
 
-def learning_panels(run):
+def learning_panels(run: Run) -> Rows:
     return [
         [Panel(lambda figure: draw_score(figure, run, "error", "%", 100)),
          Panel(lambda figure: draw_score(figure, run, "loss", "nats", 1))],
@@ -95,7 +100,7 @@ def learning_panels(run):
                height=1.7)]]
 
 
-def learning_caption(run):
+def learning_caption(run: Run) -> str:
     return ("Error and loss of the training batches (means over a logging interval"
             f"{', under the rule in force' if run.assignments else ''}) and of the whole sets after an epoch. The "
             "training set is jittered afresh for each evaluation where the data set jitters. "
@@ -104,7 +109,7 @@ def learning_caption(run):
 
 # --- assignment --------------------------------------------------------------------------------------------------
 
-def draw_experts(figure, run, assignment, values, label):
+def draw_experts(figure: AnyFigure, run: Run, assignment: Assignment, values: Floats, label: str) -> Axes:
     """One line an expert; with more than can be told apart, the range of all and their median."""
     axis = figure.subplots()
     mark_phases(axis, run)
@@ -122,7 +127,7 @@ def draw_experts(figure, run, assignment, values, label):
     return axis
 
 
-def experts_legend(run):
+def experts_legend(run: Run) -> Panel:
     counts = [layer.totals.shape[1] for layer in run.assignments]
     lines = max((count for count in counts if count <= style.MOST_LINES), default=0)
     handles = [Line2D([], [], label=f"expert {expert}", **style.line(expert)) for expert in range(lines)]
@@ -132,37 +137,38 @@ def experts_legend(run):
     return legend(handles, columns=4)
 
 
-def shares(totals):
+def shares(totals: Floats) -> Floats:
     """(T, N): the part of each interval's examples that an expert got."""
     gains = np.diff(totals, axis=0, prepend=np.zeros((1, totals.shape[1])))
-    return gains / np.maximum(gains.sum(axis=1, keepdims=True), 1e-12)
+    parts: Floats = gains / np.maximum(gains.sum(axis=1, keepdims=True), 1e-12)
+    return parts
 
 
-def draw_shares(figure, run, assignment):
+def draw_shares(figure: AnyFigure, run: Run, assignment: Assignment) -> None:
     axis = draw_experts(figure, run, assignment, 100 * shares(assignment.totals), "share of examples [%]")
     axis.axhline(100 / assignment.totals.shape[1], color=style.MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     axis.set_ylim(bottom=0)
 
 
-def draw_lead(figure, run, assignment):
+def draw_lead(figure: AnyFigure, run: Run, assignment: Assignment) -> None:
     lead = assignment.totals - assignment.totals.mean(axis=1, keepdims=True)
     axis = draw_experts(figure, run, assignment, lead, "total minus mean [examples]")
     axis.locator_params(axis="y", integer=True)
     axis.yaxis.set_major_formatter(FuncFormatter(words.whole))
 
 
-def draw_masked(figure, run, assignment):
+def draw_masked(figure: AnyFigure, run: Run, assignment: Assignment) -> None:
     axis = draw_experts(figure, run, assignment, 100 * assignment.masked, "steps masked [%]")
     axis.set_ylim(0, max(axis.get_ylim()[1], 1))
 
 
-def assignment_panels(run):
+def assignment_panels(run: Run) -> Rows:
     return [[experts_legend(run)]] + [
-        [Panel(lambda figure, draw=draw, layer=layer: draw(figure, run, layer), width=3.4, height=2.2)
+        [Panel(functools.partial(draw, run=run, assignment=layer), width=3.4, height=2.2)
          for draw in (draw_shares, draw_lead, draw_masked)] for layer in run.assignments]
 
 
-def assignment_caption(run):
+def assignment_caption(run: Run) -> str:
     parts = ["Per layer and expert: the share of each interval's examples (dotted: an even share); the running total "
              "assignment over all phases, minus its mean over the experts; and the part of the steps in which the "
              "balancing rule masked it."]

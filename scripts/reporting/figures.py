@@ -3,20 +3,25 @@ whether the run holds what it shows, `caption(run)` what is seen and what was le
 list of them in place of a run."""
 import dataclasses
 import typing
+from collections.abc import Callable
 
 from reporting import combinations, cost, curves, network_figure, specialisation, spread, timing
+from reporting.drawing import Rows
+from reporting.run import Run
+
+Subject = typing.TypeVar("Subject", Run, list[Run])
 
 
 @dataclasses.dataclass(frozen=True)
-class FigureKind:
+class FigureKind(typing.Generic[Subject]):
     name: str  # of its files, and for --figure
     title: str
-    caption: typing.Callable
-    applies: typing.Callable
-    draw: typing.Callable
+    caption: Callable[[Subject], str]
+    applies: Callable[[Subject], bool]
+    draw: Callable[[Subject], Rows]
 
 
-OF_A_RUN = [
+OF_A_RUN: list[FigureKind[Run]] = [
     FigureKind("figure1", "What reads what", network_figure.caption, lambda run: True, network_figure.panels),
     FigureKind("learning", "Learning curves", curves.learning_caption,
                lambda run: len(run.train["step"]) > 0, curves.learning_panels),
@@ -33,7 +38,7 @@ OF_A_RUN = [
     FigureKind("cost", "Accuracy against cost", cost.caption, cost.has_curve, cost.panels),
     FigureKind("timing", "Time of the ranks", timing.caption, lambda run: bool(timing.timed(run)), timing.panels),
 ]
-OF_RUNS = [
+OF_RUNS: list[FigureKind[list[Run]]] = [
     FigureKind("comparison", "Learning curves of all runs", spread.learning_caption, spread.has_evaluations,
                spread.learning_panels),
     FigureKind("where_and_what", "Mutual information of all runs", spread.information_caption,
@@ -44,13 +49,13 @@ OF_RUNS = [
 IN_A_SHORT_SECTION = {"figure2", "figure5"}  # of each run, where several are reported
 
 
-def command_for(kind, run):
+def command_for(kind: FigureKind[typing.Any], run: Run) -> str:
     """What would make the run hold what the figure shows; "" where nothing would."""
     if kind.name in ("cost", "cost_of_runs"):
         return f"dmoe evaluate {run.folder} --curve" if run.cost is None and cost.has_choice(run) else ""
     return "" if run.is_analysed else f"dmoe analyze {run.folder}"
 
 
-def named(name):
+def named(kinds: list[FigureKind[Subject]], name: str) -> FigureKind[Subject] | None:
     """None where there is none."""
-    return next((kind for kind in OF_A_RUN + OF_RUNS if kind.name == name), None)
+    return next((kind for kind in kinds if kind.name == name), None)

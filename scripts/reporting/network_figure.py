@@ -1,11 +1,14 @@
 """Figure 1 of the paper, of the run's own network: what each layer is made of, and what reads what, from the input
 below to the classes on top. Lengths are inches."""
+from collections.abc import Callable, Iterable
+
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from reporting import style, words
-from reporting.architecture import architecture
-from reporting.drawing import WIDTH, Panel
+from reporting.architecture import Architecture, Layer, architecture
+from reporting.drawing import WIDTH, AnyFigure, Panel, Rows
+from reporting.run import Run
 
 MOST_EXPERTS = 5  # of a layer, all drawn; of more the first three and the last
 MOST_LAYERS = 8  # all drawn; of more the first and the last
@@ -22,40 +25,46 @@ GAP = 0.56  # between layers, with the pill of what goes from one to the next
 DASHES = (0, (2.6, 1.6))
 EXPERT, GATE, HEAD = style.BLUE, style.VERMILLION, style.GREEN
 
+Point = tuple[float, float]  # across, up
+Colour = tuple[float, float, float, float]  # red, green, blue, opacity
 
-def tint(colour):
-    return to_rgba(colour, 0.16)
+
+def tint(colour: str) -> Colour:
+    found: Colour = to_rgba(colour, 0.16)
+    return found
 
 
 class Canvas:
     """Blocks, lines and words on one empty axis."""
 
-    def __init__(self, figure, height):
+    def __init__(self, figure: AnyFigure, height: float) -> None:
         self.axis = figure.add_subplot()
         self.axis.set_position((0, 0, 1, 1))
         self.axis.set(xlim=(0, WIDTH), ylim=(0, height))
         self.axis.set_axis_off()
 
-    def box(self, middle, bottom, width, height, colour, rounding=0.03):
+    def box(self, middle: float, bottom: float, width: float, height: float, colour: str,
+            rounding: float = 0.03) -> None:
         shape = FancyBboxPatch((middle - width / 2, bottom), width, height, linewidth=0.9, edgecolor=colour,
                                facecolor=tint(colour), boxstyle=f"round,pad=0,rounding_size={rounding}", zorder=3)
         self.axis.add_patch(shape)
 
-    def text(self, across, up, text, size=7.8, align="center", **font):
+    def text(self, across: float, up: float, text: int | str, size: float = 7.8, align: str = "center",
+             **font: object) -> None:
         self.axis.text(across, up, text, size=size, ha=align, va="center_baseline", zorder=5, **font)
 
-    def two_lines(self, middle, bottom, formula, words):
+    def two_lines(self, middle: float, bottom: float, formula: str, words: str) -> None:
         """In a box of the height BOX."""
         self.text(middle, bottom + 0.28, formula, size=9.5, style="italic")
         self.text(middle, bottom + 0.11, words)
 
-    def symbol(self, edge, up, letter, above, below, size):
+    def symbol(self, edge: float, up: float, letter: str, above: int | str, below: int | str, size: float) -> None:
         """A letter with an index above and one below from `edge`, each a text of its own, so that any font will do."""
         self.text(edge, up, letter, size, "right", style="italic")
         self.text(edge + 0.016, up + 0.0062 * size, above, 0.68 * size, "left")
         self.text(edge + 0.016, up - 0.0054 * size, below, 0.68 * size, "left")
 
-    def pill(self, middle_height, name, amount):
+    def pill(self, middle_height: float, name: str, amount: str) -> None:
         """What goes from one layer to the next; `amount` is "" where it is not known."""
         self.axis.add_patch(FancyBboxPatch(
             (SPINE - 0.68, middle_height - PILL / 2), 1.36, PILL, linewidth=0.9, edgecolor=style.MUTED,
@@ -67,31 +76,31 @@ class Canvas:
         self.text(edge, middle_height, name, 9, "right", style="italic")
         self.text(edge + 0.08, middle_height, amount, 8.5, "left")
 
-    def band(self, bottom, height):
+    def band(self, bottom: float, height: float) -> None:
         """Behind all that is one layer's."""
         self.axis.add_patch(FancyBboxPatch(
             (0.04, bottom), WIDTH - 0.08, height, linewidth=0.7, edgecolor=style.GRID,
             facecolor=style.THEME["card"][0], boxstyle="round,pad=0,rounding_size=0.08", zorder=0))
 
-    def circle(self, across, up, radius, colour, text, size):
+    def circle(self, across: float, up: float, radius: float, colour: str, text: str, size: float) -> None:
         self.axis.add_patch(Circle((across, up), radius, linewidth=0.9, edgecolor=colour,
                                    facecolor=style.THEME["paper"][0], zorder=3))
         self.text(across, up, text, size=size)
 
-    def line(self, *points, colour=style.MUTED, dashes="-"):
+    def line(self, *points: Point, colour: str = style.MUTED, dashes: object = "-") -> None:
         self.axis.plot(*zip(*points), color=colour, linewidth=1.0, linestyle=dashes, zorder=1, snap=False,
                        solid_capstyle="round", solid_joinstyle="round")
 
-    def arrow(self, start, end, colour=style.MUTED):
+    def arrow(self, start: Point, end: Point, colour: str = style.MUTED) -> None:
         self.axis.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>,head_length=3.2,head_width=1.7",
                                             mutation_scale=1, linewidth=1.0, color=colour, shrinkA=0, shrinkB=0,
                                             zorder=2, joinstyle="miter"))
 
-    def dots(self, across, up):
+    def dots(self, across: float, up: float) -> None:
         for offset in (-0.09, 0, 0.09):
             self.axis.add_patch(Circle((across + offset, up), 0.018, color=style.MUTED, linewidth=0, zorder=3))
 
-    def words(self, top, title, lines):
+    def words(self, top: float, title: str, lines: Iterable[str]) -> None:
         self.text(LEFT, top, title, size=8.5, align="left", weight="bold")
         for place, line in enumerate(lines, start=1):
             self.text(LEFT, top - 0.16 * place, line, align="left")
@@ -99,40 +108,40 @@ class Canvas:
 
 # --- what stands where -------------------------------------------------------------------------------------------
 
-def shown(count):
+def shown(count: int) -> list[int | None]:
     """Numbers of the experts that are drawn, None for those left out between them."""
     return list(range(1, count + 1)) if count <= MOST_EXPERTS else [1, 2, 3, None, count]
 
 
-def columns(places):
+def columns(places: int) -> tuple[list[float], float]:
     """(middle of each place, width of a box)."""
     step = min(0.66, 2.04 / max(places - 1, 1))
     return [SPINE + step * (place - (places - 1) / 2) for place in range(places)], min(0.5, step - 0.07)
 
 
-def expert_box(layer):
+def expert_box(layer: Layer) -> float:
     """Height: classifiers have their softmax inside."""
     return BOX + 0.16 if layer.kind == "classifier_mixture" else BOX
 
 
-def layer_height(layer):
+def layer_height(layer: Layer) -> float:
     return LONE_HEIGHT if layer.kind in ("single", "dense") else FOOT + expert_box(layer) + 0.97
 
 
-def raised(number):
+def raised(number: int) -> str:
     return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def between(number):
+def between(number: int) -> str:
     """Name of what layer `number` gives; of 0, the input."""
     return f"z{raised(number)}" if number else "x"
 
 
-def affine(number):
+def affine(number: int) -> str:
     return f"W{raised(number)}{between(number - 1)} + b{raised(number)}"
 
 
-def size_words(layer):
+def size_words(layer: Layer) -> list[str]:
     units = words.counted(layer.hidden, "unit")
     if layer.kind == "dense":
         return [f"dense, {units}"]
@@ -141,13 +150,13 @@ def size_words(layer):
     return [f"{words.counted(layer.experts, 'expert')} of {units}"]
 
 
-def parameter_words(count):
+def parameter_words(count: int | None) -> list[str]:
     return [f"{count:,} parameters"] if count else []
 
 
 # --- blocks, each from its lower edge ----------------------------------------------------------------------------
 
-def draw_input(canvas, bottom, readers):
+def draw_input(canvas: Canvas, bottom: float, readers: list[float]) -> None:
     """The value on the spine, handed out to all `readers` (middles of boxes)."""
     canvas.line((SPINE, bottom), (SPINE, bottom + BUS))
     canvas.line((min(readers), bottom + BUS), (max(readers), bottom + BUS))
@@ -155,7 +164,7 @@ def draw_input(canvas, bottom, readers):
         canvas.arrow((reader, bottom + BUS), (reader, bottom + FOOT))
 
 
-def draw_experts(canvas, foot, layer):
+def draw_experts(canvas: Canvas, foot: float, layer: Layer) -> list[tuple[int | None, float]]:
     """The row of experts from the height `foot`; (number, middle) of those drawn, None for a gap."""
     numbers = shown(layer.experts)
     middles, width = columns(len(numbers))
@@ -173,7 +182,7 @@ def draw_experts(canvas, foot, layer):
     return list(zip(numbers, middles))
 
 
-def draw_gated(canvas, bottom, layer):
+def draw_gated(canvas: Canvas, bottom: float, layer: Layer) -> float:
     placed = draw_experts(canvas, bottom + FOOT, layer)
     drawn = [(number, middle) for number, middle in placed if number]
     gate, top = LEFT + GATE_WIDTH / 2, bottom + FOOT + expert_box(layer)
@@ -197,7 +206,7 @@ def draw_gated(canvas, bottom, layer):
     return total + 0.13
 
 
-def draw_concatenated(canvas, bottom, layer):
+def draw_concatenated(canvas: Canvas, bottom: float, layer: Layer) -> float:
     placed = draw_experts(canvas, bottom + FOOT, layer)
     drawn = [middle for number, middle in placed if number]
     draw_input(canvas, bottom, drawn)
@@ -215,28 +224,29 @@ def draw_concatenated(canvas, bottom, layer):
     return row + 0.2
 
 
-def draw_alone(canvas, bottom, colour, formula, words):
+def draw_alone(canvas: Canvas, bottom: float, colour: str, formula: str, words: str) -> float:
     canvas.arrow((SPINE, bottom), (SPINE, bottom + LONE_FOOT))
     canvas.box(SPINE, bottom + LONE_FOOT, 1.8, BOX, colour)
     canvas.two_lines(SPINE, bottom + LONE_FOOT, formula, words)
     return bottom + LONE_FOOT + BOX
 
 
-def draw_dense(canvas, bottom, layer):
+def draw_dense(canvas: Canvas, bottom: float, layer: Layer) -> float:
     return draw_alone(canvas, bottom, EXPERT, affine(layer.number), "rectified")
 
 
-def draw_single(canvas, bottom, layer):
+def draw_single(canvas: Canvas, bottom: float, layer: Layer) -> float:
     canvas.arrow((SPINE, bottom), (SPINE, bottom + LONE_FOOT))
     draw_experts(canvas, bottom + LONE_FOOT, layer)
     return bottom + LONE_FOOT + BOX
 
 
-DRAWN = {"mixture": draw_gated, "classifier_mixture": draw_gated, "concatenated": draw_concatenated,
-         "single": draw_single, "dense": draw_dense}
+DRAWN: dict[str, Callable[[Canvas, float, Layer], float]] = {
+    "mixture": draw_gated, "classifier_mixture": draw_gated, "concatenated": draw_concatenated, "single": draw_single,
+    "dense": draw_dense}
 
 
-def draw_layer(canvas, bottom, layer):
+def draw_layer(canvas: Canvas, bottom: float, layer: Layer) -> float:
     """The height at which its result leaves it."""
     height = layer_height(layer)
     canvas.band(bottom, height)
@@ -245,7 +255,7 @@ def draw_layer(canvas, bottom, layer):
     return DRAWN[layer.kind](canvas, bottom, layer)
 
 
-def draw_head(canvas, bottom, network):
+def draw_head(canvas: Canvas, bottom: float, network: Architecture) -> float:
     canvas.band(bottom, LONE_HEIGHT)
     canvas.words(bottom + LONE_HEIGHT - 0.17, "Head", parameter_words(network.head_parameters))
     return draw_alone(canvas, bottom, HEAD, affine(len(network.layers) + 1), "softmax")
@@ -253,58 +263,58 @@ def draw_head(canvas, bottom, network):
 
 # --- the figure --------------------------------------------------------------------------------------------------
 
-def drawn_layers(network):
+def drawn_layers(network: Architecture) -> list[Layer | None]:
     """Those with a place; None for the ones left out."""
     layers = network.layers
-    return layers if len(layers) <= MOST_LAYERS else [*layers[:MOST_LAYERS - 2], None, layers[-1]]
+    return [*layers] if len(layers) <= MOST_LAYERS else [*layers[:MOST_LAYERS - 2], None, layers[-1]]
 
 
-def amount(count, noun, plural=None):
+def amount(count: int | None, noun: str, plural: str | None = None) -> str:
     return words.counted(count, noun, plural) if count else ""
 
 
-def figure_height(network):
+def figure_height(network: Architecture) -> float:
     heights = [LEFT_OUT_HEIGHT if layer is None else layer_height(layer) for layer in drawn_layers(network)]
     heights += [LONE_HEIGHT] if network.has_head else []
     return sum(heights) + GAP * len(heights) + PILL + 0.06
 
 
-def draw_left_out(canvas, bottom, network):
+def draw_left_out(canvas: Canvas, bottom: float, network: Architecture) -> float:
     for up in (0.16, 0.25, 0.34):
         canvas.axis.add_patch(Circle((SPINE, bottom + up), 0.018, color=style.MUTED, linewidth=0))
     canvas.text(LEFT, bottom + 0.25, f"layers {MOST_LAYERS - 1} to {len(network.layers) - 1}", align="left")
     return bottom + LEFT_OUT_HEIGHT
 
 
-def draw(figure, network):
+def draw(figure: AnyFigure, network: Architecture) -> None:
     canvas = Canvas(figure, figure_height(network))
     middle = 0.03 + PILL / 2  # of the pill below
     canvas.pill(middle, "x", amount(network.inputs, "input"))
-    last = "head" if network.has_head else network.layers[-1]
-    for block in drawn_layers(network) + (["head"] if network.has_head else []):
+    blocks: list[Layer | str | None] = [*drawn_layers(network), *(["head"] if network.has_head else [])]
+    for place, block in enumerate(blocks, start=1):
         bottom = middle + GAP / 2
         canvas.line((SPINE, middle + PILL / 2), (SPINE, bottom))
-        if block == "head":
-            leaves, height = draw_head(canvas, bottom, network), LONE_HEIGHT
+        if isinstance(block, Layer):
+            leaves, height = draw_layer(canvas, bottom, block), layer_height(block)
         elif block is None:
             leaves, height = draw_left_out(canvas, bottom, network), LEFT_OUT_HEIGHT
         else:
-            leaves, height = draw_layer(canvas, bottom, block), layer_height(block)
+            leaves, height = draw_head(canvas, bottom, network), LONE_HEIGHT
         middle = bottom + height + GAP / 2
         canvas.arrow((SPINE, leaves), (SPINE, middle - PILL / 2))
-        if block == last:
+        if place == len(blocks):
             canvas.pill(middle, "F(x)", amount(network.classes, "class", "classes"))
         else:
-            layer = block or network.layers[-2]
+            layer = block if isinstance(block, Layer) else network.layers[-2]
             canvas.pill(middle, between(layer.number), amount(layer.outputs, "unit"))
 
 
-def panels(run):
+def panels(run: Run) -> Rows:
     network = architecture(run)
     return [[Panel(lambda figure: draw(figure, network), height=figure_height(network), grow=1.3)]]
 
 
-def caption(run):
+def caption(run: Run) -> str:
     network = architecture(run)
     kinds = {layer.kind for layer in network.layers}
     like = "Figure 1 of the paper, of this run's network" if any(layer.is_gated for layer in network.layers) else \

@@ -2,9 +2,12 @@
 import html
 import pathlib
 import re
+from collections.abc import Iterable
 
 from reporting import comparison, figures, style, summary, tables, words
 from reporting.drawing import inline_svg
+from reporting.figures import FigureKind, Subject
+from reporting.run import Run
 
 NOTES = ("p: how often a random permutation of the factor gives as much mutual information or more. Evenness: entropy "
          "of the mean gate over log N, 1 where all experts are used alike. Softness: mean entropy of the gates over "
@@ -16,15 +19,15 @@ COMPARED_NOTES = ("Runs whose configs differ in nothing but the seed are one row
 MOST_ROWS = 20  # of a table that is open from the start
 
 
-def anchor(text):
+def anchor(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def paragraph(text, kind=""):
+def paragraph(text: str, kind: str = "") -> str:
     return f'<p class="{kind}">{html.escape(text)}</p>' if text else ""
 
 
-def figure(kind, subject, prefix, file_stem):
+def figure(kind: FigureKind[Subject], subject: Subject, prefix: str, file_stem: str) -> str:
     """A figure of the table as <figure>; "" where it does not apply. `file_stem`: its files without their suffix."""
     if not kind.applies(subject):
         return ""
@@ -43,48 +46,48 @@ def figure(kind, subject, prefix, file_stem):
             f"<figcaption>{caption}</figcaption></figure>")
 
 
-def tiles(run):
+def tiles(run: Run) -> str:
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}<small>{detail}</small></dd></div>"
-                    for name, value, detail in (map(html.escape, tile) for tile in summary.tiles(run)))
+                    for name, value, detail in ([html.escape(part) for part in tile] for tile in summary.tiles(run)))
     return f'<dl class="tiles">{cells}</dl>' if cells else ""
 
 
-def warning(text):
+def warning(text: str) -> str:
     return f'<p class="warning" role="note">{html.escape(text)}</p>'
 
 
-def status(run):
+def status(run: Run) -> str:
     name = run.provenance["status"]
     return f'<span class="status {html.escape(name)}">{html.escape(name)}</span>'
 
 
-def about(run):
+def about(run: Run) -> str:
     """Summary of one run: warnings, numbers, words."""
     return "".join([*map(warning, summary.warnings(run)), tiles(run), paragraph(summary.trained(run)),
                     paragraph(summary.where_and_what(run))])
 
 
-def section(name, title, body):
+def section(name: str, title: str, body: str) -> str:
     return f'<section id="{name}"><h2>{html.escape(title)}</h2>{body}</section>' if body else ""
 
 
-def config_block(run):
+def config_block(run: Run) -> str:
     return f'<pre tabindex="0">{html.escape(run.config_text)}</pre>'
 
 
-def folded(title, body):
+def folded(title: str, body: str) -> str:
     return f"<details><summary>{html.escape(title)}</summary>{body}</details>"
 
 
-def folded_where_long(title, table):
+def folded_where_long(title: str, table: str) -> str:
     return folded(title, table) if table.count("<tr>") > MOST_ROWS else table
 
 
-def links(names):
+def links(names: Iterable[str]) -> str:
     return "".join(f'<a href="#{anchor(name)}">{html.escape(name)}</a>' for name in names)
 
 
-def run_page(run, files):
+def run_page(run: Run, files: str) -> str:
     """The page of one run; `files` is the folder of its figures, as seen from the page."""
     shown = {kind.name: figure(kind, run, "run", f"{files}/{kind.name}") for kind in figures.OF_A_RUN}
     training = "".join(shown.pop(name) for name in ("learning", "assignment"))
@@ -102,7 +105,7 @@ def run_page(run, files):
                     f"{run.network} on {run.config['data']['name']}", run.dmoe_version, sections)
 
 
-def runs_page(runs, files_of, files):
+def runs_page(runs: list[Run], files_of: dict[str, str], files: str) -> str:
     """The page of several runs: compared first, then each in short. files_of[run name]: folder of its figures."""
     anchors = {run.name: f"run-{place}-{anchor(run.name)}" for place, run in enumerate(runs, start=1)}
     compared = tables.comparison_table(runs) + paragraph(COMPARED_NOTES, "note") + tables.runs_table(runs, anchors)
@@ -121,7 +124,7 @@ def runs_page(runs, files_of, files):
                     words.listed(dict.fromkeys(run.dmoe_version for run in runs)), sections)
 
 
-def document(title, headline, subtitle, version, sections):
+def document(title: str, headline: str, subtitle: str, version: str, sections: list[tuple[str, str]]) -> str:
     """`headline` is markup, the rest text; sections: (title, markup), left out where empty."""
     css = style.css_variables() + (pathlib.Path(__file__).parent / "page.css").read_text(encoding="utf-8")
     present = [(name, body) for name, body in sections if body]

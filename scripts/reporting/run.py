@@ -7,20 +7,28 @@ import dataclasses
 import datetime
 import math
 import pathlib
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reporting import words
+from reporting.words import Config
 
 STATUSES = ("running", "finished", "interrupted", "failed")
 ROUTINGS = ("top_k", "threshold", "all")
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
+Columns = dict[str, NDArray[Any]]  # name -> (rows), each of a type of its own
 
 
 class ReportError(Exception):
     """A mistake of the caller, in one line: which file, what is wrong, what to do."""
 
 
-def time_of(text):
+def time_of(text: str) -> datetime.datetime:
     """Of ISO 8601. Throws ValueError."""
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
@@ -30,45 +38,45 @@ class Factor:
     """What one layer's experts have to do with one known factor of the examples."""
 
     name: str
-    axes: list  # names of the axes of its levels: ["class"], ["row_translation", "column_translation"]
-    mean_gate: np.ndarray  # (N, levels..), NaN where a level has no examples
+    axes: list[str]  # names of the axes of its levels: ["class"], ["row_translation", "column_translation"]
+    mean_gate: Floats  # (N, levels..), NaN where a level has no examples
     soft: float  # I(expert; factor) / log N, from the gates
     hard: float  # the same from the largest gate
-    p_values: tuple  # of soft and hard; () where no permutation was made
+    p_values: tuple[float, ...]  # of soft and hard; () where no permutation was made
     permutations: int
-    names: list  # of the levels, flat; [] where they have none
+    names: list[str]  # of the levels, flat; [] where they have none
 
     @property
-    def most(self):
+    def most(self) -> float:
         """What I / log N cannot exceed: I is at most log N, and at most the log of the number of levels met."""
         experts, levels = len(self.mean_gate), int((~np.isnan(self.mean_gate).all(axis=0)).sum())
         return min(1.0, math.log(levels) / math.log(experts)) if min(experts, levels) > 1 else 0.0
 
     @property
-    def strength(self):
+    def strength(self) -> float:
         """I as a part of that bound. Where the examples are spread unevenly over the levels, less is possible."""
         return self.soft / self.most if self.most else 0.0
 
 
 @dataclasses.dataclass
 class TopExamples:
-    index: np.ndarray  # (.., n), -1 where there are fewer examples
-    gate: np.ndarray  # (.., n)
-    input: np.ndarray  # (.., n, D)
+    index: Integers  # (.., n), -1 where there are fewer examples
+    gate: NDArray[np.float32]  # (.., n)
+    input: NDArray[np.float32]  # (.., n, D)
 
 
 @dataclasses.dataclass
 class AnalysedLayer:
     number: int
-    mean_gate: np.ndarray  # (N)
-    dead: np.ndarray  # (N), bool
-    factors: list
+    mean_gate: Floats  # (N)
+    dead: Booleans  # (N)
+    factors: list[Factor]
     evenness: float | None  # entropy of the mean gate / log N: 1 where all experts are used alike
     softness: float | None  # mean entropy of the gates / log N: 0 where one expert takes each example
     top: TopExamples | None
 
     @property
-    def experts(self):
+    def experts(self) -> int:
         return len(self.mean_gate)
 
 
@@ -78,16 +86,16 @@ class Pair:
 
     number: int
     next_number: int
-    joint_rows: np.ndarray  # (N, N'), rows sum to 1
+    joint_rows: Floats  # (N, N'), rows sum to 1
     top: TopExamples | None
 
 
 @dataclasses.dataclass
 class Assignment:
     number: int
-    step: np.ndarray  # (T)
-    totals: np.ndarray  # (T, N), examples
-    masked: np.ndarray  # (T, N), fraction of the steps since the last row
+    step: Integers  # (T)
+    totals: Floats  # (T, N), examples
+    masked: Floats  # (T, N), fraction of the steps since the last row
 
 
 @dataclasses.dataclass
@@ -98,34 +106,34 @@ class Cost:
     examples: int
     ranks: int
     repetitions: int
-    routing: list  # (R), of ROUTINGS; "all" once
-    setting: np.ndarray  # (R), k or the threshold; NaN of "all"
-    error: np.ndarray  # (R), fraction
-    loss: np.ndarray  # (R), nats
-    multiply_accumulates: np.ndarray  # (R), of an example in the mean
-    seconds: np.ndarray  # (R), of the forward passes over all examples
+    routing: list[str]  # (R), of ROUTINGS; "all" once
+    setting: Floats  # (R), k or the threshold; NaN of "all"
+    error: Floats  # (R), fraction
+    loss: Floats  # (R), nats
+    multiply_accumulates: Floats  # (R), of an example in the mean
+    seconds: Floats  # (R), of the forward passes over all examples
     step: int | None  # of the model; these three None in a file that does not tell
     instruction_set: str | None
-    config: dict | None  # that it was measured with
-    data_differences: list  # from the data of the run, in words
+    config: Config | None  # that it was measured with
+    data_differences: list[str]  # from the data of the run, in words
 
     @property
-    def of_all(self):
+    def of_all(self) -> int:
         """The row of the dense mixture, which computes all experts."""
         return self.routing.index("all")
 
     @property
-    def microseconds(self):
+    def microseconds(self) -> Floats:
         """(R), of an example."""
         return 1e6 * self.seconds / self.examples
 
 
 @dataclasses.dataclass
 class Launch:
-    about: dict  # command_line, hosts, mpi_library, ranks, threads, cpu, instruction_set, compiler; of newer files
-    # start_time, first_step and, where it goes on with other settings, config_changes
-    activities: list
-    seconds: np.ndarray  # (ranks, activities)
+    about: dict[str, Any]  # command_line, hosts, mpi_library, ranks, threads, cpu, instruction_set, compiler; of newer
+    # files start_time, first_step and, where it goes on with other settings, config_changes
+    activities: list[str]
+    seconds: Floats  # (ranks, activities)
 
 
 @dataclasses.dataclass
@@ -133,23 +141,23 @@ class Run:
     folder: pathlib.Path
     name: str  # of the folder; made unique where several are reported
     config_text: str
-    config: dict
-    provenance: dict
+    config: Config
+    provenance: dict[str, Any]
     dmoe_version: str
-    launches: list
-    train: dict  # name -> (T)
-    phases: list  # names, in the order of the phase numbers of the rows
-    evaluation: dict  # name -> (K)
-    assignments: list
-    data: dict  # train_examples, validation_examples, test_examples; {} of an older file
-    classes_not_trained: list  # names or numbers of those without a training example; [] of an older file
-    examples: int | None  # analysed
+    launches: list[Launch]
+    train: Columns  # name -> (T)
+    phases: list[str]  # names, in the order of the phase numbers of the rows
+    evaluation: Columns  # name -> (K)
+    assignments: list[Assignment]
+    data: dict[str, int]  # train_examples, validation_examples, test_examples; {} of an older file
+    classes_not_trained: list[str]  # names or numbers of those without a training example; [] of an older file
+    examples: int  # analysed; 0 without an analysis
     split: str  # analysed; "" without an analysis
     groups: int | None  # that the analysed examples come in (utterances); None where each stands for itself
-    analysis_config: dict | None  # None of an older file
-    data_differences: list  # in what the analysed data are not those of the run, in words
-    layers: list  # analysed ones, in order; [] without an analysis
-    pairs: list
+    analysis_config: Config | None  # None of an older file
+    data_differences: list[str]  # in what the analysed data are not those of the run, in words
+    layers: list[AnalysedLayer]  # analysed ones, in order; [] without an analysis
+    pairs: list[Pair]
     network: str  # "4x100 - 4x100": of a baseline, what became of the config's layers
     inputs: int | None
     classes: int | None
@@ -158,49 +166,49 @@ class Run:
     cost: Cost | None  # None where it was not measured
 
     @property
-    def is_analysed(self):
+    def is_analysed(self) -> bool:
         return bool(self.layers)
 
     @property
-    def is_finished(self):
-        return self.provenance["status"] == "finished"
+    def is_finished(self) -> bool:
+        return bool(self.provenance["status"] == "finished")
 
     @property
-    def epochs(self):
+    def epochs(self) -> int:
         """Of the last evaluation."""
         return int(self.evaluation["epoch"][-1]) if len(self.evaluation["epoch"]) else 0
 
     @property
-    def steps_per_epoch(self):
+    def steps_per_epoch(self) -> float:
         """Of an older file from the rows, which count epochs from 0: exact once a row ends an epoch."""
         if self.data.get("train_examples"):
             return float(math.ceil(self.data["train_examples"] / self.config["train"]["batch_size"]))
         return float(np.max(self.train["step"] / (self.train["epoch"] + 1))) if len(self.train["step"]) else 1.0
 
     @property
-    def seconds(self):
+    def seconds(self) -> float | None:
         """Of the last launch, from start to end; None while it goes on."""
         started = [launch.about["start_time"] for launch in self.launches if "start_time" in launch.about]
         start, end = (started or [self.provenance["start_time"]])[-1], self.provenance.get("end_time")
         return (time_of(end) - time_of(start)).total_seconds() if end else None
 
     @property
-    def seconds_of_all(self):
+    def seconds_of_all(self) -> float | None:
         """Of all the training; None where it was resumed, as nothing tells how long a killed launch went on."""
         return self.seconds if len(self.launches) < 2 else None
 
     @property
-    def test_examples(self):
+    def test_examples(self) -> int | None:
         """None where the files do not tell."""
         known = self.data.get("test_examples") or self.config["data"].get("test_examples")
         return known or (self.examples if self.split and not self.analysed_otherwise else None)
 
     @property
-    def analysed_with(self):
+    def analysed_with(self) -> list[str]:
         """Settings of the data that are not those of the training: ["data.test = dev"]."""
         return self.other_data(self.analysis_config)
 
-    def other_data(self, config):
+    def other_data(self, config: Config | None) -> list[str]:
         """As analysed_with, of a config; [] of None."""
         ours = self.config["data"]
         theirs = ours if config is None else config.get("data", {})
@@ -208,24 +216,24 @@ class Run:
                 for key in ours | theirs if ours.get(key) != theirs.get(key)]
 
     @property
-    def analysed_otherwise(self):
+    def analysed_otherwise(self) -> str:
         """What was analysed in place of the run's own test set: "the test split with data.test = dev"; else ""."""
         if self.split in ("", "test") and not self.analysed_with:
             return ""
         return f"the {self.split} split" + (f" with {words.listed(self.analysed_with)}" if self.analysed_with else "")
 
     @property
-    def analysed_examples(self):
+    def analysed_examples(self) -> str:
         """"10,000 test examples"."""
         settings = f" (with {words.listed(self.analysed_with)})" if self.analysed_with else ""
         return f"{words.grouped(self.examples)} {self.split} examples{settings}"
 
-    def last(self, name):
+    def last(self, name: str) -> float | None:
         """The last evaluation's `name`; None before the first."""
-        values = self.evaluation.get(name, ())
-        return float(values[-1]) if len(values) else None
+        values = self.evaluation.get(name)
+        return float(values[-1]) if values is not None and len(values) else None
 
-    def sampling_error(self):
+    def sampling_error(self) -> float | None:
         """Standard error of the test error; None where it is not known, or where examples come in groups (the
         frames of an utterance), so that they are not as many independent ones."""
         if self.config["data"]["name"] == "frames" or self.groups:

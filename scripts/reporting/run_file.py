@@ -1,46 +1,49 @@
 """Reads a run's run.h5 (layout: src/io/run_summary.hpp, analysis_file.hpp and cost_file.hpp beside it)."""
 import pathlib
 import tomllib
+from collections.abc import Container, Iterable
+from typing import Any
 
 import h5py
 import numpy as np
 
 from reporting import words
 from reporting.architecture import architecture
-from reporting.run import (ROUTINGS, STATUSES, AnalysedLayer, Assignment, Cost, Factor, Launch, Pair, ReportError, Run,
-                           TopExamples, time_of)
+from reporting.run import (ROUTINGS, STATUSES, AnalysedLayer, Assignment, Columns, Cost, Factor, Launch, Pair,
+                           ReportError, Run, TopExamples, time_of)
+from reporting.words import Config
 
 NEWEST_FORMAT = 1
 NUMBERS_OF_COST = ("setting", "error", "loss", "multiply_accumulates", "seconds")
 
 
-def text(value):
+def text(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def attributes(item):
+def attributes(item: h5py.HLObject) -> dict[str, Any]:
     """Plain Python values of all attributes of a group or dataset."""
     return {name: [text(v) for v in value.tolist()] if isinstance(value, np.ndarray)
             else text(value.item() if isinstance(value, np.generic) else value) for name, value in item.attrs.items()}
 
 
-def columns(group):
+def columns(group: h5py.Group) -> Columns:
     return {name: data[...] for name, data in group.items() if isinstance(data, h5py.Dataset)}
 
 
-def numbered(parent, path):
+def numbered(parent: h5py.Group, path: str) -> list[tuple[int, h5py.Group]]:
     """(number, group) of the children of a group that may be absent, in order."""
     group = parent.get(path, {})
     return [(int(name), group[name]) for name in sorted(group, key=int)]
 
 
-def read_top(group):
+def read_top(group: h5py.Group) -> TopExamples | None:
     if "top_examples" not in group:
         return None
     return TopExamples(**columns(group["top_examples"]))
 
 
-def read_factor(group, name):
+def read_factor(group: h5py.Group, name: str) -> Factor:
     by_factor = group[f"by_{name}"]
     information = group[f"mutual_information/{name}"]
     about = attributes(by_factor)
@@ -49,24 +52,29 @@ def read_factor(group, name):
                   information["null"].shape[1] if "null" in information else 0, about.get("levels", []))
 
 
-def read_layer(number, group):
+def read_layer(number: int, group: h5py.Group) -> AnalysedLayer:
     mean_gate = group["mean_gate"][...]
     dead = group["dead"][...] != 0 if "dead" in group else mean_gate < 0.01 / len(mean_gate)
-    entropies = [float(group["entropy"][name][1]) if "entropy" in group else None
-                 for name in ("of_mean_gate", "mean_of_gates")]
+    evenness, softness = [float(group["entropy"][name][1]) if "entropy" in group else None
+                          for name in ("of_mean_gate", "mean_of_gates")]
     factors = [read_factor(group, name) for name in group.get("mutual_information", {})]
     factors.sort(key=lambda factor: (-len(factor.axes), factor.name != "class", factor.name))  # where, then what
-    return AnalysedLayer(number, mean_gate, dead, factors, *entropies, read_top(group))
+    return AnalysedLayer(number, mean_gate, dead, factors, evenness, softness, read_top(group))
 
 
-def read_launch(group):
-    timing = columns(group["timing"]) if "timing" in group else {"phases": [], "seconds": np.zeros((0, 0))}
+def read_pair(number: int, group: h5py.Group) -> Pair:
+    next_number = attributes(group).get("next_layer", number + 1)
+    return Pair(number, next_number, group["joint_rows"][...], read_top(group))
+
+
+def read_launch(group: h5py.Group) -> Launch:
+    timing = columns(group["timing"]) if "timing" in group else {"phases": np.array([]), "seconds": np.zeros((0, 0))}
     return Launch(attributes(group), [text(name) for name in timing["phases"]], timing["seconds"])
 
 
-def count_parameters(path):
+def count_parameters(path: pathlib.Path) -> int | None:
     """All numbers of a model file; None where there is none."""
-    sizes = []
+    sizes: list[int] = []
     try:
         with h5py.File(path, "r") as file:
             file["model"].visititems(
@@ -76,7 +84,7 @@ def count_parameters(path):
     return sum(sizes)
 
 
-def read_network(file, config, folder):
+def read_network(file: h5py.File, config: Config, folder: pathlib.Path) -> dict[str, Any]:
     """What Run says of the network; older files know less of it."""
     known = attributes(file["network"]) if "network" in file else {}
     return {"network": known.get("layers") or words.network(config),
@@ -85,7 +93,7 @@ def read_network(file, config, folder):
             "multiply_accumulates": known.get("multiply_accumulates")}
 
 
-def read_classes_not_trained(file):
+def read_classes_not_trained(file: h5py.File) -> list[str]:
     """What Run says of classes without a training example."""
     if "data/train/class_counts" not in file:
         return []
@@ -94,24 +102,23 @@ def read_classes_not_trained(file):
     return [str(name) for name, count in zip(names, counts) if count == 0]
 
 
-def config_of(group):
+def config_of(group: h5py.Group) -> Config | None:
     """The config that a group was made with; None where it does not tell."""
     return tomllib.loads(text(group["config"][()])) if "config" in group else None
 
 
-def read_analysis(group):
+def read_analysis(group: h5py.Group) -> dict[str, Any]:
     """What Run says of the analysis; `group` is {} without one."""
     about = attributes(group) if group else {}
-    return {"examples": about["examples"] if group else None, "split": about["split"] if group else "",
+    return {"examples": about["examples"] if group else 0, "split": about["split"] if group else "",
             "groups": about.get("groups"),
             "analysis_config": config_of(group),
             "layers": [read_layer(number, layer) for number, layer in numbered(group, "layers")],
-            "pairs": [Pair(number, attributes(pair).get("next_layer", number + 1), pair["joint_rows"][...], read_top(pair))
-                      for number, pair in numbered(group, "pairs")],
+            "pairs": [read_pair(number, pair) for number, pair in numbered(group, "pairs")],
             "data_differences": list(about.get("data_differences", []))}
 
 
-def read_cost(group):
+def read_cost(group: h5py.Group) -> Cost | None:
     """None where there is no `group`. Throws ValueError."""
     if group is None:
         return None
@@ -123,8 +130,9 @@ def read_cost(group):
     check_names("/cost", held, ("routing", *numbers))
     if len({held[name].shape for name in ("routing", *numbers)}) > 1 or held["routing"].ndim != 1:
         raise ValueError("the columns of /cost are not of one length")
+    measured: dict[str, Any] = {name: held[name].astype(float) for name in numbers}
     cost = Cost(**{name: about[name] for name in facts}, routing=[text(name) for name in held["routing"]],
-                **{name: held[name].astype(float) for name in numbers}, step=about.get("step"),
+                **measured, step=about.get("step"),
                 instruction_set=about.get("instruction_set"), config=config_of(group),
                 data_differences=list(about.get("data_differences", [])))
     check_cost(cost)
@@ -142,13 +150,13 @@ NEEDED_OF = {
 NEEDED_OF_LAUNCH = ("command_line", "hosts", "mpi_library", "ranks", "threads", "cpu", "instruction_set", "compiler")
 
 
-def check_names(place, held, needed):
+def check_names(place: str, held: Container[str], needed: Iterable[str]) -> None:
     missing = [name for name in needed if name not in held]
     if missing:
         raise ValueError(f"{place} lacks {words.listed(missing)}")
 
 
-def check_cost(cost):
+def check_cost(cost: Cost) -> None:
     """Throws ValueError."""
     unknown = [name for name in cost.routing if name not in ROUTINGS]
     if unknown:
@@ -164,7 +172,7 @@ def check_cost(cost):
         raise ValueError("/cost has a row without multiply-accumulates or without time")
 
 
-def check_run(run):
+def check_run(run: Run) -> None:
     """Throws ValueError where a report would have to stop half-way."""
     for place, needed in NEEDED_OF.items():
         check_names(f"/{place}", getattr(run, place), needed)
@@ -189,7 +197,7 @@ def check_run(run):
     run.steps_per_epoch
 
 
-def check_format(file, path):
+def check_format(file: h5py.File, path: pathlib.Path) -> None:
     kind = text(file.attrs.get("format", "of another program"))
     if kind != "dmoe-run":
         raise ReportError(f"{path} is no run file, its format is '{kind}'; give the folder of a run")
@@ -199,7 +207,7 @@ def check_format(file, path):
                           "take the scripts of a newer dmoe")
 
 
-def read_run(given):
+def read_run(given: str | pathlib.Path) -> Run:
     """The run of a folder, or of its run.h5. Throws ReportError."""
     path = pathlib.Path(given)
     path = path / "run.h5" if path.is_dir() else path
@@ -231,7 +239,7 @@ def read_run(given):
         raise ReportError(f"{path} is no complete run file: {error}") from error
 
 
-def read_runs(given):
+def read_runs(given: Iterable[str | pathlib.Path]) -> list[Run]:
     """Runs with names that tell them apart. Throws ReportError."""
     runs = [read_run(path) for path in given]
     names = [run.name for run in runs]

@@ -1,5 +1,6 @@
 """Figure 2 of the paper: mean gating output of every expert by every known factor, a row a layer. A factor with two
 axes (translation) becomes a map for each expert, one with a single axis (class) a row for each."""
+import functools
 import math
 
 import numpy as np
@@ -9,33 +10,36 @@ from matplotlib.ticker import FuncFormatter
 
 from reporting import style, words
 from reporting.architecture import architecture
-from reporting.drawing import WIDTH, Panel, largest
+from reporting.drawing import WIDTH, AnyFigure, Panel, Rows, largest
+from reporting.run import AnalysedLayer, Factor, Run
 
 MOST_MAPS = 32  # experts shown as maps, those with the largest mean gate
 MOST_NAMES = 44  # levels with names on one axis, of a wide panel
 MOST_TICKS = 20  # labels on another axis
 
+Extent = tuple[float, float, float, float]  # left, right, bottom, top
 
-def analysed(run):
+
+def analysed(run: Run) -> list[AnalysedLayer]:
     return [layer for layer in run.layers if layer.factors]
 
 
-def scale(run):
+def scale(run: Run) -> Normalize:
     """Colours go up to 1, or to the largest value where gates are spread over so many experts that all are small."""
     top = max((largest(factor.mean_gate) for layer in analysed(run) for factor in layer.factors), default=1.0)
     return Normalize(0, 1 if top > 0.5 else max(top, 1e-6))
 
 
-def shown_maps(layer):
+def shown_maps(layer: AnalysedLayer) -> list[int]:
     """The experts that get a map, in order."""
     return sorted(np.argsort(-layer.mean_gate, kind="stable")[:MOST_MAPS])
 
 
-def map_columns(count):
+def map_columns(count: int) -> int:
     return min(count, 4 if count <= 8 else 6)
 
 
-def row_height(layer):
+def row_height(layer: AnalysedLayer) -> float:
     """Inches; all panels of a layer are as high."""
     heights = [1.4]
     for factor in layer.factors:
@@ -48,18 +52,18 @@ def row_height(layer):
     return max(heights)
 
 
-def headline(figure, layer, factor):
+def headline(figure: AnyFigure, layer: AnalysedLayer, factor: Factor) -> None:
     chance = f" (p = {words.number(factor.p_values[0])})" if factor.p_values else ""
     title = f"Layer {layer.number} by {words.factor(factor.name)}: I / log N = {words.number(factor.soft)}{chance}"
     figure.suptitle(title, x=0.012, ha="left", fontsize=9)
 
 
-def few(count):
+def few(count: int) -> range:
     """Ticks at no more than MOST_TICKS of the positions 0 .. count - 1."""
     return range(0, count, math.ceil(count / MOST_TICKS))
 
 
-def extent_of(factor):
+def extent_of(factor: Factor) -> tuple[Extent, tuple[str, str]]:
     """Pixel edges of a map, and how its axes are called: translations stand around 0."""
     rows, columns = factor.mean_gate.shape[1:]
     if all("translation" in axis for axis in factor.axes) and rows % 2 and columns % 2:
@@ -67,13 +71,13 @@ def extent_of(factor):
     return (-0.5, columns - 0.5, rows - 0.5, -0.5), (words.factor(factor.axes[1]), words.factor(factor.axes[0]))
 
 
-def ends(low, high, middle):
+def ends(low: float, high: float, middle: bool) -> list[float]:
     """Ticks at the first and the last cell between two edges, and at the middle one where there is one."""
     cells = round(high - low)
     return [low + 0.5, *([(low + high) / 2] if middle and cells % 2 and cells > 1 else []), high - 0.5]
 
 
-def draw_maps(figure, layer, factor, norm):
+def draw_maps(figure: AnyFigure, layer: AnalysedLayer, factor: Factor, norm: Normalize) -> None:
     headline(figure, layer, factor)
     shown = shown_maps(layer)
     columns = map_columns(len(shown))
@@ -95,7 +99,7 @@ def draw_maps(figure, layer, factor, norm):
     axes[-1, 0].set_ylabel(down)
 
 
-def draw_rows(figure, layer, factor, norm):
+def draw_rows(figure: AnyFigure, layer: AnalysedLayer, factor: Factor, norm: Normalize) -> None:
     names = factor.names
     headline(figure, layer, factor)
     axis = figure.subplots()
@@ -110,25 +114,25 @@ def draw_rows(figure, layer, factor, norm):
     axis.set_ylabel("expert")
 
 
-def draw(figure, layer, factor, norm):
+def draw(figure: AnyFigure, layer: AnalysedLayer, factor: Factor, norm: Normalize) -> None:
     if len(factor.axes) == 2:
         draw_maps(figure, layer, factor, norm)
     else:
         draw_rows(figure, layer, factor, norm)
 
 
-def draw_scale(figure, norm):
+def draw_scale(figure: AnyFigure, norm: Normalize) -> None:
     bar = figure.colorbar(ScalarMappable(norm, style.MAP_COLOURS), cax=figure.subplots(), orientation="horizontal")
     bar.set_label("mean gating output")
     bar.outline.set_visible(False)
     bar.ax.grid(False)
 
 
-def scale_row(norm):
+def scale_row(norm: Normalize) -> list[Panel]:
     return [Panel(lambda figure: draw_scale(figure, norm), height=0.55)]
 
 
-def panels(run):
+def panels(run: Run) -> Rows:
     norm = scale(run)
     rows = []
     for layer in analysed(run):
@@ -137,7 +141,7 @@ def panels(run):
             if len(factor.axes) > 2:
                 continue
             is_wide = len(factor.axes) == 1 and len(factor.names) > MOST_TICKS
-            panel = Panel(lambda figure, layer=layer, factor=factor: draw(figure, layer, factor, norm),
+            panel = Panel(functools.partial(draw, layer=layer, factor=factor, norm=norm),
                           width=2 * WIDTH if is_wide else WIDTH, height=row_height(layer))
             if is_wide:
                 rows.append([panel])
@@ -147,7 +151,7 @@ def panels(run):
     return rows + [scale_row(norm)]
 
 
-def caption(run):
+def caption(run: Run) -> str:
     kinds = [layer.kind for layer in architecture(run).layers]
     is_of_1991 = kinds == ["classifier_mixture"]
     what = "The comparison within figure 2 of the paper, a mixture of experts of 1991" if is_of_1991 else \

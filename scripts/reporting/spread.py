@@ -1,29 +1,32 @@
 """Figures of several runs: all learning curves, and how much expert and factor know of each other over the seeds."""
+import functools
+
 import numpy as np
 from matplotlib.lines import Line2D
 
 from reporting import comparison, curves, style, words
-from reporting.drawing import Panel, long_legend
+from reporting.drawing import AnyFigure, Panel, Rows, long_legend
+from reporting.run import Floats, Run
 
 MOST_GROUPS = style.MOST_LINES
 
 
-def shown(runs):
+def shown(runs: list[Run]) -> list[comparison.Group]:
     return comparison.groups_of(runs)[:MOST_GROUPS]
 
 
-def left_out(runs):
+def left_out(runs: list[Run]) -> str:
     more = len(comparison.groups_of(runs)) - MOST_GROUPS
     return f" The last {more} configs are left out." if more > 0 else ""
 
 
 # --- learning curves ---------------------------------------------------------------------------------------------
 
-def has_evaluations(runs):
+def has_evaluations(runs: list[Run]) -> bool:
     return any(len(run.evaluation["epoch"]) for run in runs)
 
 
-def draw_errors(figure, runs, split):
+def draw_errors(figure: AnyFigure, runs: list[Run], split: str) -> None:
     axis = figure.subplots()
     values = []
     for index, group in enumerate(shown(runs)):
@@ -37,7 +40,7 @@ def draw_errors(figure, runs, split):
     axis.set_ylabel(f"{split} error [%]")
 
 
-def legend_row(runs):
+def legend_row(runs: list[Run]) -> list[Panel]:
     """Group by group, as lines."""
     labels = [f"{group.label}; {group.epochs} epochs ({words.counted(len(group.runs), 'run')})"
               for group in shown(runs)]
@@ -45,23 +48,23 @@ def legend_row(runs):
     return [long_legend(handles)]
 
 
-def learning_panels(runs):
-    return [[Panel(lambda figure, split=split: draw_errors(figure, runs, split), height=2.9)
+def learning_panels(runs: list[Run]) -> Rows:
+    return [[Panel(functools.partial(draw_errors, runs=runs, split=split), height=2.9)
              for split in ("test", "train")], legend_row(runs)]
 
 
-def learning_caption(runs):
+def learning_caption(runs: list[Run]) -> str:
     return ("Error on the test set and on the freshly jittered training set after each evaluated epoch, a line a run, "
             "a colour a config." + left_out(runs))
 
 
 # --- mutual information ------------------------------------------------------------------------------------------
 
-def has_information(runs):
+def has_information(runs: list[Run]) -> bool:
     return all_values(runs).size > 0
 
 
-def draw_layer(figure, runs, number, factors):
+def draw_layer(figure: AnyFigure, runs: list[Run], number: int, factors: list[str]) -> None:
     """Dots of all runs and a bar at the mean, a row for each factor and group."""
     axis = figure.subplots()
     groups = shown(runs)
@@ -88,23 +91,23 @@ def draw_layer(figure, runs, number, factors):
     axis.set_title(f"Layer {number}", loc="left", fontsize=9)
 
 
-def all_values(runs):
+def all_values(runs: list[Run]) -> Floats:
     """I / log N of every dot."""
     values = [comparison.spread(comparison.counted(runs), comparison.information(runs, *pair)).values
               for pair in comparison.pairs_of(runs)]
     return np.concatenate(values) if values else np.array([])
 
 
-def information_panels(runs):
-    layers = {}
+def information_panels(runs: list[Run]) -> Rows:
+    layers: dict[int, list[str]] = {}
     for number, factor in comparison.pairs_of(runs):
         layers.setdefault(number, []).append(factor)
     rows = max(len(factors) for factors in layers.values()) * (len(shown(runs)) + 1)
-    panels = [Panel(lambda figure, number=number, factors=factors: draw_layer(figure, runs, number, factors),
+    panels = [Panel(functools.partial(draw_layer, runs=runs, number=number, factors=factors),
                     height=1.1 + 0.16 * rows) for number, factors in layers.items()]
     return [panels[i:i + 2] for i in range(0, len(panels), 2)] + [legend_row(runs)]
 
 
-def information_caption(runs):
+def information_caption(runs: list[Run]) -> str:
     return ("Mutual information between the expert of a layer and a factor of the example, from the gates, in units of "
             "log N: a dot a finished run, a bar at the mean of a config with several." + left_out(runs))

@@ -34,12 +34,12 @@ MAP_COLOURS = "viridis"  # perceptually uniform, readable without colour vision,
 PIXELS = "gray_r"  # ink on paper; the page inverts it in the dark
 
 
-def line(index):
+def line(index: int) -> dict[str, str]:
     """Options of the line of expert or group `index`."""
     return {"color": LINES[index % len(LINES)], "linestyle": DASHES[index // len(LINES) % len(DASHES)]}
 
 
-def apply():
+def apply() -> None:
     """Settings of matplotlib for all figures."""
     matplotlib.use("Agg")
     matplotlib.rcParams.update({
@@ -57,13 +57,13 @@ def apply():
     })
 
 
-def css_variables():
+def css_variables() -> str:
     """The theme as CSS: light unless the reader's system asks for dark; prints are light."""
     light, dark = ("".join(f"--{name}:{colours[i]};" for name, colours in THEME.items()) for i in (0, 1))
     return f":root{{{light}}}\n@media screen and (prefers-color-scheme: dark){{:root{{{dark}}}}}\n"
 
 
-def with_variables(svg):
+def with_variables(svg: str) -> str:
     """Named colours of an SVG as CSS variables."""
     for name, (light, _) in THEME.items():
         svg = svg.replace(light, f"var(--{name})")

@@ -3,13 +3,15 @@ import math
 
 from reporting import words
 from reporting.architecture import architecture
+from reporting.run import AnalysedLayer, Factor, Run
+from reporting.words import Config
 
 MUCH = 0.1  # of the most that I can be, from which on a layer is said to go by a factor
 LITTLE = 0.03  # below, experts are said to be all but blind to it
 MOSTLY = 0.6  # mean gate from which one expert is said to take a layer over
 
 
-def tiles(run):
+def tiles(run: Run) -> list[tuple[str, str, str]]:
     """(label, number, what to know about it), the numbers that one looks for first."""
     error = run.sampling_error()
     found = []
@@ -22,8 +24,9 @@ def tiles(run):
     for layer in run.layers:
         if layer.factors:
             strongest = max(layer.factors, key=lambda factor: factor.strength)
+            most = math.ceil(100 * strongest.most) / 100
             found.append((f"Layer {layer.number} by {words.factor(strongest.name)}",
-                          words.number(strongest.soft), f"I / log N, at most {math.ceil(100 * strongest.most) / 100:g}"))
+                          words.number(strongest.soft), f"I / log N, at most {most:g}"))
     if run.seconds is not None:
         ranks = words.counted(run.launches[-1].about["ranks"], "rank") if run.launches else ""
         found.append(("Time", words.duration(run.seconds),
@@ -31,7 +34,7 @@ def tiles(run):
     return found
 
 
-def phase_text(phase, is_gated):
+def phase_text(phase: Config, is_gated: bool) -> str:
     epochs = words.counted(phase["epochs"], "epoch")
     if not is_gated:  # nothing to balance
         return f"{epochs} ({phase['name'].replace('_', ' ')})"
@@ -45,7 +48,7 @@ def phase_text(phase, is_gated):
     return f"{epochs} {how}" + ("" if routings == words.ALL_EXPERTS else f", computing {routings}")
 
 
-def trained(run):
+def trained(run: Run) -> str:
     """What was trained, on what, and how far it came."""
     config = run.config
     gates = words.gates(config)
@@ -69,11 +72,11 @@ def trained(run):
     return " ".join(sentences)
 
 
-def layer_sentence(layer):
+def layer_sentence(layer: AnalysedLayer) -> str:
     """What the experts of a layer go by; p and I say different things."""
     ordered = sorted(layer.factors, key=lambda factor: -factor.strength)
 
-    def with_number(factor):
+    def with_number(factor: Factor) -> str:
         return f"{words.factor(factor.name)} ({factor.soft:.3f})"
 
     first, rest = ordered[0], ordered[1:]
@@ -93,7 +96,7 @@ def layer_sentence(layer):
     return f"The experts of layer {layer.number} {how}: {words.listed(map(with_number, ordered))}."
 
 
-def chance_sentence(run):
+def chance_sentence(run: Run) -> str:
     """What the p-values say of the numbers from the gates, and what they do not."""
     tested = [(layer, factor) for layer in run.layers for factor in layer.factors if factor.p_values]
     if not tested:
@@ -118,14 +121,15 @@ def chance_sentence(run):
             "I / log N how strong it is.")
 
 
-def where_and_what(run):
+def where_and_what(run: Run) -> str:
     """Paragraph on the specialisation; "" without an analysis."""
     layers = [layer for layer in run.layers if layer.factors]
     if not layers:
         return ""
     bound = "log N, or the log of the number of levels where a factor has fewer than N; uneven levels allow less still"
-    return " ".join([*map(layer_sentence, layers), "In brackets: mutual information I between expert and factor from the "
-                     f"gates, in units of log N. The words go by how close it comes to {bound}.", chance_sentence(run)])
+    brackets = ("In brackets: mutual information I between expert and factor from the gates, in units of log N. "
+                f"The words go by how close it comes to {bound}.")
+    return " ".join([*map(layer_sentence, layers), brackets, chance_sentence(run)])
 
 
 STATUS = {
@@ -135,12 +139,12 @@ STATUS = {
 }
 
 
-def expert_names(numbers):
+def expert_names(numbers: list[int]) -> str:
     return f"expert{'' if len(numbers) == 1 else 's'} {words.listed(map(str, numbers[:12]))}" + \
         (f" and {len(numbers) - 12} more" if len(numbers) > 12 else "")
 
 
-def warnings(run):
+def warnings(run: Run) -> list[str]:
     """What a reader must know before believing the numbers."""
     found = []
     if not run.is_finished:

@@ -1,13 +1,15 @@
 """Tables as HTML: each in a box of its own that scrolls where the page is too narrow."""
 import html
+from collections.abc import Iterable, Sequence
 
 from reporting import comparison, cost, words
 from reporting.architecture import architecture
+from reporting.run import Launch, Run
 from reporting.timing import timed
 from reporting.words import NONE
 
 
-def table(caption, headings, rows, kind=""):
+def table(caption: str, headings: Iterable[object], rows: Iterable[Sequence[object]], kind: str = "") -> str:
     """Headings and cells are text, or Html; the first cell of a row is its heading."""
     head = "".join(f'<th scope="col">{markup(cell)}</th>' for cell in headings)
     body = "".join(f'<tr><th scope="row">{markup(row[0])}</th>'
@@ -21,20 +23,20 @@ class Html(str):
     """Markup, in place of text."""
 
 
-def markup(cell):
+def markup(cell: object) -> str:
     return cell if isinstance(cell, Html) else html.escape(str(cell))
 
 
 # --- of one run --------------------------------------------------------------------------------------------------
 
-def network_table(run):
+def network_table(run: Run) -> str:
     """A row a block, the input's first; "" where the file does not tell the shapes."""
     network = architecture(run)
     if network.parameters is None:
         return ""
     rows = []
 
-    def add(name, widths, parameters):
+    def add(name: str, widths: list[int | None], parameters: int | None) -> None:
         rows.append([name, " → ".join(f"{width:,}" for width in widths), f"{parameters:,}"])
 
     for layer in network.layers:
@@ -50,7 +52,7 @@ def network_table(run):
     return table("Shapes and parameters", ["block", "shape of each", "parameters"], rows, "numbers")
 
 
-def information_table(run):
+def information_table(run: Run) -> str:
     """Where and what, for every layer and factor."""
     rows = []
     for layer in run.layers:
@@ -62,7 +64,7 @@ def information_table(run):
                  ["layer and factor", "from the gates", "p", "from the largest gate", "p"], rows, "numbers")
 
 
-def use_table(run):
+def use_table(run: Run) -> str:
     rows = [[f"layer {layer.number}", layer.experts, words.number(layer.mean_gate.min()),
              words.number(layer.mean_gate.max()), int(layer.dead.sum()), words.number(layer.evenness),
              words.number(layer.softness)] for layer in run.layers]
@@ -71,40 +73,43 @@ def use_table(run):
                  "numbers")
 
 
-def seconds_table(run):
+def seconds_table(run: Run) -> str:
     """Of the last launch with seconds; "" without one."""
     if not timed(run):
         return ""
-    number, launch = timed(run)
-    rows = [[f"rank {rank}", *(f"{value:.1f}" for value in seconds), f"{seconds.sum():.1f}"]
-            for rank, seconds in enumerate(launch.seconds)]
+    number, launch = timed(run)[-1]
+    rows = []
+    for rank in range(len(launch.seconds)):
+        seconds = launch.seconds[rank]
+        rows.append([f"rank {rank}", *(f"{value:.1f}" for value in seconds), f"{seconds.sum():.1f}"])
     of = f" in launch {number}" if len(run.launches) > 1 else ""
     return table(f"Seconds of each rank{of}", ["rank", *launch.activities, "all"], rows, "numbers")
 
 
-def cost_table(run):
+def cost_table(run: Run) -> str:
     """A row a routing; "" without a curve."""
     if not cost.has_curve(run):
         return ""
-    curve, every = run.cost, run.cost.of_all
+    curve = cost.measured(run)
+    every = curve.of_all
     rows = [[cost.short_name(curve, row), words.number(100 * curve.error[row], 2), words.number(curve.loss[row]),
              words.whole(curve.multiply_accumulates[row]), cost.share(curve.multiply_accumulates, row, every),
              words.number(curve.microseconds[row], 1), cost.share(curve.seconds, row, every)]
             for row in cost.in_order(curve)]
-    return table("Points of the curve", ["computed", f"{curve.split} error [%]", "loss [nats]",
-                                           "multiply-accumulates", "of all", "microseconds", "of all"], rows, "numbers")
+    return table("Points of the curve", ["computed", f"{curve.split} error [%]", "loss [nats]", "multiply-accumulates",
+                                         "of all", "microseconds", "of all"], rows, "numbers")
 
 
-def hosts_of(launch):
+def hosts_of(launch: Launch) -> str:
     hosts = launch.about["hosts"]
     return ", ".join(f"{host} ({words.counted(hosts.count(host), 'rank')})" for host in dict.fromkeys(hosts))
 
 
-def command_of(launch):
+def command_of(launch: Launch) -> Html:
     return Html(f"<code>{html.escape(launch.about['command_line'])}</code>")
 
 
-def launches_table(run):
+def launches_table(run: Run) -> str:
     """A row a launch; "" where there is one only."""
     if len(run.launches) < 2:
         return ""
@@ -119,7 +124,7 @@ def launches_table(run):
                   "command"], rows, "launches")
 
 
-def provenance_table(run):
+def provenance_table(run: Run) -> str:
     about = run.provenance
     rows = [["folder", run.folder], ["status", about["status"]],
             ["dmoe", f"{about['version']}, commit {about['git_commit']}"],
@@ -140,7 +145,7 @@ def provenance_table(run):
 ERRORS = ("test_error", "train_error")
 
 
-def spread_cell(spread, places, runs):
+def spread_cell(spread: comparison.Spread, places: int, runs: int) -> str:
     """Mean +- sample standard deviation; below it the range, and the number of values where it is not `runs`."""
     if not spread.values:
         return NONE
@@ -153,16 +158,19 @@ def spread_cell(spread, places, runs):
     return Html(f"{mean}<small>{', '.join(below)}</small>") if below else mean
 
 
-def information_heading(pair):
+def information_heading(pair: tuple[int, str]) -> str:
     return f"I(e{pair[0]}; {words.factor(pair[1])})"
 
 
-def percentages(name):
+def percentages(name: str) -> comparison.Measure:
     """A measure: the last evaluation's `name` [%]."""
-    return lambda run: None if run.last(name) is None else 100 * run.last(name)
+    def measure(run: Run) -> float | None:
+        fraction = run.last(name)
+        return None if fraction is None else 100 * fraction
+    return measure
 
 
-def comparison_table(runs):
+def comparison_table(runs: list[Run]) -> str:
     """A row a config: mean and spread over its finished runs, one for each seed."""
     factors = comparison.pairs_of(runs)
     rows = []
@@ -184,7 +192,7 @@ def comparison_table(runs):
                  headings, rows, "numbers compared")
 
 
-def cost_of_runs_table(runs):
+def cost_of_runs_table(runs: list[Run]) -> str:
     """A row a config that has a curve or no gate; "" without a curve."""
     rows = []
     for _, group, curve in cost.curves(runs):
@@ -204,7 +212,7 @@ def cost_of_runs_table(runs):
                   "its multiply-accumulates", "of those of all", "of the time of all"], rows, "numbers compared")
 
 
-def runs_table(runs, anchors):
+def runs_table(runs: list[Run], anchors: dict[str, str]) -> str:
     """A row a run, linked to its section."""
     factors = comparison.pairs_of(runs)
     rows = [[Html(f'<a href="#{anchors[run.name]}">{html.escape(run.name)}</a>'),

@@ -2,25 +2,25 @@
 import numpy as np
 from matplotlib.patches import Patch
 
-from reporting import style, words
-from reporting.drawing import Panel, legend
+from reporting import style
+from reporting.drawing import AnyFigure, Panel, Rows, legend
+from reporting.run import Launch, Run
 
 MOST_RANKS = 32
 COLOURS = {"compute": style.BLUE, "communication": style.VERMILLION, "waiting": style.ORANGE, "data": style.GREEN,
            "io": style.PURPLE}
 
 
-def timed(run):
-    """(number, launch) of the last with seconds; None without one."""
-    found = [(number, launch) for number, launch in enumerate(run.launches, start=1) if launch.seconds.size]
-    return found[-1] if found else None
+def timed(run: Run) -> list[tuple[int, Launch]]:
+    """(number, launch) of those with seconds; the last is shown."""
+    return [(number, launch) for number, launch in enumerate(run.launches, start=1) if launch.seconds.size]
 
 
-def colour(activity):
+def colour(activity: str) -> str:
     return COLOURS.get(activity, style.SKY)
 
 
-def draw_launch(figure, launch):
+def draw_launch(figure: AnyFigure, launch: Launch) -> None:
     axis = figure.subplots()
     seconds = launch.seconds[:MOST_RANKS]
     ranks = np.arange(len(seconds))
@@ -35,15 +35,15 @@ def draw_launch(figure, launch):
     axis.set_xlabel("time [s]")
 
 
-def panels(run):
-    _, launch = timed(run)
+def panels(run: Run) -> Rows:
+    _, launch = timed(run)[-1]
     key = legend([Patch(color=colour(name), label=name) for name in launch.activities], columns=3)
     return [[key], [Panel(lambda figure: draw_launch(figure, launch),
                           height=0.8 + 0.28 * min(len(launch.seconds), MOST_RANKS))]]
 
 
-def caption(run):
-    number, launch = timed(run)
+def caption(run: Run) -> str:
+    number, launch = timed(run)[-1]
     parts = ["Seconds of each rank by what it did; waiting is time in which a rank had nothing to do until another "
              "was ready."]
     if len(launch.seconds) > MOST_RANKS:
