@@ -1,12 +1,15 @@
 """Utterances with labelled frames: who says what, how, and over what noise. All of it follows from the seed."""
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from speech import features, recording
-from speech.phones import label_frames, spoken
+from speech.features import Floats
+from speech.phones import Codes, label_frames, spoken
 from speech.text import sentences
 from speech.voices import VOICES, Order, Recording, speak
 
@@ -19,11 +22,14 @@ RATES = {"slow": (1.15, 1.4), "normal": (0.9, 1.15), "fast": (0.7, 0.9)}  # fact
 MARGIN = 10  # frames of silence kept before and after an utterance
 BATCH = 20  # sentences that one process of festival speaks
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 
 class Options(NamedTuple):
     frames: int
     seed: int
-    noise: tuple  # signal-to-noise ratios to draw from [dB]
+    noise: tuple[float, ...]  # signal-to-noise ratios to draw from [dB]
     jobs: int
 
 
@@ -40,7 +46,7 @@ class Draw(NamedTuple):
     slope: float  # of the noise's spectrum: power ~ f^-slope
     tilt: float  # of the channel [dB an octave]
     level: float  # [dB]
-    seed: tuple  # of the noise itself
+    seed: tuple[int, int, int]  # of the noise itself
 
 
 class Utterance(NamedTuple):
@@ -49,11 +55,11 @@ class Utterance(NamedTuple):
     rate: int
     tract: int
     noise: int
-    features: np.ndarray  # (F, BINS)
-    labels: np.ndarray  # (3, F): previous phone, phone, next phone
+    features: NDArray[np.float32]  # (F, BINS)
+    labels: Codes  # (3, F): previous phone, phone, next phone
 
 
-def draw(text, number, options):
+def draw(text: str, number: int, options: Options) -> Draw:
     """Utterance `number`, of that text."""
     random = np.random.default_rng([options.seed, 1, number])
     split = SPLIT_OF[number % len(SPLIT_OF)]
@@ -67,12 +73,12 @@ def draw(text, number, options):
     return Draw(order, split, speaker, rate, tract, noise, options.noise[noise], slope, tilt, level, seed)
 
 
-def coloured_noise(random, count, slope):
+def coloured_noise(random: np.random.Generator, count: int, slope: float) -> Floats:
     """Gaussian noise whose power falls as frequency^-slope; level below 60 Hz."""
     return recording.tilted(random.standard_normal(count), -3.0103 * slope)
 
 
-def utterance_of(drawn: Draw, spoken_text: Recording):
+def utterance_of(drawn: Draw, spoken_text: Recording) -> Utterance:
     """What the microphone hears, as frames."""
     random = np.random.default_rng(drawn.seed)
     samples = recording.tilted(spoken_text.samples, drawn.tilt)
@@ -84,13 +90,13 @@ def utterance_of(drawn: Draw, spoken_text: Recording):
     return Utterance(drawn.split, drawn.speaker, drawn.rate, drawn.tract, drawn.noise, frames[kept], labels[:, kept])
 
 
-def render(batch):
+def render(batch: list[Draw]) -> list[Utterance]:
     """The utterances of a list of draws."""
     recordings = speak([drawn.order for drawn in batch])
     return [utterance_of(drawn, spoken_text) for drawn, spoken_text in zip(batch, recordings)]
 
 
-def utterances(options, progress=lambda frames: None):
+def utterances(options: Options, progress: Callable[[int], object] = lambda frames: None) -> list[Utterance]:
     """Utterances in the order drawn, until together they have options.frames frames; progress(frames so far) is called
     now and then. ValueError where the text is too short for so many, or a split is left without an utterance."""
     texts = sentences()
@@ -111,7 +117,7 @@ def utterances(options, progress=lambda frames: None):
     raise ValueError(f"the {len(texts):,} sentences make {frames:,} frames, not {options.frames:,}")
 
 
-def with_all_splits(made):
+def with_all_splits(made: list[Utterance]) -> list[Utterance]:
     """The utterances themselves; ValueError where a split has none."""
     empty = [name for split, name in enumerate(SPLITS) if all(utterance.split != split for utterance in made)]
     if empty:
@@ -121,8 +127,8 @@ def with_all_splits(made):
     return made
 
 
-def ahead(pool, function, items, most):
-    """function(item) of every item, in order; at most so many of them wait or are at work (map would start them all)."""
+def ahead(pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], most: int) -> Iterator[Result]:
+    """function(item) of every item, in order; at most `most` of them wait or are at work (map would start them all)."""
     waiting = []
     for item in items:
         waiting.append(pool.submit(function, item))

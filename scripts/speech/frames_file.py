@@ -2,12 +2,16 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from speech import corpus, features
+from speech.features import Floats
 from speech.phones import CLASSES
 from speech.voices import VOICES
 
@@ -15,13 +19,16 @@ CHUNK_BYTES = 2**20
 h5py.get_config().track_order = True  # factors keep their order
 
 
-def dmoe_version():
+def dmoe_version() -> str:
     """Of the repository that this script is part of."""
     lists = Path(__file__).resolve().parents[2] / "CMakeLists.txt"
-    return re.search(r"VERSION (\d+\.\d+\.\d+)\s", lists.read_text().split("project(", 1)[1]).group(1)
+    found = re.search(r"VERSION (\d+\.\d+\.\d+)\s", lists.read_text().split("project(", 1)[1])
+    assert found is not None
+    return found.group(1)
 
 
-def put(file, path, values, units, dimensions, levels=None):
+def put(file: h5py.File, path: str, values: NDArray[Any], units: str, dimensions: Iterable[str],
+        levels: Iterable[str] | None = None) -> None:
     """A dataset as all files of dmoe have them; `levels` are the names of its codes."""
     row_bytes = values[:1].nbytes
     chunk = (min(len(values), max(1, CHUNK_BYTES // row_bytes)), *values.shape[1:])
@@ -32,13 +39,13 @@ def put(file, path, values, units, dimensions, levels=None):
         dataset.attrs["levels"] = list(levels)
 
 
-def normalization(utterances):
+def normalization(utterances: list[corpus.Utterance]) -> tuple[Floats, Floats]:
     """Mean and standard deviation (BINS) of the training split's features, float64."""
     training = np.concatenate([u.features for u in utterances if corpus.SPLITS[u.split] == "train"])
     return training.mean(axis=0, dtype=np.float64), training.std(axis=0, dtype=np.float64)
 
 
-def write(path, utterances, options, origin):
+def write(path: Path, utterances: list[corpus.Utterance], options: corpus.Options, origin: str) -> None:
     """The file of these utterances, grouped by split; complete or not at all."""
     utterances = sorted(utterances, key=lambda utterance: utterance.split)  # keeps the order within a split
     mean, deviation = normalization(utterances)
@@ -54,7 +61,8 @@ def write(path, utterances, options, origin):
         partial.unlink(missing_ok=True)
 
 
-def write_contents(file, utterances, mean, deviation, options):
+def write_contents(file: h5py.File, utterances: list[corpus.Utterance], mean: Floats, deviation: Floats,
+                   options: corpus.Options) -> None:
     file.attrs["format"] = "dmoe-frames"
     file.attrs["format_version"] = 1
     file.attrs["dmoe_version"] = dmoe_version()

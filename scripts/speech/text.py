@@ -1,6 +1,7 @@
 """English sentences to be spoken, out of Debian's collections of quotations (package fortunes)."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path("/usr/share/games/fortunes")
@@ -17,7 +18,7 @@ BORDER = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(]*[A-Z])")
 PLAIN = re.compile(r"[A-Z][a-z']*(?:[,;]? [A-Za-z][a-z']*|-[a-z]+)*[.!?]")
 
 
-def sentences_of(quotations):
+def sentences_of(quotations: str) -> Iterator[str]:
     """The plain sentences of a text whose quotations are parted by lines of '%'."""
     for quotation in quotations.split("\n%\n"):
         words = " ".join(ATTRIBUTION.sub("", quotation).split())
@@ -27,6 +28,6 @@ def sentences_of(quotations):
                 yield sentence
 
 
-def sentences(folder=FOLDER):
+def sentences(folder: Path = FOLDER) -> list[str]:
     """Every plain sentence once, in the order of the collections."""
     return list(dict.fromkeys(s for name in COLLECTIONS for s in sentences_of((folder / name).read_text("utf-8"))))

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from speech.features import RATE
-from speech.phones import read_segments
+from speech.features import RATE, Floats
+from speech.phones import Codes, read_segments
 
 
 class Voice(NamedTuple):
@@ -35,14 +36,15 @@ class Order(NamedTuple):
 
 
 class Recording(NamedTuple):
-    samples: np.ndarray  # -1 .. 1, RATE a second
-    ends: np.ndarray  # [s] of the segments
-    codes: np.ndarray  # classes of the segments
+    samples: Floats  # -1 .. 1, RATE a second
+    ends: Floats  # [s] of the segments
+    codes: Codes  # classes of the segments
 
-    def is_spoken(self):
+    def is_spoken(self) -> NDArray[np.bool_]:
         """Of every sample whether it belongs to a phone (and not to silence)."""
         segment = np.searchsorted(self.ends, np.arange(len(self.samples)) / RATE, side="right")
-        return self.codes[np.minimum(segment, len(self.codes) - 1)] != 0
+        is_sound: NDArray[np.bool_] = self.codes[np.minimum(segment, len(self.codes) - 1)] != 0
+        return is_sound
 
 
 DEFINITIONS = """
@@ -54,7 +56,7 @@ DEFINITIONS = """
 """ % RATE
 
 
-def script_of(orders):
+def script_of(orders: list[Order]) -> str:
     """festival's program (Scheme) that speaks the orders into the files 0.wav, 0.segments, 1.wav, .."""
     lines = [DEFINITIONS]
     for number, order in enumerate(orders):
@@ -69,13 +71,13 @@ def script_of(orders):
     return "\n".join(lines)
 
 
-def read_samples(path):
+def read_samples(path: Path) -> Floats:
     with wave.open(str(path)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE, 1, 2)
         return np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768.0
 
 
-def speak(orders):
+def speak(orders: list[Order]) -> list[Recording]:
     """A Recording of every order, all by one process of festival. RuntimeError where one does not come."""
     with tempfile.TemporaryDirectory(prefix="speech-") as name:
         folder = Path(name)
