@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
+import typing
 import unittest
+from collections.abc import Iterable
 from pathlib import Path
 
 DMOE = os.environ.get("DMOE", "")
@@ -13,7 +15,8 @@ SOURCE_DIR = os.environ.get("DMOE_SOURCE_DIR", "")
 BUILD_DIR = os.environ.get("DMOE_BUILD_DIR", "")
 
 
-def run(command, ranks=None, timeout=100, **options):
+def run(command: Iterable[object], ranks: int | None = None, timeout: float = 100,
+        **options: typing.Any) -> subprocess.CompletedProcess[str]:
     """The finished process of a command, under mpirun where `ranks` is given; its output is text."""
     launcher = [] if ranks is None else [MPIEXEC, "-n", str(ranks)]
     return subprocess.run(
@@ -21,7 +24,7 @@ def run(command, ranks=None, timeout=100, **options):
     )
 
 
-def checked(*words, timeout=600):
+def checked(*words: object, timeout: float = 600) -> str:
     """What a command that ends with 0 printed on its standard output."""
     process = run(words, timeout=timeout)
     if process.returncode != 0:
@@ -29,16 +32,17 @@ def checked(*words, timeout=600):
     return process.stdout
 
 
-def readme_block(language, words):
+def readme_block(language: str, words: str) -> str:
     """The code block of README.md in that language that holds these words; there must be one."""
     text = (Path(SOURCE_DIR) / "README.md").read_text()
-    blocks = [block for block in re.findall(rf"(?ms)^```{language}\n(.*?)^```$", text) if words in block]
+    blocks: list[str] = re.findall(rf"(?ms)^```{language}\n(.*?)^```$", text)
+    blocks = [block for block in blocks if words in block]
     if len(blocks) != 1:
         raise AssertionError(f"README.md has {len(blocks)} blocks of {language} with {words!r}")
     return blocks[0]
 
 
-def enter_own_mounts():
+def enter_own_mounts() -> None:
     """Begins this script anew in a mount namespace of its own, in which it may mount, unless it is in one."""
     if "DMOE_OWN_MOUNTS" in os.environ:
         return
@@ -47,7 +51,7 @@ def enter_own_mounts():
     os.execvpe("unshare", ["unshare", "--mount", *user, sys.executable, "-B", *sys.argv], environment)
 
 
-def main():
+def main() -> None:
     """Runs the calling file's unittest cases; no test or a skipped one is a failure."""
     result = unittest.main(exit=False, verbosity=2).result
     if result.testsRun == 0 or result.skipped:

@@ -9,31 +9,31 @@ from dmoe_testing import MPIEXEC
 
 
 @functools.cache
-def open_mpi():
+def open_mpi() -> int | None:
     """The major version of Open MPI's mpirun; None of another launcher, which is MPICH's Hydra."""
     process = subprocess.run([MPIEXEC, "--version"], text=True, capture_output=True, check=False)
     found = re.search(r"\((?:Open MPI|OpenRTE)\) (\d+)", process.stdout)
     return int(found.group(1)) if found else None
 
 
-def ends_its_ranks():
+def ends_its_ranks() -> bool:
     """Whether SIGTERM and SIGINT end the ranks: after a second with Open MPI 4, a quarter of one with 5. Hydra passes
     them on."""
     return open_mpi() is not None
 
 
-def statuses_when_stopped(number):
+def statuses_when_stopped(number: int) -> tuple[int, ...]:
     """The exit statuses of a launcher that was sent this signal, where its ranks end with 75."""
     if loses_statuses():
         return (75, 0)
     return (75,) if number == signal.SIGUSR1 else (1,)
 
 
-def loses_statuses():
+def loses_statuses() -> bool:
     """Whether it exits with 0 at times where its ranks did not: Hydra, when several end at once."""
     return open_mpi() is None
 
 
-def shows_last_words():
+def shows_last_words() -> bool:
     """Whether what ranks say then is still shown."""
     return open_mpi() != 5
