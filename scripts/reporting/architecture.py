@@ -1,8 +1,9 @@
 """The network of a run, block by block: shapes and parameters, as src/model/network_spec.hpp counts them."""
 import dataclasses
 import re
+from typing import Any
 
-from reporting.run import Run
+from reporting.words import Config
 
 GATED = ("mixture", "classifier_mixture")
 
@@ -51,6 +52,17 @@ class Architecture:
     layers: list[Layer]
 
     @property
+    def is_gated(self) -> bool:
+        """Whether some layer has anything to choose from."""
+        return any(layer.is_gated for layer in self.layers)
+
+    @property
+    def gates(self) -> str:
+        """"gates 50 - 50", "" where no layer has one."""
+        hidden = [str(layer.gate_hidden) for layer in self.layers if layer.is_gated]
+        return ("gates " if len(hidden) > 1 else "gate ") + " - ".join(hidden) if hidden else ""
+
+    @property
     def has_head(self) -> bool:
         return self.layers[-1].kind != "classifier_mixture"
 
@@ -69,18 +81,25 @@ class Architecture:
             (self.head_parameters or 0)
 
 
-def architecture(run: Run) -> Architecture:
-    """From what the program says of the layers ("4x100 - 100 single") and, for the gates, the config. Throws
-    ValueError."""
+def of_run(inputs: int | None, classes: int | None, layers: list[dict[str, Any]]) -> Architecture:
+    """From what run.h5 says of each layer."""
+    return Architecture(inputs, classes, [
+        Layer(number, spec["kind"], spec["experts"], spec["hidden"], spec["gate_hidden"], spec["inputs"], classes)
+        for number, spec in enumerate(layers, start=1)])
+
+
+def of_older_run(inputs: int | None, classes: int | None, text: str, config: Config) -> Architecture:
+    """Of a file before format_minor 2: from the layers in short ("4x100 - 100 single") and, for the gates, the config.
+    Throws ValueError."""
     layers: list[Layer] = []
-    width = run.inputs
-    for number, (text, spec) in enumerate(zip(run.network.split(" - "), run.config["layers"]), start=1):
-        found = re.fullmatch(r"(?:(\d+)x)?(\d+)(?: (\w+))?", text)
+    width = inputs
+    for number, (part, spec) in enumerate(zip(text.split(" - "), config["layers"]), start=1):
+        found = re.fullmatch(r"(?:(\d+)x)?(\d+)(?: (\w+))?", part)
         if found is None:
-            raise ValueError(f"'{text}' is no layer of a network, expected one such as '4x100' or '100 single'")
+            raise ValueError(f"'{part}' is no layer of a network, expected one such as '4x100' or '100 single'")
         experts, hidden, kind = found.groups()
         kind = kind or "mixture"
         gate = spec.get("gate_hidden", 0) if kind in GATED else 0
-        layers.append(Layer(number, kind, int(experts or 1), int(hidden), gate, width, run.classes))
+        layers.append(Layer(number, kind, int(experts or 1), int(hidden), gate, width, classes))
         width = layers[-1].outputs
-    return Architecture(run.inputs, run.classes, layers)
+    return Architecture(inputs, classes, layers)

@@ -123,8 +123,8 @@ def label(run: Run, first: Run) -> str:
     if "data.name" in changed:  # its settings go without saying
         changed = [key for key in changed if not key.startswith("data.") or key == "data.name"]
     parts = [run.network]
-    if words.gates(run.config) not in ("", words.gates(first.config)):
-        parts.append(words.gates(run.config))
+    if run.architecture.gates not in ("", first.architecture.gates):
+        parts.append(run.architecture.gates)
     differences = [setting(keys, key) for key in changed if not key.endswith(".gate_hidden")]
     differences += phase_differences(run, first)
     parts += differences[:MOST_DIFFERENCES]

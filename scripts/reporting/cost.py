@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from reporting import comparison, style, words
-from reporting.architecture import architecture
 from reporting.axes import Label, log_scale, put_labels
 from reporting.drawing import WIDTH, AnyFigure, Panel, Rows, legend, long_legend
 from reporting.run import Cost, Floats, Run
@@ -45,7 +44,7 @@ ALL_MARKER, REFERENCE_MARKER = "D", "*"
 
 def has_choice(run: Run) -> bool:
     """Whether its layers have anything to choose from."""
-    return any(layer.is_gated for layer in architecture(run).layers)
+    return run.architecture.is_gated
 
 
 def has_curve(run: Run) -> bool:

@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from reporting import style, words
-from reporting.architecture import Architecture, Layer, architecture
+from reporting.architecture import Architecture, Layer
 from reporting.drawing import WIDTH, AnyFigure, Panel, Rows
 from reporting.run import Run
 
@@ -310,12 +310,12 @@ def draw(figure: AnyFigure, network: Architecture) -> None:
 
 
 def panels(run: Run) -> Rows:
-    network = architecture(run)
+    network = run.architecture
     return [[Panel(lambda figure: draw(figure, network), height=figure_height(network), grow=1.3)]]
 
 
 def caption(run: Run) -> str:
-    network = architecture(run)
+    network = run.architecture
     kinds = {layer.kind for layer in network.layers}
     like = "Figure 1 of the paper, of this run's network" if any(layer.is_gated for layer in network.layers) else \
         "The network of this run, drawn like figure 1 of the paper"

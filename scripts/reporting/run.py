@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reporting import words
+from reporting.architecture import Architecture
 from reporting.words import Config
 
 STATUSES = ("running", "finished", "interrupted", "failed")
@@ -159,6 +160,7 @@ class Run:
     layers: list[AnalysedLayer]  # analysed ones, in order; [] without an analysis
     pairs: list[Pair]
     network: str  # "4x100 - 4x100": of a baseline, what became of the config's layers
+    architecture: Architecture
     inputs: int | None
     classes: int | None
     parameters: int | None

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from reporting import words
-from reporting.architecture import architecture
+from reporting.architecture import of_older_run, of_run
 from reporting.run import (ROUTINGS, STATUSES, AnalysedLayer, Assignment, Columns, Cost, Factor, Launch, Pair,
                            ReportError, Run, TopExamples, time_of)
 from reporting.words import Config
@@ -87,8 +87,13 @@ def count_parameters(path: pathlib.Path) -> int | None:
 def read_network(file: h5py.File, config: Config, folder: pathlib.Path) -> dict[str, Any]:
     """What Run says of the network; older files know less of it."""
     known = attributes(file["network"]) if "network" in file else {}
-    return {"network": known.get("layers") or words.network(config),
-            "inputs": known.get("inputs"), "classes": known.get("classes"),
+    inputs, classes, text = known.get("inputs"), known.get("classes"), known.get("layers") or words.network(config)
+    typed = [attributes(layer) for _, layer in numbered(file, "network/layers")]
+    for number, layer in enumerate(typed, start=1):
+        check_names(f"/network/layers/{number}", layer, NEEDED_OF_LAYER)
+    return {"network": text,
+            "architecture": of_run(inputs, classes, typed) if typed else of_older_run(inputs, classes, text, config),
+            "inputs": inputs, "classes": classes,
             "parameters": known.get("parameters") or count_parameters(folder / "model.h5"),
             "multiply_accumulates": known.get("multiply_accumulates")}
 
@@ -148,6 +153,7 @@ NEEDED_OF = {
     "evaluation": ("epoch", "test_loss", "test_error", "train_loss", "train_error"),
 }
 NEEDED_OF_LAUNCH = ("command_line", "hosts", "mpi_library", "ranks", "threads", "cpu", "instruction_set", "compiler")
+NEEDED_OF_LAYER = ("kind", "experts", "hidden", "gate_hidden", "inputs")
 
 
 def check_names(place: str, held: Container[str], needed: Iterable[str]) -> None:
@@ -193,7 +199,6 @@ def check_run(run: Run) -> None:
         for name in ("start_time", "end_time"):
             if about.get(name):
                 time_of(about[name])
-    architecture(run)
     run.steps_per_epoch
 
 

@@ -9,7 +9,6 @@ from matplotlib.colors import Normalize
 from matplotlib.ticker import FuncFormatter
 
 from reporting import style, words
-from reporting.architecture import architecture
 from reporting.drawing import WIDTH, AnyFigure, Panel, Rows, largest
 from reporting.run import AnalysedLayer, Factor, Run
 
@@ -152,7 +151,7 @@ def panels(run: Run) -> Rows:
 
 
 def caption(run: Run) -> str:
-    kinds = [layer.kind for layer in architecture(run).layers]
+    kinds = [layer.kind for layer in run.architecture.layers]
     is_of_1991 = kinds == ["classifier_mixture"]
     what = "The comparison within figure 2 of the paper, a mixture of experts of 1991" if is_of_1991 else \
         "Figure 2 of the paper"

@@ -2,7 +2,6 @@
 import math
 
 from reporting import words
-from reporting.architecture import architecture
 from reporting.run import AnalysedLayer, Factor, Run
 from reporting.words import Config
 
@@ -51,12 +50,12 @@ def phase_text(phase: Config, is_gated: bool) -> str:
 def trained(run: Run) -> str:
     """What was trained, on what, and how far it came."""
     config = run.config
-    gates = words.gates(config)
+    gates = run.architecture.gates
     size = f"{run.parameters:,} parameters" if run.parameters else ""
     work = f"{run.multiply_accumulates:,} multiply-accumulates an example" if run.multiply_accumulates else ""
     details = ", ".join(filter(None, [gates, size, work]))
     network = f"{run.network} ({details})" if details else run.network
-    is_gated = any(layer.is_gated for layer in architecture(run).layers)
+    is_gated = run.architecture.is_gated
     phases = ", then ".join(phase_text(phase, is_gated) for phase in config["phases"] if phase["epochs"])
     done = "was trained" if run.is_finished else "was to be trained"
     sentences = [f"A network {network} {done} on {config['data']['name']} with seed {run.provenance['seed']}: "

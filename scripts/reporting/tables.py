@@ -3,7 +3,6 @@ import html
 from collections.abc import Iterable, Sequence
 
 from reporting import comparison, cost, words
-from reporting.architecture import architecture
 from reporting.run import Launch, Run
 from reporting.timing import timed
 from reporting.words import NONE
@@ -31,7 +30,7 @@ def markup(cell: object) -> str:
 
 def network_table(run: Run) -> str:
     """A row a block, the input's first; "" where the file does not tell the shapes."""
-    network = architecture(run)
+    network = run.architecture
     if network.parameters is None:
         return ""
     rows = []

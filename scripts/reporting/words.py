@@ -108,12 +108,3 @@ def routings(specs: Routings) -> str:
 def network(config: Config) -> str:
     """"4x100 - 4x100"."""
     return " - ".join(layer(spec) for spec in config["layers"])
-
-
-def gates(config: Config) -> str:
-    """"gates 50 - 50", "" where no layer has one. A baseline has lost that of the last layer, or all."""
-    hidden = [str(spec["gate_hidden"]) for spec in config["layers"] if "gate_hidden" in spec]
-    baseline = config.get("network", {}).get("baseline", "none")
-    if baseline != "none":
-        hidden = [] if baseline.startswith("dense") else hidden[:-1]
-    return ("gates " if len(hidden) > 1 else "gate ") + " - ".join(hidden) if hidden else ""
