@@ -63,7 +63,8 @@ def plan(packages, options, site, prefix):
         elif there.is_there and not again and not options.all:
             print("{}: the site has {} in {}".format(package.name, there.version or "it", there.where))
         else:
-            why = "asked for" if options.all else "built anew, since what it needs is" if there.is_there else there.where
+            anew = "built anew, since what it needs is" if there.is_there else there.where
+            why = "asked for" if options.all else anew
             print("{}: {} will be built ({})".format(package.name, package.version, why))
             wanted.append(package)
     return wanted

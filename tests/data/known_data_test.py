@@ -113,7 +113,8 @@ class KnownData(SmallFrames):
         other = self.frames("other.h5", narrower)
         process = run([DMOE, "evaluate", self.run_folder, "--set", f"data.path={other}"], ranks=2)
         self.assertEqual(process.returncode, 2, process.stdout)
-        words = r"these are not the data of .*model\.h5: examples of 4, were of 5; the inputs of the test examples are others \("
+        words = r"these are not the data of .*model\.h5: examples of 4, were of 5; "
+        words += r"the inputs of the test examples are others \("
         self.assertRegex(process.stderr, words)
 
     def test_examples_that_the_run_trained_on_are_no_validation(self):
@@ -219,7 +220,8 @@ class KnownData(SmallFrames):
             return change
 
         for change, words in (
-            (scaled([1, 1e-3, 1, 1, 1e3]), r"deviations differ in scale, from 0\.00\d* \(feature 1\) to .* \(feature 4\)"),
+            (scaled([1, 1e-3, 1, 1, 1e3]),
+             r"deviations differ in scale, from 0\.00\d* \(feature 1\) to .* \(feature 4\)"),
             (scaled([1, 1, 1, 1, 1], 1e4), r"feature \d has mean 1e\+04 and deviation"),
             (scaled([100] * 5), r"deviations are \d+ \(feature \d\) to \d+"),
             (scaled([1e-4] * 5), r"deviations are .*e-05 \(feature \d\) to"),

@@ -1,6 +1,5 @@
 """Frames files as people have them: untidy_frames_test.py."""
 
-import h5py
 import numpy
 from dmoe_testing import DMOE, main, run
 from small_frames import FEATURES, LABELS, SmallFrames

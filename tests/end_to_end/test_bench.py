@@ -10,7 +10,8 @@ import h5py
 
 from dmoe_testing import DMOE, main, run
 
-COLUMNS = "measurement network batch experts chosen ranks rank precision quantity unit median smallest largest repetitions"
+COLUMNS = ("measurement network batch experts chosen ranks rank precision quantity unit median smallest largest "
+           "repetitions")
 TEXTS = {"measurement", "network", "precision", "quantity", "unit"}
 TINY = "--repetitions 1 --steps 1 --batch-size 6 9 --network 3x8-5x4 --experts 2 5 --hidden 8 --rows 16 7".split()
 ALONE = {"step", "evaluate", "size", "shapes"}
@@ -144,7 +145,8 @@ class Bench(unittest.TestCase):
             (None, ["step", "--output", "table.txt"], '--output must end in .h5 or .csv, got "table.txt"'),
             (None, ["step", "--output", "table"], '--output must end in .h5 or .csv, got "table"'),
             (2, ["step", "--output", nowhere], f"--output {nowhere}: there is no folder {nowhere.parent}"),
-            (None, ["step", "--network", "4y3"], "--network must be A or experts x units of each layer, as 16x50-16x50, got 4y3"),
+            (None, ["step", "--network", "4y3"],
+             "--network must be A or experts x units of each layer, as 16x50-16x50, got 4y3"),
             (None, ["sum"], "dmoe bench sum needs at least 2 ranks: mpirun -n 2"),
             (3, ["size", "--experts", "2", "4"], "dmoe bench size has work for at most 2 ranks, got 3"),
         ]

@@ -118,7 +118,8 @@ class Chaos(unittest.TestCase):
             launches = len(file["launches"])
         writes = sum(hit["write"] for hit in kills)
         again = sum(hit["steps again"] for hit in kills)
-        print(f"{KILLS} kills (seed {SEED}), {writes} in a write, {launches} launches, logged steps made again: {again}")
+        print(f"{KILLS} kills (seed {SEED}), {writes} in a write, {launches} launches, "
+              f"logged steps made again: {again}")
         self.assertGreater(writes, 0)
 
 

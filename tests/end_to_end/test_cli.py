@@ -61,6 +61,7 @@ def status_of(folder):
     with h5py.File(folder / "run.h5") as file:
         return file["provenance"].attrs["status"]
 
+
 # Of a run, before its model is there.
 FILES = ["checkpoints", "config.toml", "log.txt", "run.h5"]
 
@@ -146,7 +147,8 @@ class CommandLine(unittest.TestCase):
                 ["train", self.config, "--output", output],
                 f"--output {output}: cannot make the folder: {reason}",
             )
-        self.assert_refused(["train", self.config, "--output", blocked], f"--output {blocked}: exists and is not a folder")
+        command = ["train", self.config, "--output", blocked]
+        self.assert_refused(command, f"--output {blocked}: exists and is not a folder")
 
     def test_existing_output_stays_unless_replaced(self):
         self.assertEqual(self.train().returncode, 0)
@@ -166,7 +168,8 @@ class CommandLine(unittest.TestCase):
 
     def test_help_version_and_usage(self):
         for ranks in RANK_COUNTS:
-            for arguments, text in [(["--help"], "evaluate"), (["train", "--help"], "margin"), (["--version"], "dmoe ")]:
+            asked = [(["--help"], "evaluate"), (["train", "--help"], "margin"), (["--version"], "dmoe ")]
+            for arguments, text in asked:
                 process = run([DMOE, *arguments], ranks=ranks)
                 self.assertEqual((process.returncode, process.stderr), (0, ""))
                 self.assertIn(text, process.stdout)
@@ -198,7 +201,8 @@ class CommandLine(unittest.TestCase):
                     text += chunk
             except OSError:
                 pass  # how Linux says that the other end is closed
-            self.assertIn(process.wait(PROMPT_SECONDS), launchers.statuses_when_stopped(signal.SIGINT) if launcher else (75,))
+            statuses = launchers.statuses_when_stopped(signal.SIGINT) if launcher else (75,)
+            self.assertIn(process.wait(PROMPT_SECONDS), statuses)
             os.close(leader)
             self.assertIn(b"\r\x1b[Kepoch ", text)
 
@@ -240,7 +244,8 @@ class CommandLine(unittest.TestCase):
             process = self.train("--replace", "--set", "phases.constrained.learning_rate.start=1e6", ranks=ranks)
             self.assertEqual(process.returncode, 1, process.stderr)
             self.assertEqual(len(messages(process)), 1, process.stderr)
-            self.assertRegex(messages(process)[0], r"^dmoe: step \d+, rank 0: the loss(, from the output of layer 1 on,)? is not finite; a learning rate")
+            words = r"^dmoe: step \d+, rank 0: the loss(, from the output of layer 1 on,)? is not finite; "
+            self.assertRegex(messages(process)[0], words + "a learning rate")
             self.assertEqual(status_of(self.output), "failed")
             self.assertEqual(sorted(snapshot(self.output)), FILES)
 
@@ -355,7 +360,8 @@ class CommandLine(unittest.TestCase):
             for text in texts:
                 self.assertIn(text, process.stdout)
             self.assertIn(process.stdout, run([DMOE, "info", self.output], ranks=2).stdout)
-        self.assert_refused(["info", self.folder / "nothing"], f"{self.folder / 'nothing'}: there is no such file or folder")
+        nothing = self.folder / "nothing"
+        self.assert_refused(["info", nothing], f"{nothing}: there is no such file or folder")
         self.assert_refused(["info", self.folder], f"{self.folder}: holds neither run.h5 nor model.h5")
 
 

@@ -35,7 +35,8 @@ class Failures(unittest.TestCase):
 
     def start(self, *settings):
         """A training under way, past its first checkpoint."""
-        command = [MPIEXEC, "-n", RANKS, DMOE, "train", self.config, "--output", self.output, "--resume", *ENDLESS, *SAVING]
+        command = [MPIEXEC, "-n", RANKS, DMOE, "train", self.config, "--output", self.output, "--resume"]
+        command += [*ENDLESS, *SAVING]
         log = (self.folder / "log.txt").open("w")
         self.addCleanup(log.close)
         process = subprocess.Popen(list(map(str, [*command, *settings])), stdout=log, stderr=log)

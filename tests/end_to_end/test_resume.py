@@ -184,7 +184,8 @@ class Resume(unittest.TestCase):
     def test_harmless_differences_are_recorded(self):
         output = self.folder / "harmless"
         self.stopped_at(100, output)
-        changes = ["--set", "train.log_every_steps=1", "--set", "checkpoint.every_minutes=1", "--set", "comm.timeout=5m"]
+        changes = ["--set", "train.log_every_steps=1", "--set", "checkpoint.every_minutes=1"]
+        changes += ["--set", "comm.timeout=5m"]
         self.train(output, *changes)
         self.assertEqual(
             {n: v for n, v in contents(output).items() if n.startswith("model.h5/model")},

@@ -134,8 +134,8 @@ class Routing(unittest.TestCase):
         self.assertIn(f"--top-k 7: no layer of {self.trained}/model.h5 has more than 6 experts to choose from", more)
 
         def refused(routing):
-            words = ["train", self.config, "--output", self.folder / "none", "--set", f"phases.sparse.routing={routing}"]
-            return self.refused(*words)
+            change = ["--set", f"phases.sparse.routing={routing}"]
+            return self.refused("train", self.config, "--output", self.folder / "none", *change)
 
         self.assertIn("phases.sparse.routing: 7 experts are to be chosen", refused('{ rule = "top_k", k = 7 }'))
         each = '[{ rule = "top_k", k = 6 }, { rule = "top_k", k = 4 }]'

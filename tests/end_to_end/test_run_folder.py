@@ -95,7 +95,8 @@ class RunFolder(unittest.TestCase):
     def test_a_run_goes_on_without_its_config(self):
         undisturbed, output = self.folder / "undisturbed", self.folder / "output"
         checked(DMOE, "train", self.config, "--output", undisturbed, "--set", "phases.only.epochs=300")
-        self.stopped("small.toml", "--output", output, "--set", "phases.only.epochs=300", "--set", "train.stop_after=1s")
+        changes = ["--set", "phases.only.epochs=300", "--set", "train.stop_after=1s"]
+        self.stopped("small.toml", "--output", output, *changes)
         self.config.unlink()
         said = checked(DMOE, "train", "--resume", "--output", output, "--set", "train.stop_after=never")
         self.assertIn("config: train.stop_after: '1s' -> 'never'", said)
@@ -104,7 +105,8 @@ class RunFolder(unittest.TestCase):
     def test_what_there_is_not_cannot_go_on(self):
         self.assertIn("CONFIG.toml is required", self.refusal())
         self.assertIn("needs --output RUN", self.refusal("--resume"))
-        self.assertIn("--output none: is not there; a run that begins needs a config", self.refusal("--resume", "--output", "none"))
+        refusal = self.refusal("--resume", "--output", "none")
+        self.assertIn("--output none: is not there; a run that begins needs a config", refusal)
         self.assertIn("--replace requires --output", self.refusal("small.toml", "--replace"))
         (self.folder / "empty").mkdir()
         self.assertIn("empty: holds no run", self.refusal("--resume", "--output", "empty"))
@@ -123,7 +125,8 @@ class RunFolder(unittest.TestCase):
         self.assertEqual([job.wait() for job in jobs], [0] * 4)
         self.assertEqual(len(list((self.folder / "runs").glob("*/model.h5"))), 4)
         self.assertIn("must be", self.refusal("small.toml", "--set", "data.classes=1"))
-        self.assertIn("must be a folder", self.refusal("small.toml", "--set", "data.name=mnist", "--set", "data.path=none"))
+        refusal = self.refusal("small.toml", "--set", "data.name=mnist", "--set", "data.path=none")
+        self.assertIn("must be a folder", refusal)
         self.assertEqual(len(list((self.folder / "runs").iterdir())), 4)
 
     def test_a_damaged_checkpoint_takes_the_place_of_none(self):
@@ -184,7 +187,8 @@ class RunFolder(unittest.TestCase):
             self.assertEqual(one["wrong"], round(one["error"] * 50))
             self.assertIn(f"{folder}/model.h5: test error {100 * one['error']:.2f} % ({one['wrong']} of 50)", line)
         told = json.loads(checked(DMOE, "info", *runs, "--json"))
-        self.assertEqual([one["file"] for one in told], [f"run{n}/{name}.h5" for n in (1, 2) for name in ("run", "model")])
+        files = [f"run{n}/{name}.h5" for n in (1, 2) for name in ("run", "model")]
+        self.assertEqual([one["file"] for one in told], files)
         self.assertEqual([one["config"]["train"]["seed"] for one in told], [1, 1, 2, 2])
         self.assertEqual(told[0]["evaluations"][-1]["test"]["loss"], found[0]["loss"])
         self.assertEqual((told[0]["status"], told[0]["steps"], told[1]["step"]), ("finished", 12, 12))

@@ -412,7 +412,8 @@ class Endless(SweepTest):
 
         before = mentioning(str(self.output))
         second = self.sweep(expected=2)
-        self.assertRegex("\n".join(messages(second)), rf"^dmoe: --output {self.output}: another dmoe is at work there: host \S+, pid \d+$")
+        words = rf"^dmoe: --output {self.output}: another dmoe is at work there: host \S+, pid \d+$"
+        self.assertRegex("\n".join(messages(second)), words)
         self.assertEqual(mentioning(str(self.output)), before)
 
         process.send_signal(signal.SIGTERM)

@@ -19,7 +19,7 @@ from dmoe_testing import DMOE, main, run
 from run_contents import contents, differing
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "io"))
-import check_run_folder
+import check_run_folder  # noqa: E402
 
 # The quick recipe on synthetic data, 80 steps an epoch; a row a step, so that every mask can be checked.
 QUICK = """
@@ -290,7 +290,7 @@ class Sharding(Training):
         self.check([(3, 9, 6), (1, 8, 5)], (1, 2, 3))
 
     def test_in_bf16(self):
-        """The same bits on any number of ranks, others than in float32 and near them; refused where the CPU has none."""
+        """The same bits on any number of ranks, others than float32's and near them; refused where the CPU has none."""
         layers = "".join(LAYER.format(*sizes) for sizes in [(5, 9, 6), (3, 8, 5)])
         config = self.folder / "bf16.toml"
         config.write_text(SMALL.format(layers=layers) + '[numerics]\nprecision = "bf16"\n')

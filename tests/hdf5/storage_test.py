@@ -221,9 +221,11 @@ class Storage(SmallFrames):
         raw = self.folder / "features.bin"
         raw.write_bytes(self.features.tobytes()[:-4])
         bytes_ = self.features.nbytes
-        self.assert_hollow(self.otherwise("short.h5", self.external((str(raw), 0, bytes_))), raw, "1196 bytes, 1200 are")
+        short = self.otherwise("short.h5", self.external((str(raw), 0, bytes_)))
+        self.assert_hollow(short, raw, "1196 bytes, 1200 are")
         raw.unlink()
-        self.assert_hollow(self.otherwise("gone.h5", self.external((str(raw), 0, bytes_))), f"raw file '{raw}' is missing")
+        gone = self.otherwise("gone.h5", self.external((str(raw), 0, bytes_)))
+        self.assert_hollow(gone, f"raw file '{raw}' is missing")
 
     def test_links_to_files_that_are_missing(self):
         def link(file):

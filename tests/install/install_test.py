@@ -80,7 +80,8 @@ class Install(unittest.TestCase):
                 said[name] = process.stdout.splitlines()
         with h5py.File(project / "runs/example/run.h5") as file:
             loss, error = file["evaluation/test_loss"][-1], file["evaluation/test_error"][-1]
-        self.assertEqual(said["train"][-3:-1], [f"epoch {n}: test error {e:.4f}" for n, e in ((1, self.errors(project)[0]), (2, error))])
+        epochs = [f"epoch {n}: test error {e:.4f}" for n, e in ((1, self.errors(project)[0]), (2, error))]
+        self.assertEqual(said["train"][-3:-1], epochs)
         self.assertEqual(said["train"][-1], f"loss {loss:.6f}, error {error:.4f}")
         rows = [list(map(int, line.split())) for line in said["predict"]]
         self.assertEqual(len(rows), 100)
@@ -131,7 +132,8 @@ class Install(unittest.TestCase):
         dmoe_testing.checked(dmoe, "check", *output.glob("*.h5"), *output.glob("checkpoints/*.h5"))
         expected = dmoe_testing.checked(self.program, "evaluate", output)
         said = dmoe_testing.checked(dmoe, "evaluate", output)
-        self.assertRegex(said, '(?m)^not known to this dmoe and left alone: phases.*rule = "relay"; phases.*lead = 5.0$')
+        words = '(?m)^not known to this dmoe and left alone: phases.*rule = "relay"; phases.*lead = 5.0$'
+        self.assertRegex(said, words)
         self.assertTrue(said.endswith(expected), said)
         dmoe_testing.checked(dmoe, "evaluate", output, "--curve", "--repetitions", "1")
         dmoe_testing.checked(dmoe, "analyze", output, "--permutations", "5")

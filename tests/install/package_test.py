@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from dmoe_testing import BUILD_DIR, MPIEXEC, SOURCE_DIR, checked, main, run
+from dmoe_testing import BUILD_DIR, MPIEXEC, SOURCE_DIR, checked, main
 
 # In mounts of its own: the copy at $1, in which $2 and $3 are empty.
 MAKE_COPY = """
@@ -41,7 +41,8 @@ class Package(unittest.TestCase):
     @classmethod
     def inside(cls, *words):
         """What a program of the copy says, run in its /tmp by a shell without our environment."""
-        kept = [f"{name}={value}" for name, value in os.environ.items() if re.match("OMPI_|PRTE_|.*_proxy$", name, re.I)]
+        kept = [f"{name}={value}" for name, value in os.environ.items()
+                if re.match("OMPI_|PRTE_|.*_proxy$", name, re.I)]
         start = 'cd /tmp; exec "$@"'
         clean = ["env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", *kept]
         return checked("chroot", cls.root, *clean, "bash", "-c", start, "bash", *words)

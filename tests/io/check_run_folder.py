@@ -212,7 +212,8 @@ class Check:
             found = {name: kind_of(value) for name, value in group.attrs.items()}
             self.expect(path, "attributes", found, table.get(pattern_and_number(path)[0], {}))
         for pattern in table:
-            if pattern_and_number(pattern.replace("#", "1"))[0].replace("#", "1").strip("/") not in self.file and pattern:
+            place = pattern_and_number(pattern.replace("#", "1"))[0].replace("#", "1").strip("/")
+            if place not in self.file and pattern:
                 self.differs(pattern, "documented, but not in the file")
 
 

@@ -1,4 +1,4 @@
-"""Files of other versions of dmoe, and of people who edit and repack them: what is there is read, what is new is shown."""
+"""Files of other versions of dmoe, and of people who edit and repack them: what is there is read, what is new shown."""
 
 import shutil
 
@@ -92,7 +92,8 @@ class OtherVersions(SmallFrames):
             for group in ("network", "data"):
                 if group in file:
                     del file[group]
-            for group, names in (("launches/1", ("first_step", "start_time")), ("model", ("phase",)), ("/", ("format_minor",))):
+            newer = (("launches/1", ("first_step", "start_time")), ("model", ("phase",)), ("/", ("format_minor",)))
+            for group, names in newer:
                 for name in names if group in file else ():
                     file[group].attrs.pop(name, None)
 

@@ -15,7 +15,7 @@ import unittest
 from pathlib import Path
 
 import specimens
-from dmoe_testing import DMOE, MPIEXEC, enter_own_mounts, main, run
+from dmoe_testing import DMOE, enter_own_mounts, main, run
 
 ENDLESS = ["--set", "phases.lifted.epochs=1000000", "--set", "evaluation.every_epochs=0"]
 MEGABYTE = 1 << 20

@@ -79,7 +79,8 @@ def checkpoint_uses(step):
     ]
 
 
-IDX_FILES = [f"idx/{prefix}-{kind}" for prefix in specimens.PREFIXES for kind in ("images-idx3-ubyte", "labels-idx1-ubyte.gz")]
+IDX_FILES = [f"idx/{prefix}-{kind}" for prefix in specimens.PREFIXES
+             for kind in ("images-idx3-ubyte", "labels-idx1-ubyte.gz")]
 READERS = {
     "run": Reader(
         mutators.mutate_hdf5,
@@ -165,7 +166,8 @@ def of_sanitizers(folder):
         text = path.read_text(errors="replace")
         path.unlink()
         overruns = "heap-buffer-overflow" in text.partition("\n")[2][:200]
-        only_reads = "\nREAD of size" in text and " dmoe::io::verify(" in text  # a check hands out no buffers to be read
+        # A check hands out no buffers to be read.
+        only_reads = "\nREAD of size" in text and " dmoe::io::verify(" in text
         is_hdf5 = re.search(r"#[0-3] .*libhdf5", text) and (only_reads or not overruns)
         if not is_hdf5 and not re.search(r"out-of-memory|allocation-size-too-big|stack-overflow", text):
             reports.append(text[:5000])
@@ -315,10 +317,12 @@ class Mutation(unittest.TestCase):
             print(f"{name:12}{len(mine):>9}{taken:>10}{len(mine) - taken - wrong:>9}{wrong:>8}{slowest:>7.1f} s")
         for one in outcomes:
             if one.seconds > 10:
-                print(f"slow: mutant {one.index}, {one.done}, {one.seconds:.0f} s, status {one.status}: {one.said[:200]}")
+                print(f"slow: mutant {one.index}, {one.done}, {one.seconds:.0f} s, status {one.status}: "
+                      f"{one.said[:200]}")
         crashes = [one.index for one in outcomes if "ends the HDF5 library with signal" in one.said]
         under_mpi = sum(one.command[0] == MPIEXEC for one in outcomes)
-        print(f"{len(outcomes)} mutants, {under_mpi} under mpirun, {len(crashes)} that crash the HDF5 library", crashes, flush=True)
+        print(f"{len(outcomes)} mutants, {under_mpi} under mpirun, {len(crashes)} that crash the HDF5 library", crashes,
+              flush=True)
 
 
 if __name__ == "__main__":

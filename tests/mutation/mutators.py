@@ -11,7 +11,7 @@ import numpy
 
 EXTREMES = [0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**62, 2**63 - 1, 2**63]
 EXTREMES += [2**64 - 2, 2**64 - 1]
-# What HDF5 begins its structures with: most of a small file is structure, and a damage there is told from one elsewhere.
+# What HDF5 begins its structures with: most of a small file is structure, and damage there is told from one elsewhere.
 SIGNATURES = [b"\x89HDF", b"OHDR", b"OCHK", b"TREE", b"HEAP", b"SNOD", b"GCOL", b"FRHP", b"FHDB", b"BTHD", b"BTLF"]
 
 
@@ -90,7 +90,8 @@ BYTES += [extreme_integer, moved_chunk, appended, other_file, empty]
 # -- HDF5 -------------------------------------------------------------------------------------------------------------
 
 NUMBERS = [0, 1, -1, 7, 2**31, -(2**31), 2**53 + 1, 2**63 - 1, -(2**63), 1.5, float("nan"), float("inf"), -1e300]
-TEXTS = ["", "x", "finished", "../..", "\u00fc" * 50, "[", "a\nb\r\x1b[2J", "1e999", "x" * 60_000, b"\xff\xfe", "margin"]
+TEXTS = ["", "x", "finished", "../..", "\u00fc" * 50, "[", "a\nb\r\x1b[2J", "1e999", "x" * 60_000, b"\xff\xfe",
+         "margin"]
 DTYPES = ["f2", "f4", "f8", ">f8", "i1", "u1", "<i2", "<i4", ">i4", "i8", "u8", "c8", "S7", "V3", "bool"]
 DTYPES += [[("a", "i4"), ("b", "f8")], h5py.string_dtype(), h5py.ref_dtype, h5py.vlen_dtype("i4"), "(2,)f4"]
 
@@ -344,7 +345,8 @@ def other_dimension(data, chance):
 
 def all_dimensions_huge(data, chance):
     axes = max(1, data[3])
-    return data[:4] + b"".join(struct.pack(">I", chance.choice([2**31, 2**32 - 1, 2**16])) for _ in range(axes)) + data[16:]
+    sizes = [struct.pack(">I", chance.choice([2**31, 2**32 - 1, 2**16])) for _ in range(axes)]
+    return data[:4] + b"".join(sizes) + data[16:]
 
 
 def other_magic(data, chance):
@@ -383,7 +385,8 @@ VALUES = """
 """.split()
 LINES = [b"unknown = 1", b"[unknown]", b"[[unknown]]", b"[train]", b"[[train]]", b"[layers]", b"[[layers]]", b"= 5"]
 LINES += [b"[[phases]]", b"a.b.c = 1", b"[data.name]", b'"" = 1', b"[", b"]]", b"train = 1", b'x = "unclosed']
-LINES += [b'x = """unclosed', b"x = [1,", b"x = {a = 1", b"\xff\xfe = 1", b"\x00", b"x = \x01", b"\xef\xbb\xbf", b"[a]b"]
+LINES += [b'x = """unclosed', b"x = [1,", b"x = {a = 1", b"\xff\xfe = 1", b"\x00", b"x = \x01", b"\xef\xbb\xbf"]
+LINES += [b"[a]b"]
 LINES += [b'"\\u0007" = 1', b"\x1b[2J = 1", "\u202e = 1".encode(), "schl\u00fcssel = 1".encode(), b"\r", b"x\ty = 1"]
 
 
@@ -467,4 +470,5 @@ def many_parts(data, chance):
     return data + b"\n" + chance.choice([b"[[layers]]\n", b"[[phases]]\n", b"[[grids]]\n"]) * count
 
 
-TOML = [other_value, other_value, other_value, other_lines, other_lines, misspelt, without_end, deep, long_line, many_parts]
+TOML = [other_value, other_value, other_value, other_lines, other_lines, misspelt, without_end, deep, long_line]
+TOML += [many_parts]

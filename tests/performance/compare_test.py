@@ -78,7 +78,8 @@ class Comparison(unittest.TestCase):
         """While a form compiles, too, which it does in a process of its own."""
         with tempfile.TemporaryDirectory(prefix="dmoe-compare-test-") as folder:
             Path(folder, "sitecustomize.py").write_text(
-                "import sys, time\nif sys.argv[0].endswith('ready.py') or 'ready.py' in ' '.join(sys.orig_argv): time.sleep(600)\n")
+                "import sys, time\n"
+                "if sys.argv[0].endswith('ready.py') or 'ready.py' in ' '.join(sys.orig_argv): time.sleep(600)\n")
             command = [sys.executable, COMPARE, "--dmoe", dmoe_testing.DMOE, "--rounds", 1]
             environment = {**os.environ, "PYTHONPATH": folder}
             process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,

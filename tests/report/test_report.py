@@ -970,7 +970,8 @@ class Mistakes(Report):
             (lacking, lacking / "run.h5", "is no complete run file"),
             (nameless, nameless / "run.h5", "/config lacks layers"),
             (no_network, no_network / "run.h5", "'4y100' is no layer"),
-            (spoilt("provenance", "status", "asleep"), self.folder / "asleep" / "run.h5", "status in /provenance is 'asleep'"),
+            (spoilt("provenance", "status", "asleep"), self.folder / "asleep" / "run.h5",
+             "status in /provenance is 'asleep'"),
             (spoilt("provenance", "start_time", "noon"), self.folder / "noon" / "run.h5", "'noon'"),
             (torn, torn / "run.h5", "cannot be read as an HDF5 file"),
             (self.folder / "run.toml", self.folder / "run.toml", "cannot be read as an HDF5 file"),
@@ -1001,7 +1002,8 @@ class Mistakes(Report):
         self.assertEqual(sorted(self.folder.iterdir()), before)
 
     def test_nothing_but_its_own_kind_is_replaced(self):
-        for option, name in (("--output", "notes.html"), ("--to", "notes.svg"), ("--to", "notes.pdf"), ("--to", "n.png")):
+        given = (("--output", "notes.html"), ("--to", "notes.svg"), ("--to", "notes.pdf"), ("--to", "n.png"))
+        for option, name in given:
             path = self.folder / name
             path.write_text("my notes")
             figure = ["--figure", "learning"] if option == "--to" else []

@@ -197,7 +197,7 @@ class Jobs(unittest.TestCase):
         self.assert_undisturbed("nodes", "long", launches=continued + 1)
 
     def test_what_operators_do_to_jobs(self):
-        """One is put back into the queue while it writes checkpoints, its node drained; one is warned before it begins."""
+        """One is put back into the queue as it writes checkpoints, its node drained; one is warned before it begins."""
         variables = {"CONFIG": "long.toml", "OPTIONS": OFTEN}
         requeued = self.sbatch("preemptible", **variables, RUN="requeued")
         self.until_checkpoint(self.folder / "requeued")

@@ -11,7 +11,7 @@ import numpy as np
 from dmoe_testing import DMOE, SOURCE_DIR, main, run
 
 sys.path.insert(0, str(Path(SOURCE_DIR) / "scripts"))
-from speech import features, phones, text, voices
+from speech import features, phones, text, voices  # noqa: E402
 
 SCRIPT = Path(SOURCE_DIR) / "scripts/synthesize-speech"
 HISSES = [phones.code_of(name) for name in ("s", "sh", "z", "zh", "ch", "jh")]

@@ -13,7 +13,7 @@ import numpy as np
 from dmoe_testing import DMOE, SOURCE_DIR, main, run
 
 sys.path.insert(0, str(Path(SOURCE_DIR) / "scripts"))
-from speech import corpus, features, frames_file, phones, recording, text, voices
+from speech import corpus, features, frames_file, phones, recording, text, voices  # noqa: E402
 
 SCRIPT = Path(SOURCE_DIR) / "scripts/synthesize-speech"
 RATE = 16000
@@ -324,9 +324,9 @@ class Arguments(unittest.TestCase):
         return process.stderr.splitlines()[-1].removeprefix("synthesize-speech: error: ")
 
     def test_noise_is_finite(self):
-        for text in ("nan", "20,nan", "inf", "10,-inf", "loud", "10,", ""):
-            message = f"argument --noise: expected finite numbers as in 20,10,0, got '{text}'"
-            self.assertEqual(self.refusal(f"--noise={text}"), message)
+        for given in ("nan", "20,nan", "inf", "10,-inf", "loud", "10,", ""):
+            message = f"argument --noise: expected finite numbers as in 20,10,0, got '{given}'"
+            self.assertEqual(self.refusal(f"--noise={given}"), message)
 
     def test_output_is_a_file_that_can_be_written(self):
         with tempfile.TemporaryDirectory(prefix="dmoe-speech-") as folder:
