@@ -31,11 +31,11 @@ Trainer::Trainer(const TrainingSpec& spec, distribution::Network& network, const
       timetable_(spec, sampler_.steps_per_epoch()),
       batch_(spec.batch_size, dataset.input_width(), dataset.factors().size()),
       optimizer_(network, spec.momentum, spec.weight_decay),
-      balancing_(spec.phases, network) {
+      balancing_(spec.phases, network),
+      open_row_(balancing_.masked_steps()) {
   for (const PhaseSpec& phase : spec.phases)
     schedules_.push_back(schedules().find(phase.schedule.name).make(phase.schedule.settings));
   if (spec.max_gradient_norm > 0) gradient_norm_.emplace(network);
-  open_window();
 }
 
 Plan Trainer::plan() const {
@@ -53,7 +53,8 @@ Outcome Trainer::run(const SaveCheckpoint& save_checkpoint) {
   const Outcome outcome = run_steps(save_checkpoint);
   if (outcome == Outcome::stopped) save(save_checkpoint);
   optimizer_.catch_up();
-  if (window_.steps > 0) log_row();  // the end of the curves; a start from the last checkpoint makes it whole
+  // The end of the curves; a start from the last checkpoint makes it whole.
+  if (open_row_.has_steps()) log_row();
   return outcome;
 }
 
@@ -99,9 +100,13 @@ void Trainer::save(const SaveCheckpoint& save_checkpoint) {
 }
 
 State Trainer::state() const {
-  State state{step_, epochs_done(), phase_, evaluations_, evaluated_epoch_, balancing_.state(), window_};
-  state.window.seconds = window_seconds();
-  return state;
+  return {.step = step_,
+          .epoch = epochs_done(),
+          .phase = phase_,
+          .evaluations = evaluations_,
+          .evaluated_epoch = evaluated_epoch_,
+          .layers = balancing_.state(),
+          .window = open_row_.window()};
 }
 
 void Trainer::restore(State state) {
@@ -110,8 +115,7 @@ void Trainer::restore(State state) {
   evaluations_ = state.evaluations;
   evaluated_epoch_ = state.evaluated_epoch;
   if (phase_ >= 0) balancing_.restore(std::move(state.layers), phase_);
-  window_ = std::move(state.window);
-  window_began_ = Timing::Clock::now();
+  open_row_ = OpenRow(std::move(state.window));
 }
 
 void Trainer::begin_phase(Index phase) {
@@ -195,7 +199,7 @@ bool Trainer::evaluate_all() {
   if (!ranks.is_coordinator()) return true;
   const TimedActivity reporting(ranks.timing(), Activity::io);
   observer_.evaluated(row, seconds);
-  window_began_ += Timing::Clock::now() - began;  // examples per second are those of training
+  open_row_.leave_out(Timing::Clock::now() - began);  // examples per second are those of training
   return true;
 }
 
@@ -208,22 +212,8 @@ RankSeconds Trainer::rank_seconds() const {
   return seconds;
 }
 
-void Trainer::open_window() {
-  window_ = {};
-  window_began_ = Timing::Clock::now();
-  window_.masked_steps = balancing_.masked_steps();
-}
-
-double Trainer::window_seconds() const {
-  return window_.seconds + std::chrono::duration<double>(Timing::Clock::now() - window_began_).count();
-}
-
 void Trainer::report_step(const numerics::Loss& loss, double rate) {
-  window_.loss += loss.sum;
-  window_.errors += loss.errors;
-  window_.examples += batch_.rows;
-  window_.steps += 1;
-  window_.learning_rate = rate;
+  open_row_.add(loss, batch_.rows, rate);
   if (network_.ranks().is_coordinator()) {
     const TimedActivity reporting(network_.ranks().timing(), Activity::io);
     observer_.stepped(row_so_far());
@@ -232,26 +222,22 @@ void Trainer::report_step(const numerics::Loss& loss, double rate) {
 }
 
 LogRow Trainer::row_so_far() const {
-  const auto examples = static_cast<double>(window_.examples);
-  LogRow row;
+  LogRow row = open_row_.means();
   row.step = step_;
   row.epoch = timetable_.epoch(step_ - 1);
   row.phase = phase_;
-  row.loss = window_.loss / examples;
-  row.error = static_cast<double>(window_.errors) / examples;
-  row.learning_rate = window_.learning_rate;
-  row.examples_per_second = examples / std::max(window_seconds(), 1e-9);
   return row;
 }
 
 void Trainer::log_row() {
   if (network_.ranks().is_coordinator()) {
     const TimedActivity reporting(network_.ranks().timing(), Activity::io);
+    const Window window = open_row_.window();
     LogRow row = row_so_far();
-    row.layers = balancing_.rows(window_.masked_steps, window_.steps);
+    row.layers = balancing_.rows(window.masked_steps, window.steps);
     observer_.logged(row);
   }
-  open_window();
+  open_row_ = OpenRow(balancing_.masked_steps());
 }
 
 }  // namespace dmoe::training

@@ -18,6 +18,7 @@
 #include "training/evaluation.hpp"
 #include "training/gradient_norm.hpp"
 #include "training/observer.hpp"
+#include "training/open_row.hpp"
 #include "training/optimizer.hpp"
 #include "training/schedule.hpp"
 #include "training/spec.hpp"
@@ -95,8 +96,6 @@ class Trainer {
   void report_step(const numerics::Loss& loss, double rate);
   LogRow row_so_far() const;
   void log_row();
-  void open_window();
-  double window_seconds() const;
 
   const TrainingSpec& spec_;
   distribution::Network& network_;
@@ -116,9 +115,8 @@ class Trainer {
   Index phase_ = -1;  // the phase in force
   Index evaluations_ = 0;
   Index evaluated_epoch_ = -1;
-  Window window_;
-  Timing::Clock::time_point window_began_ = Timing::Clock::now();  // less what window_.seconds holds already
-  Index saved_step_ = -1;                                          // steps done at the last checkpoint
+  OpenRow open_row_;
+  Index saved_step_ = -1;  // steps done at the last checkpoint
   Timing::Clock::time_point saved_at_ = Timing::Clock::now();
   /// What went wrong with the numbers of this rank first.
   struct Trouble {
