@@ -12,14 +12,14 @@ double milliseconds_of(const std::function<void()>& body) {
 }
 
 std::vector<Samples> in_turn(const comm::Communicator& world, Index repetitions,
-                             const std::vector<Task>& tasks) {
+                             const std::vector<Task>& tasks, const Stopwatch& stopwatch) {
   std::vector<Samples> samples(tasks.size());
   for (Index repetition = -1; repetition < repetitions; ++repetition) {
     for (std::size_t t = 0; t < tasks.size(); ++t) {
       const Task& task = tasks[t];
       world.barrier();
       if (task.where == Where::coordinator && !world.is_coordinator()) continue;
-      const double taken = milliseconds_of(task.body);
+      const double taken = stopwatch(task.body);
       if (repetition >= 0) samples[t].push_back(taken / static_cast<double>(task.count));
     }
   }

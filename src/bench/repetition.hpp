@@ -12,6 +12,8 @@ namespace dmoe::bench {
 
 /// Milliseconds that `body` takes. Local.
 double milliseconds_of(const std::function<void()>& body);
+/// Runs a body and says how long it took.
+using Stopwatch = std::function<double(const std::function<void()>& body)>;
 
 enum class Where { coordinator, everywhere };
 
@@ -25,6 +27,6 @@ struct Task {
 /// elsewhere where the coordinator alone runs it. All ranks begin a task together. A first repetition warms
 /// up and does not count. Collective.
 std::vector<Samples> in_turn(const comm::Communicator& world, Index repetitions,
-                             const std::vector<Task>& tasks);
+                             const std::vector<Task>& tasks, const Stopwatch& stopwatch = milliseconds_of);
 
 }  // namespace dmoe::bench
