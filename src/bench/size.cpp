@@ -1,12 +1,11 @@
 // bench size: what a layer costs with more experts, of which each row chooses as many as before.
 #include <algorithm>
-#include <map>
 #include <numeric>
-#include <set>
 
 #include <fmt/format.h>
 
 #include "bench/bench.hpp"
+#include "bench/census.hpp"
 #include "bench/even_top_k.hpp"
 #include "bench/gates.hpp"
 #include "bench/machine.hpp"
@@ -15,6 +14,7 @@
 #include "bench/random_dataset.hpp"
 #include "bench/repetition.hpp"
 #include "bench/stepped_training.hpp"
+#include "bench/weights.hpp"
 
 namespace dmoe::bench {
 
@@ -27,56 +27,6 @@ NamedNetwork network_of(const Options& options, Index experts) {
   const model::LayerSpec layer{experts, options.hidden, std::max<Index>(options.hidden / 4, 1)};
   return {fmt::format("{0}x{1}-{0}x{1}", experts, options.hidden),
           {options.inputs(), classes, std::vector<model::LayerSpec>(layers, layer)}};
-}
-
-/// What a batch chose.
-struct Census {
-  Samples rows;              // of each expert of each layer
-  Index shapes = 0;          // different padded numbers of rows
-  Index chosen_weights = 0;  // bytes moved of the chosen experts' weights; see bytes_moved
-};
-
-/// Bytes of one expert's weights (H, D) that a step moves, if it moves them once each time that they are
-/// needed: W read forward; W read for dx, above the first layer; dW written; the update reads W and dW and
-/// writes W.
-Index bytes_moved(const model::NetworkSpec& spec, Index layer) {
-  const Index times = 1 + (layer == 0 ? 0 : 1) + 1 + 3;
-  return times * static_cast<Index>(sizeof(float)) * spec.layers[dmoe::size(layer)].hidden *
-         spec.input_width(layer);
-}
-
-/// On the coordinator. Local.
-Census census_of(distribution::Network& network) {
-  Census census;
-  std::set<Index> shapes;
-  for (Index l = 0; l < network.spec().layer_count(); ++l) {
-    const ConstMatrixView gates = network.gates(l);
-    std::vector<Index> rows(dmoe::size(gates.columns));
-    for (Index b = 0; b < gates.rows; ++b) {
-      for (Index i = 0; i < gates.columns; ++i) rows[dmoe::size(i)] += gates(b, i) > 0 ? 1 : 0;
-    }
-    for (const Index count : rows) {
-      census.rows.push_back(static_cast<double>(count));
-      if (count == 0) continue;
-      shapes.insert(numerics::padded_rows(count));
-      census.chosen_weights += bytes_moved(network.spec(), l);
-    }
-  }
-  census.shapes = static_cast<Index>(shapes.size());
-  return census;
-}
-
-/// Bytes of the parameters, and of as many gradients, that a rank holds: weights and biases of its experts
-/// and, on the coordinator, of the gates and the head.
-Index parameter_bytes(const model::NetworkSpec& spec, Index ranks, Index rank) {
-  Index values = rank == 0 ? (spec.input_width(spec.layer_count()) + 1) * spec.classes : 0;
-  for (Index l = 0; l < spec.layer_count(); ++l) {
-    const auto& [experts, hidden, gate_hidden, kind] = spec.layers[dmoe::size(l)];
-    const Index inputs = spec.input_width(l);
-    values += distribution::Topology(experts, ranks).range(rank).count * hidden * (inputs + 1);
-    if (rank == 0) values += gate_hidden * (inputs + 1) + experts * (gate_hidden + 1);
-  }
-  return 2 * values * static_cast<Index>(sizeof(float));
 }
 
 /// All samples of one number of experts, on the coordinator.
