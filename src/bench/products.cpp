@@ -64,6 +64,15 @@ void Products::steps(Index count) {
   }
 }
 
+Index Products::multiply_accumulates(Pass pass) const {
+  Index sum = 0;
+  for (const Part& part : parts_) {
+    const Index of_a_step = part.d_x.rows() > 0 ? 3 : 2;
+    sum += (pass == Pass::step ? of_a_step : 1) * part.y.rows() * part.weight.view().count();
+  }
+  return sum;
+}
+
 Products network_products(const model::NetworkSpec& spec, Index rows) {
   Products products;
   ConstMatrixView x = products.input(rows, spec.inputs);

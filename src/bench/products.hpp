@@ -4,6 +4,7 @@
 
 #include <deque>
 
+#include "bench/work.hpp"
 #include "core/matrix.hpp"
 #include "distribution/layer.hpp"
 #include "model/network_spec.hpp"
@@ -31,6 +32,8 @@ class Products {
   /// `count` times. Local.
   void forwards(Index count);
   void steps(Index count);
+  /// Of one forward pass, or of one forward and backward. Local.
+  Index multiply_accumulates(Pass pass) const;
 
  private:
   struct Part {

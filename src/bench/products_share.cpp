@@ -7,7 +7,6 @@
 #include "bench/products.hpp"
 #include "bench/repetition.hpp"
 #include "bench/stepped_training.hpp"
-#include "bench/work.hpp"
 #include "numerics/architecture.hpp"
 
 namespace dmoe::bench {
@@ -41,9 +40,9 @@ struct Names {
   std::string products;
 };
 
-void record_case(const Record& record, const Names& names, const Subject& subject, double macs_per_row,
+void record_case(const Record& record, const Names& names, const Subject& subject, double macs,
                  const Samples& whole, const Samples& products, const Samples& peak) {
-  const double scale = 2e-6 * macs_per_row * static_cast<double>(subject.batch);  // ms to GFLOP/s
+  const double scale = 2e-6 * macs;  // ms to GFLOP/s
   record(names.whole, subject, time_ms, whole);
   record(names.products, subject, time_ms, products);
   record(names.whole, subject, ratio, ratios(whole, products));
@@ -76,10 +75,11 @@ void measure(const comm::Communicator& world, const Options& options, const Reco
   const std::vector<Samples> samples = in_turn(alone, options.repetitions.value_or(7), tasks);
   const Peak peak = peak_of(first > 1 ? samples[1] : Samples{}, samples[0]);
   record("peak", {peak.name}, gflops, peak.gflops);
-  const double macs = work(options.network.spec, pass, 1, 0);
-  for (std::size_t i = 0; i < batch_sizes.size(); ++i)
+  for (std::size_t i = 0; i < batch_sizes.size(); ++i) {
+    const auto macs = static_cast<double>(cases[i].products.multiply_accumulates(pass));
     record_case(record, names, options.network.subject(batch_sizes[i], 1), macs, samples[first + 2 * i],
                 samples[first + 2 * i + 1], peak.gflops);
+  }
 }
 
 }  // namespace
