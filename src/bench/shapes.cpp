@@ -25,7 +25,8 @@ void shapes(const comm::Communicator& world, const Options& options, const Recor
     first.push_back(compiled / products);
     later.push_back(again / products);
   }
-  const Subject subject{fmt::format("1x{}", options.hidden), least + repetitions, 1, 1};
+  const Index middle = least + repetitions + 1;  // of least + 2, least + 4, .., least + 2 repetitions
+  const Subject subject{fmt::format("1x{}", options.hidden), middle, 1, 1};
   record("first_call", subject, time_ms, first);
   record("later_call", subject, time_ms, later);
 }
