@@ -26,7 +26,7 @@ struct Case {
   Products products;
 };
 
-/// The loop's samples, then the product's.
+/// The product, then the loop where there is one.
 std::vector<Task> peak_tasks(numerics::MultiplyAddLoop& loop, SquareProduct& product) {
   std::vector<Task> tasks{{Where::coordinator, 1, [&] { product.run(); }}};
   if (numerics::MultiplyAddLoop::is_available())
