@@ -89,6 +89,21 @@ TEST(CommandLine, refuses_what_it_does_not_know) {
   expect_refused({"bench"}, "dmoe: A subcommand is required\nsee dmoe bench --help\n");
 }
 
+TEST(CommandLine, refuses_a_bench_of_nothing_or_of_too_much) {
+  for (const char* option :
+       {"--batch-size", "--experts", "--chosen", "--hidden", "--rows", "--repetitions", "--steps"}) {
+    EXPECT_TRUE(parse({"bench", "size", option, "1"}).action) << option;
+    for (const char* value : {"0", "-1", "1000001", "1.5", "many", ""}) {
+      const Request request = parse({"bench", "size", option, value});
+      EXPECT_FALSE(request.action);
+      EXPECT_EQ(request.status, run::Status::refused);
+      EXPECT_NE(request.text.find(option), std::string::npos) << request.text;
+    }
+  }
+  EXPECT_FALSE(parse({"bench", "size", "--precision", "float16"}).action);
+  EXPECT_FALSE(parse({"bench", "speed"}).action);
+}
+
 TEST(CommandLine, without_a_command_shows_what_there_is) {
   const Request request = parse({});
   EXPECT_EQ(request.status, ExitStatus::refused);

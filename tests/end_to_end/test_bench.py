@@ -45,6 +45,16 @@ def hdf5_rows(path):
     return [dict(zip(columns, row)) for row in zip(*{**columns, **texts}.values())]
 
 
+def line_of(row):
+    """The words of the line that is printed of a row."""
+    batch, experts, chosen = ("-" if math.isnan(row[name]) else f"{row[name]:.0f}" for name in ("batch", "experts", "chosen"))
+    rank = "all" if row["rank"] < 0 else f"{row['rank']:.0f}"
+    values = [f"{row[name]:.6g}" for name in ("median", "smallest", "largest")]
+    words = [row["measurement"], row["network"] or "-", batch, experts, chosen, f"{row['ranks']:.0f}", rank, row["quantity"],
+             *values, row["unit"], f"{row['repetitions']:.0f}"]  # fmt: skip
+    return " ".join(words).split()
+
+
 class Bench(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -93,7 +103,9 @@ class Bench(unittest.TestCase):
                     output, process = self.bench(name, ranks, ".csv")
                     rows = csv_rows(output)
                     self.check(rows, MEASURED[name])
-                    self.assertEqual(len(process.stdout.splitlines()), 1 + len(rows))
+                    header, *lines = process.stdout.splitlines()
+                    self.assertEqual(header.split()[:7], COLUMNS.split()[:7])
+                    self.assertEqual([line.split() for line in lines], [line_of(row) for row in rows])
 
     def test_all_of_them_in_one_table(self):
         for ranks, names in [(None, ALONE), (2, TOGETHER)]:
