@@ -15,7 +15,7 @@ extern "C" int MPI_File_open(MPI_Comm ranks, const char* path, int mode, MPI_Inf
   int size = 0;
   MPI_Comm_rank(ranks, &rank);
   MPI_Comm_size(ranks, &size);
-  if (rank == size - 1) std::this_thread::sleep_for(std::chrono::minutes(1));
+  if (rank == size - 1) std::this_thread::sleep_for(std::chrono::minutes(2));
   return PMPI_File_open(ranks, path, mode, info, file);
 }
 
