@@ -56,7 +56,7 @@ struct Measurement {
   Spread spread;
   Index repetitions = 0;
   Index rank = -1;  // -1: of all
-  numerics::Precision precision = numerics::precision_in_use();
+  numerics::Precision precision = numerics::arithmetic_in_force().precision;
 };
 
 /// Takes the rows one by one, as they come, on the coordinator.

@@ -117,9 +117,10 @@ std::vector<const bench::Bench*> possible(const comm::Communicator& world, const
 ExitStatus run_benches(const Job& job, const BenchOptions& options) {
   const comm::Communicator& world = job.world();
   comm::together(world, [&] {
-    numerics::use_precision(options.precision);
+    numerics::require_products_of(options.precision);
     if (world.is_coordinator() && !options.output.empty()) check_folder_of(options.output);
   });
+  const numerics::ArithmeticScope arithmetic({.precision = options.precision});
   const std::vector<const bench::Bench*> chosen = possible(world, options.measured, options.asked);
   const hdf5::Attributes notes = notes_of(job);
   std::vector<bench::Measurement> rows;

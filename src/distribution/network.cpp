@@ -34,9 +34,10 @@ std::unique_ptr<model::Head> make_head(const model::NetworkSpec& spec, const com
 }  // namespace
 
 Network::Network(const model::NetworkSpec& spec, const comm::Communicator& ranks, std::uint64_t seed,
-                 Index capacity)
+                 Index capacity, const numerics::Arithmetic& arithmetic)
     : spec_(spec),
       ranks_(&checked(ranks, spec)),
+      arithmetic_(arithmetic),
       head_(make_head(spec, ranks, seed, capacity)),
       nobody_masked_(size(spec.most_experts())) {
   for (Index l = 0; l < spec.layer_count(); ++l) {
@@ -51,6 +52,7 @@ ConstMatrixView Network::input(Index layer, ConstMatrixView x) {
 void Network::forward(ConstMatrixView x, const Masks& masks,
                       const std::optional<model::Presentation>& presentation) {
   assert(masks.size() == layers_.size() && x.columns == spec_.inputs);
+  const numerics::ArithmeticScope own(arithmetic_);
   rows_ = x.rows;
   for (Index l = 0; l < spec_.layer_count(); ++l) {
     if (l > 0 && layers_[size(l)]->reads_everywhere()) layers_[size(l - 1)]->output().share(rows_);
@@ -61,6 +63,7 @@ void Network::forward(ConstMatrixView x, const Masks& masks,
 }
 
 numerics::Loss Network::backward(ConstMatrixView x, std::span<const std::int32_t> labels) {
+  const numerics::ArithmeticScope own(arithmetic_);
   numerics::Loss loss;
   Layer& top = *layers_.back();
   if (ranks_->is_coordinator()) {

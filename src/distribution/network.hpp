@@ -12,6 +12,7 @@
 #include "distribution/mixture.hpp"
 #include "model/head.hpp"
 #include "model/network_spec.hpp"
+#include "numerics/linear.hpp"
 
 namespace dmoe::distribution {
 
@@ -25,9 +26,10 @@ class Network {
  public:
   /// Weights from the seed, the same for any number of ranks; buffers for batches of up to `capacity` rows.
   /// Throws InputError where a rank would have nothing to do: more ranks than experts in every sharded layer.
-  /// `ranks` must outlive the network. Local.
-  Network(const model::NetworkSpec& spec, const comm::Communicator& ranks, std::uint64_t seed,
-          Index capacity);
+  /// Its products are computed in this arithmetic, whatever is in force elsewhere. `ranks` must outlive the
+  /// network. Local.
+  Network(const model::NetworkSpec& spec, const comm::Communicator& ranks, std::uint64_t seed, Index capacity,
+          const numerics::Arithmetic& arithmetic = numerics::arithmetic_in_force());
 
   /// scores on the coordinator, gates on every rank, from x (B, D); in training also which presentations the
   /// rows are, for the gates' noise. Collective over the ranks.
@@ -68,6 +70,7 @@ class Network {
 
   model::NetworkSpec spec_;
   const comm::Communicator* ranks_;
+  numerics::Arithmetic arithmetic_;
   Index rows_ = 0;  // B of the last forward pass
   std::vector<std::unique_ptr<Layer>> layers_;
   std::unique_ptr<model::Head> head_;

@@ -31,18 +31,17 @@ struct ProductShape {
   Index m, n, k;
   Order a, b;
   Epilogue epilogue;
-  Precision precision;
+  Arithmetic arithmetic;
   auto operator<=>(const ProductShape&) const = default;
 };
 
 constexpr EnumNames<Precision, 2> names{"precision", {"float32", "bf16"}};
 
-int threads = 1;
-Precision precision = Precision::float32;
+Arithmetic in_force;
 
 dnnl::engine& engine() {
   static dnnl::engine cpu = [] {
-    omp_set_num_threads(threads);  // OpenMP would take every core
+    omp_set_num_threads(in_force.threads);  // OpenMP would take every core
     return dnnl::engine(dnnl::engine::kind::cpu, 0);
   }();
   return cpu;
@@ -131,8 +130,8 @@ class Product {
  public:
   explicit Product(const ProductShape& shape)
       : has_bias_(shape.epilogue != Epilogue::none),
-        a_(shape.m, shape.k, shape.a, shape.precision, room_of_a),
-        b_(shape.k, shape.n, shape.b, shape.precision, room_of_b) {
+        a_(shape.m, shape.k, shape.a, shape.arithmetic.precision, room_of_a),
+        b_(shape.k, shape.n, shape.b, shape.arithmetic.precision, room_of_b) {
     const auto a = a_.description();
     const auto b = b_.description();
     const auto c = descriptor(shape.m, shape.n, Order::row_major);
@@ -180,6 +179,11 @@ void multiply(const ProductShape& shape, const float* a, const float* b, const f
   }
 }
 
+void use(const Arithmetic& arithmetic) {
+  if (arithmetic.threads != in_force.threads) omp_set_num_threads(arithmetic.threads);
+  in_force = arithmetic;
+}
+
 }  // namespace
 
 void linear(ConstMatrixView x, ConstMatrixView weight, std::span<const float> bias, Activation activation,
@@ -188,16 +192,15 @@ void linear(ConstMatrixView x, ConstMatrixView weight, std::span<const float> bi
   assert(bias.size() == size(weight.rows));
   if (y.count() == 0) return;
   const Epilogue epilogue = activation == Activation::relu ? Epilogue::bias_relu : Epilogue::bias;
-  multiply({y.rows, y.columns, x.columns, Order::row_major, Order::transposed, epilogue, precision}, x.data,
+  multiply({y.rows, y.columns, x.columns, Order::row_major, Order::transposed, epilogue, in_force}, x.data,
            weight.data, bias.data(), y.data);
 }
 
 void linear_input_gradient(ConstMatrixView d_y, ConstMatrixView weight, MatrixView d_x) {
   assert(d_y.columns == weight.rows && d_x.rows == d_y.rows && d_x.columns == weight.columns);
   if (d_x.count() == 0) return;
-  multiply(
-      {d_x.rows, d_x.columns, weight.rows, Order::row_major, Order::row_major, Epilogue::none, precision},
-      d_y.data, weight.data, nullptr, d_x.data);
+  multiply({d_x.rows, d_x.columns, weight.rows, Order::row_major, Order::row_major, Epilogue::none, in_force},
+           d_y.data, weight.data, nullptr, d_x.data);
 }
 
 void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight) {
@@ -208,7 +211,7 @@ void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d
     return;
   }
   multiply({d_weight.rows, d_weight.columns, x.rows, Order::transposed, Order::row_major, Epilogue::none,
-            precision},
+            in_force},
            d_y.data, x.data, nullptr, d_weight.data);
 }
 
@@ -217,11 +220,6 @@ Index padded_rows(Index rows) {
   if (rows <= steps) return rows;
   const auto step = static_cast<Index>(std::bit_floor(static_cast<std::uint64_t>(rows))) / steps;
   return (rows + step - 1) / step * step;
-}
-
-void use_threads(int count) {
-  threads = count;
-  omp_set_num_threads(count);
 }
 
 std::string to_text(Precision named) {
@@ -236,15 +234,22 @@ Precision precision_named(const std::string& name) {
   return names.named(name);
 }
 
-Precision precision_in_use() {
-  return precision;
-}
-
-void use_precision(Precision wanted) {
-  if (wanted == Precision::bf16 && !has_bf16_products())
+void require_products_of(Precision precision) {
+  if (precision == Precision::bf16 && !has_bf16_products())
     throw InputError("this CPU, used with {}, has no bf16 products (AVX512-BF16 or AMX); use float32",
                      instruction_set());
-  precision = wanted;
+}
+
+const Arithmetic& arithmetic_in_force() {
+  return in_force;
+}
+
+ArithmeticScope::ArithmeticScope(const Arithmetic& arithmetic) : before_(in_force) {
+  use(arithmetic);
+}
+
+ArithmeticScope::~ArithmeticScope() {
+  use(before_);
 }
 
 }  // namespace dmoe::numerics

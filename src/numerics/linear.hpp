@@ -3,6 +3,7 @@
 // bits do not depend on the addresses of its operands or on what ran before.
 #pragma once
 
+#include <compare>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,10 +31,6 @@ void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d
 /// depend on the count, which is the same on any number of ranks. Local.
 Index padded_rows(Index rows);
 
-/// Threads that a product may use from now on, on this rank; 1 until then. Part of what fixes the bits.
-/// Local.
-void use_threads(int count);
-
 /// What the operands of a product are rounded to, to nearest even, before they are multiplied. Sums, results
 /// and everything between the products are float32 either way.
 enum class Precision { float32, bf16 };
@@ -42,10 +39,30 @@ std::string to_text(Precision precision);
 std::vector<std::string> precision_names();
 /// Throws InputError for a name that is none. Local.
 Precision precision_named(const std::string& name);
+/// Throws InputError where the instruction set in use has no such products: those of bf16 need AVX-512 with
+/// BF16, or AMX. Local.
+void require_products_of(Precision precision);
 
-/// Of every product from now on; float32 until then. Part of what fixes the bits. Throws InputError where the
-/// instruction set in use has no products of bf16 (AVX-512 with BF16, AMX). Local.
-void use_precision(Precision precision);
-Precision precision_in_use();
+/// How products are computed; part of what fixes their bits.
+struct Arithmetic {
+  int threads = 1;  // that a product may use, on this rank
+  Precision precision = Precision::float32;
+  auto operator<=>(const Arithmetic&) const = default;
+};
+
+/// Of the products that are computed now; until somebody says otherwise, one thread and float32. Local.
+const Arithmetic& arithmetic_in_force();
+
+/// Puts an arithmetic in force while it lives, and then the one before. For the one thread that computes.
+class ArithmeticScope {
+ public:
+  explicit ArithmeticScope(const Arithmetic& arithmetic);
+  ~ArithmeticScope();
+  ArithmeticScope(const ArithmeticScope&) = delete;
+  ArithmeticScope& operator=(const ArithmeticScope&) = delete;
+
+ private:
+  Arithmetic before_;
+};
 
 }  // namespace dmoe::numerics

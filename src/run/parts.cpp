@@ -54,13 +54,16 @@ std::string newest_model(const std::string& run) {
       "{}: holds neither model.h5 nor a checkpoint that is whole; training has not come that far", run);
 }
 
-void use_precision(const config::NumericsSpec& spec) {
+/// Throws InputError where this CPU has no such products.
+numerics::Arithmetic arithmetic_of(const config::NumericsSpec& spec) {
+  const numerics::Precision precision = numerics::precision_named(spec.precision);
   try {
-    numerics::use_precision(numerics::precision_named(spec.precision));
+    numerics::require_products_of(precision);
   } catch (const InputError& error) {
     throw InputError("{}: numerics.precision is {}, but {}", spec.precision_place, spec.precision,
                      error.what());
   }
+  return {spec.threads, precision};
 }
 
 /// Those that settings of a data set name.
@@ -152,9 +155,8 @@ LoadedData load_data(const comm::Communicator& world, const config::Config& conf
   LoadedData result;
   Settings settings = config.data.settings;
   comm::together(world, [&] {
-    numerics::use_threads(config.numerics.threads);
     numerics::use_instruction_set(config.numerics.isa);
-    use_precision(config.numerics);
+    arithmetic_of(config.numerics);  // before the data are read, which may take long
     const TimedActivity loading(world.timing(), Activity::data);
     std::error_code gone;
     result.folder = std::filesystem::current_path(gone).string();
@@ -185,7 +187,8 @@ std::unique_ptr<distribution::Network> make_network(const comm::Communicator& wo
     const model::NetworkSpec spec =
         model::baseline_of({dataset.input_width(), dataset.class_count(), config.layers}, config.baseline);
     try {
-      network = std::make_unique<distribution::Network>(spec, world, config.training.seed, capacity);
+      network = std::make_unique<distribution::Network>(spec, world, config.training.seed, capacity,
+                                                        arithmetic_of(config.numerics));
     } catch (const std::bad_alloc&) {
       throw InputError("a network of {} parameters with batches of {} does not fit into memory on {} ranks",
                        spec.parameter_count(), capacity, world.size());

@@ -41,9 +41,9 @@ struct LoadedData {
   std::vector<std::string> remarks;        // for the person who watches
 };
 
-/// Puts the numerics of a config in force and loads its data set. What is `known` of the run's data says
-/// where to look for them second, and how classes are numbered. Throws on all ranks, also where ranks read
-/// other data than the first. Collective.
+/// Loads the data set of a config, whose instruction set is that of the process from then on. What is `known`
+/// of the run's data says where to look for them second, and how classes are numbered. Throws on all ranks,
+/// also where ranks read other data than the first. Collective.
 LoadedData load_data(const comm::Communicator& world, const config::Config& config,
                      const io::DataRecord& known,
                      const std::vector<data::Split>& splits = {data::Split::train, data::Split::validation,

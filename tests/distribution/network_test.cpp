@@ -17,6 +17,7 @@
 #include "distribution/assignment.hpp"
 #include "distribution/reference_network.hpp"
 #include "distribution/sample_network.hpp"
+#include "numerics/architecture.hpp"
 #include "support/random_matrix.hpp"
 #include "support/same_bits.hpp"
 #include "support/world.hpp"
@@ -415,6 +416,43 @@ TEST(Network, changes_its_routing_between_steps) {
       EXPECT_GE(sharded.network.expert_rows(l), 20);
     }
   }
+}
+
+/// Of this rank.
+std::vector<float> weights_of(Network& network) {
+  std::vector<float> all;
+  network.for_each_parameter([&](const model::Parameter& parameter) {
+    all.insert(all.end(), parameter.values.begin(), parameter.values.end());
+  });
+  return all;
+}
+
+TEST(Network, of_one_arithmetic_lives_beside_one_of_another) {
+  std::vector<numerics::Arithmetic> arithmetics{{.threads = 1}, {.threads = 2}};
+  if (numerics::has_bf16_products()) arithmetics.push_back({.precision = numerics::Precision::bf16});
+  const Matrix inputs = random_matrix(33, 30, 1);
+  const std::vector<std::int32_t> labels = round_robin_labels(33, 4);
+  const auto step = [&](Network& network) {
+    network.forward(inputs.view(), network.no_masks());
+    network.backward(inputs.view(), labels);
+    test::descend(network, 0.5F);
+  };
+  std::vector<std::vector<float>> alone;
+  for (const numerics::Arithmetic& arithmetic : arithmetics) {
+    Network network(deep, world(), 3, 33, arithmetic);
+    for (int t = 0; t < 3; ++t) step(network);
+    alone.push_back(weights_of(network));
+  }
+  std::vector<std::unique_ptr<Network>> together;
+  for (const numerics::Arithmetic& arithmetic : arithmetics)
+    together.push_back(std::make_unique<Network>(deep, world(), 3, 33, arithmetic));
+  for (int t = 0; t < 3; ++t) {
+    for (const auto& network : together) step(*network);
+  }
+  for (std::size_t n = 0; n < together.size(); ++n)
+    EXPECT_TRUE(same_bits(weights_of(*together[n]), alone[n])) << n;
+  for (std::size_t n = 2; n < alone.size(); ++n) EXPECT_FALSE(same_bits(alone[n], alone[0]));
+  EXPECT_EQ(numerics::arithmetic_in_force(), numerics::Arithmetic{});
 }
 
 TEST(Network, refuses_more_ranks_than_experts) {

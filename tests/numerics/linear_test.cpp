@@ -233,12 +233,7 @@ Matrix rounded_to_bf16(const Matrix& matrix) {
   return rounded;
 }
 
-/// bf16 for as long as it lives.
-class Bf16 {
- public:
-  Bf16() { use_precision(Precision::bf16); }
-  ~Bf16() { use_precision(Precision::float32); }
-};
+constexpr Arithmetic bf16{.precision = Precision::bf16};
 
 /// y, dx and dW of one linear part.
 struct Linears {
@@ -253,7 +248,7 @@ struct Linears {
 
 TEST(Bf16, multiplies_rounded_operands_and_adds_in_float) {
   if (!has_bf16_products()) {
-    EXPECT_THROW(use_precision(Precision::bf16), InputError);
+    EXPECT_THROW(require_products_of(Precision::bf16), InputError);
     return;
   }
   for (const auto& [batch, inputs, hidden] : shapes) {
@@ -264,7 +259,7 @@ TEST(Bf16, multiplies_rounded_operands_and_adds_in_float) {
     const Matrix d_y = random_matrix(batch, hidden, 4);
     const Linears of_rounded(rounded_to_bf16(x), rounded_to_bf16(weight), bias, rounded_to_bf16(d_y));
     const Linears in_float(x, weight, bias, d_y);
-    const Bf16 in_bf16;
+    const ArithmeticScope in_bf16(bf16);
     const Linears of_given(x, weight, bias, d_y);
     // A product of two bf16 is exact in float: what is left is the order of a float sum.
     const auto expect_near = [](const Matrix& a, const Matrix& b, Index terms) {
@@ -280,7 +275,7 @@ TEST(Bf16, multiplies_rounded_operands_and_adds_in_float) {
 
 TEST(Bf16, keeps_the_operands_and_the_bits_of_what_pads_them) {
   if (!has_bf16_products()) return;
-  const Bf16 in_bf16;
+  const ArithmeticScope in_bf16(bf16);
   constexpr Index inputs = 129, hidden = 50, rows = 43, padded = 44;
   Matrix x = random_matrix(padded, inputs, 1);
   Matrix d_y = random_matrix(padded, hidden, 4);
