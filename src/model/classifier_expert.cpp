@@ -87,8 +87,8 @@ void ClassifierExperts::backward_weights() {
 void ClassifierExperts::for_each_parameter(const std::string& prefix, const ParameterVisitor& visit) {
   const auto list = [&](const char* name, std::vector<Index> shape, std::vector<std::string> dimensions,
                         Weights& weights) {
-    visit({prefix + name, std::move(shape), std::move(dimensions), first(), count(), weights.value.values(),
-           weights.gradient.values(), activity()});
+    visit({prefix + name, std::move(shape), std::move(dimensions), Split::by_expert, first(), count(),
+           weights.value.values(), weights.gradient.values(), activity()});
   };
   list("/hidden_weight", {experts_, hidden_, hidden_weight_.value.columns()}, {"expert", "hidden", "input"},
        hidden_weight_);

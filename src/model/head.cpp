@@ -41,11 +41,19 @@ void LinearHead::for_each_parameter(const std::string& prefix, const ParameterVi
   visit({prefix + "/weight",
          {classes_, inputs_},
          {"class", "input"},
+         Split::whole,
          0,
          classes,
          weight_.value.values(),
          weight_.gradient.values()});
-  visit({prefix + "/bias", {classes_}, {"class"}, 0, classes, bias_.value.values(), bias_.gradient.values()});
+  visit({prefix + "/bias",
+         {classes_},
+         {"class"},
+         Split::whole,
+         0,
+         classes,
+         bias_.value.values(),
+         bias_.gradient.values()});
 }
 
 void DistributionHead::forward(ConstMatrixView z) {

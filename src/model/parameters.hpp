@@ -24,21 +24,24 @@ struct ExpertActivity {
   std::function<void(Index)> before_use = [](Index) {};
 };
 
-/// One parameter tensor, sharded along its first axis. Every rank lists every parameter, in the same order; a
-/// rank that holds no part of one has count 0 and empty spans.
+/// Who holds a tensor: one rank all of it, or each the parts of its own experts, which axis 0 counts.
+enum class Split { whole, by_expert };
+
+/// One parameter tensor. Every rank lists every parameter, in the same order; a rank that holds no part of
+/// one has count 0 and empty spans.
 struct Parameter {
   std::string name;                     // "layers/1/experts/weight": its path below /model in a file
   std::vector<Index> shape;             // of the whole tensor, row-major
   std::vector<std::string> dimensions;  // names of its axes
-  Index first = 0;                      // this rank holds [first, first + count) of axis 0
+  Split split = Split::whole;
+  Index first = 0;  // this rank holds [first, first + count) of axis 0
   Index count = 0;
   std::span<float> values;
   std::span<float> gradient;
   /// Of the experts that axis 0 counts; none where nobody keeps count. Outlives the parameter's use.
   ExpertActivity* activity = nullptr;
 
-  /// Split over the ranks by expert; else one rank holds all of it.
-  bool is_sharded() const { return name.find("/experts/") != std::string::npos; }
+  bool is_sharded() const { return split == Split::by_expert; }
 };
 
 using ParameterVisitor = std::function<void(const Parameter&)>;

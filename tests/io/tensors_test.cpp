@@ -51,7 +51,14 @@ TEST(Tensors, of_many_values_are_written_in_parts) {
   std::vector<float> read(written.size());
   const auto tensors = [](std::vector<float>& of) {
     return [&of](const model::ParameterVisitor& visit) {
-      visit({"layers/1/experts/weight", {experts, values}, {"expert", "unit"}, 0, experts, of, {}});
+      visit({"layers/1/experts/weight",
+             {experts, values},
+             {"expert", "unit"},
+             model::Split::by_expert,
+             0,
+             experts,
+             of,
+             {}});
     };
   };
   hdf5::File file = hdf5::File::create_serial(folder / "model.h5");
@@ -73,8 +80,8 @@ TEST(Tensors, that_changed_places_are_damaged) {
     hdf5::File file = hdf5::File::create_serial(path);
     file.create_group("/model");
     const auto tensors = [&](const model::ParameterVisitor& visit) {
-      visit({"experts/bias", {3, 2}, {"expert", "unit"}, 0, 3, a, {}});
-      visit({"head/bias", {6}, {"class"}, 0, 6, b, {}});
+      visit({"experts/bias", {3, 2}, {"expert", "unit"}, model::Split::whole, 0, 3, a, {}});
+      visit({"head/bias", {6}, {"class"}, model::Split::whole, 0, 6, b, {}});
     };
     write_tensors(file, "/model", tensors, comm::Communicator::local());
     file.close();
