@@ -1,6 +1,9 @@
 #include "bench/machine.hpp"
 
 #include <cassert>
+#include <fstream>
+#include <malloc.h>
+#include <unistd.h>
 
 #include "bench/products.hpp"
 #include "numerics/architecture.hpp"
@@ -47,6 +50,15 @@ Peak peak_of(const Samples& loop_ms, const Samples& product_ms) {
   if (loop_ms.empty()) return product;
   Peak loop{"FMA loop", inverses(1e-6 * numerics::MultiplyAddLoop::flops(), loop_ms)};
   return spread_of(loop.gflops).median >= spread_of(product.gflops).median ? loop : product;
+}
+
+Index resident_bytes() {
+  malloc_trim(0);
+  std::ifstream statistics("/proc/self/statm");
+  Index pages = 0;
+  Index resident_pages = 0;
+  statistics >> pages >> resident_pages;
+  return resident_pages * sysconf(_SC_PAGESIZE);
 }
 
 }  // namespace dmoe::bench

@@ -1,4 +1,5 @@
-// What this machine can do at most, measured in the run that is judged by it. One core, one thread.
+// What this machine can do at most, measured in the run that is judged by it (one core, one thread), and what
+// a process takes of its memory.
 #pragma once
 
 #include <string>
@@ -40,5 +41,9 @@ struct Peak {
 };
 /// Times in milliseconds. Local.
 Peak peak_of(const Samples& loop_ms, const Samples& product_ms);
+
+/// Bytes of this process that are in memory, after giving back what is free. 0 where the system does not say.
+/// Local.
+Index resident_bytes();
 
 }  // namespace dmoe::bench

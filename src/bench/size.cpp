@@ -9,12 +9,10 @@
 #include "bench/even_top_k.hpp"
 #include "bench/gates.hpp"
 #include "bench/machine.hpp"
-#include "bench/memory.hpp"
 #include "bench/products.hpp"
 #include "bench/random_dataset.hpp"
 #include "bench/repetition.hpp"
 #include "bench/stepped_training.hpp"
-#include "bench/weights.hpp"
 
 namespace dmoe::bench {
 

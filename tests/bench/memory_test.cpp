@@ -1,9 +1,9 @@
-#include "bench/memory.hpp"
-
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
+
+#include "bench/machine.hpp"
 
 namespace dmoe::bench {
 namespace {

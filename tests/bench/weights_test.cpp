@@ -1,7 +1,6 @@
-#include "bench/weights.hpp"
-
 #include <gtest/gtest.h>
 
+#include "bench/census.hpp"
 #include "distribution/network.hpp"
 #include "support/world.hpp"
 
