@@ -1,13 +1,8 @@
 #include "training/trainer.hpp"
 
 #include <chrono>
-#include <cmath>
 #include <ratio>
 #include <utility>
-
-#include <fmt/format.h>
-
-#include "comm/archive.hpp"
 
 namespace dmoe::training {
 
@@ -32,7 +27,8 @@ Trainer::Trainer(const TrainingSpec& spec, distribution::Network& network, const
       batch_(spec.batch_size, dataset.input_width(), dataset.factors().size()),
       optimizer_(network, spec.momentum, spec.weight_decay),
       balancing_(spec.phases, network),
-      open_row_(balancing_.masked_steps()) {
+      open_row_(balancing_.masked_steps()),
+      trouble_(network) {
   for (const PhaseSpec& phase : spec.phases)
     schedules_.push_back(schedules().find(phase.schedule.name).make(phase.schedule.settings));
   if (spec.max_gradient_norm > 0) gradient_norm_.emplace(network);
@@ -67,7 +63,7 @@ Outcome Trainer::run_steps(const SaveCheckpoint& save_checkpoint) {
     const double rate = learning_rate();
     report_step(step(rate), rate);
     const distribution::StepRequests requests = balancing_.requests();
-    if (requests.help) check_numbers();
+    if (requests.help) trouble_.check();
     if (requests.stop) return Outcome::stopped;
     if (requests.checkpoint) save(save_checkpoint);
   }
@@ -92,7 +88,7 @@ bool Trainer::checkpoint_is_due() const {
 }
 
 void Trainer::save(const SaveCheckpoint& save_checkpoint) {
-  check_numbers();
+  trouble_.check();
   optimizer_.catch_up();
   save_checkpoint();
   saved_step_ = step_;
@@ -136,7 +132,7 @@ numerics::Loss Trainer::step(double learning_rate) {
   const std::optional<std::string> damaged = optimizer_.step(rates(learning_rate), scale);
   balancing_.finish();
   ++step_;
-  note_trouble(loss, damaged, learning_rate);
+  trouble_.note(step_, loss, damaged, learning_rate);
   return loss;
 }
 
@@ -146,36 +142,11 @@ distribution::StepRequests Trainer::requests() const {
   return {.stop = stop_requested_(),
           .checkpoint = network_.ranks().is_coordinator() && minutes > 0 &&
                         since_checkpoint >= std::chrono::duration<double, std::ratio<60>>(minutes),
-          .help = trouble_.step > 0};
-}
-
-void Trainer::note_trouble(const numerics::Loss& loss, const std::optional<std::string>& tensor,
-                           double rate) {
-  if (trouble_.step > 0 || (std::isfinite(loss.sum) && !tensor)) return;
-  const Index layers = network_.spec().layer_count();
-  std::string place = fmt::format("the gradient of {}", tensor.value_or(""));
-  if (!std::isfinite(loss.sum)) {
-    const Index layer = network_.first_layer_not_finite();
-    place = layer < layers ? fmt::format("the loss, from the output of layer {} on,", layer + 1) : "the loss";
-  }
-  trouble_ = {step_, fmt::format("step {}, rank {}: {} is not finite; a learning rate below {}, or "
-                                 "train.max_gradient_norm, may help",
-                                 step_, network_.ranks().rank(), place, rate)};
-}
-
-void Trainer::check_numbers() const {
-  const comm::Communicator& ranks = network_.ranks();
-  if (ranks.all_reduce_max(trouble_.step) == 0) return;
-  Trouble first;  // on the lowest rank of those that met it at the earliest step
-  for (const Trouble& trouble : comm::gather_objects(ranks, trouble_)) {
-    if (trouble.step > 0 && (first.step == 0 || trouble.step < first.step)) first = trouble;
-  }
-  comm::broadcast_object(ranks, first);
-  throw NumericalError(network_.ranks(), first.message);
+          .help = trouble_.is_there()};
 }
 
 bool Trainer::evaluate_all() {
-  check_numbers();
+  trouble_.check();
   const comm::Communicator& ranks = network_.ranks();
   EvaluationRow row;
   row.epoch = epochs_done();

@@ -6,11 +6,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "comm/together.hpp"
-#include "core/error.hpp"
 #include "data/dataset.hpp"
 #include "data/sampler.hpp"
 #include "distribution/network.hpp"
@@ -24,16 +21,11 @@
 #include "training/spec.hpp"
 #include "training/state.hpp"
 #include "training/timetable.hpp"
+#include "training/trouble.hpp"
 
 namespace dmoe::training {
 
 enum class Outcome { finished, stopped };
-
-/// Numbers have gone wrong on some rank. Thrown on all ranks alike.
-class NumericalError : public comm::OnAllRanks<RunError> {
- public:
-  using OnAllRanks::OnAllRanks;
-};
 
 /// Trains a network on a data set. Epochs, steps and random streams run on across phases. All ranks construct
 /// one with the same arguments; the observer is told on the coordinator alone.
@@ -90,9 +82,6 @@ class Trainer {
   bool evaluate_all();
   void save(const SaveCheckpoint& save);
   distribution::StepRequests requests() const;
-  void note_trouble(const numerics::Loss& loss, const std::optional<std::string>& tensor, double rate);
-  /// Throws NumericalError on all ranks where any is in trouble. Collective.
-  void check_numbers() const;
   void report_step(const numerics::Loss& loss, double rate);
   LogRow row_so_far() const;
   void log_row();
@@ -118,15 +107,6 @@ class Trainer {
   OpenRow open_row_;
   Index saved_step_ = -1;  // steps done at the last checkpoint
   Timing::Clock::time_point saved_at_ = Timing::Clock::now();
-  /// What went wrong with the numbers of this rank first.
-  struct Trouble {
-    Index step = 0;  // 0: nothing
-    std::string message;
-    template <class Archive>
-    void serialize(Archive& archive, unsigned /*version*/) {
-      (archive & step) & message;
-    }
-  };
   Trouble trouble_;
 };
 
