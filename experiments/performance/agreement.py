@@ -91,9 +91,9 @@ def make_images():
     random = np.random.default_rng(0)
     labels = random.integers(0, CLASSES, EXAMPLES).astype(np.uint8)
     images = random.integers(0, 100, (EXAMPLES, SIDE, SIDE)).astype(np.uint8)
-    for image, label in zip(images, labels):
+    for number, label in enumerate(labels):
         first = random.integers(0, 20)
-        image[3 * label : 3 * label + 4, first : first + 16] += np.uint8(150)
+        images[number, 3 * label : 3 * label + 4, first : first + 16] += np.uint8(150)
     return images, labels
 
 
@@ -171,7 +171,7 @@ def differences(reference, training, evaluation):
         found.append(difference("loss", loss.item(), reference.loss, form))
         by_path = network.Parameters(parameters.sizes, list(gradients)).by_path()
         found += [difference(f"d {path}", by_path[path], value, form) for path, value in reference.gradients.items()]
-    worst = {}
+    worst: dict[str, Difference] = {}
     for one in found:
         if one.name not in worst or not one.relative <= worst[one.name].relative:
             worst[one.name] = one

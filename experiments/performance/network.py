@@ -42,7 +42,7 @@ class Parameters:
 
     def by_path(self):
         """Every tensor of dmoe by its path below /model, as a NumPy array."""
-        found = {}
+        found: dict = {}
         for number, (experts, hidden) in enumerate(self.sizes, 1):
             weight, bias, output, output_bias = self.tensors[4 * number - 4 : 4 * number]
             units = experts * hidden

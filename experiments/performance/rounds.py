@@ -8,7 +8,7 @@ import forms
 import work
 
 # name: (what PyTorch does, its forms, dmoe's benchmark)
-KINDS = {
+KINDS: dict[str, tuple[type[work.Training] | type[work.Evaluation], tuple[forms.Form, ...], str]] = {
     "training": (work.Training, forms.TRAINING, "step"),
     "evaluation": (work.Evaluation, forms.EVALUATION, "evaluate"),
 }
@@ -62,7 +62,9 @@ def measured(dmoe, parameters, setting, candidates, options):
     kind, _, benchmark = KINDS[setting.what]
     pin(setting.cores)
     fastest = work.Fastest(kind, candidates, parameters, work.Images(), setting.batch, setting.cores, options.steps)
-    own, presenting, not_presenting = [], [], []
+    own = []
+    presenting: list[float] = []
+    not_presenting: list[float] = []
     for _ in range(options.rounds):
         own.append(dmoe.bench(benchmark, setting.batch, options.steps, ranks=setting.cores))
         for times, presents in ((presenting, True), (not_presenting, False)):

@@ -49,7 +49,8 @@ class Training:
         self.form, self.images, self.batch = form, images, batch
         self.fixed = images.present(batch)
         self.totals = torch.zeros((len(parameters.sizes), parameters.sizes[0][0]), dtype=torch.float64)
-        self.gradients = forms.Gradients(form, parameters, *self.fixed, self.masks())
+        x, labels = self.fixed
+        self.gradients = forms.Gradients(form, parameters, x, labels, self.masks())
         self.tensors = parameters.tensors
 
     def masks(self):

@@ -52,7 +52,7 @@ def print_table(packages):
 
 def plan(packages, options, site, prefix):
     """The packages to build, in order. Says for each that is not built why. HDF5's zlib comes along as any other."""
-    wanted = []
+    wanted: list = []
     for package in packages.values():
         if package.name in TEST_PACKAGES and not options.tests:
             continue

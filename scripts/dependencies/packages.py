@@ -41,9 +41,8 @@ RECIPES = {
     "googletest": Recipe([], ["-DBUILD_GMOCK=ON"], False, "tests, with --tests alone"),
 }
 TEST_PACKAGES = ("googletest",)
-KEYS = ("version", "url", "sha256", "sum_from", "verified")
-
-Package = namedtuple("Package", ("name",) + KEYS + ("recipe", "file"))
+Package = namedtuple("Package", "name version url sha256 sum_from verified recipe file")
+KEYS = Package._fields[1:-2]
 
 
 def read_table(overlay=None):
@@ -67,7 +66,7 @@ def read_table(overlay=None):
     packages = {}
     for name, recipe in RECIPES.items():
         values = [table[name][key] for key in KEYS]
-        packages[name] = Package(name, *values, recipe=recipe, file=file_name(name, table[name]["url"]))
+        packages[name] = Package._make([name, *values, recipe, file_name(name, table[name]["url"])])
     return packages
 
 

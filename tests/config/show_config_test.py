@@ -43,7 +43,7 @@ learning_rate = { schedule = "constant", start = 0.1 }
 
 def paths(table, prefix=""):
     """Every key below a TOML table, entries of arrays as one: "phases.balance.margin"."""
-    found = set()
+    found: set[str] = set()
     for key, value in table.items():
         path = f"{prefix}{key}"
         for one in value if isinstance(value, list) else [value]:

@@ -57,8 +57,8 @@ class KnownData(SmallFrames):
                 self.assertEqual(data.attrs["folder"], os.getcwd())
                 for split, rows in (("train", train), ("test", ~train)):
                     first = numpy.arange(0, rows.sum() + 1, 10, dtype="i8")
-                    inputs = xxhash.xxh3_64_intdigest(self.features[rows].tobytes())
-                    inputs = xxhash.xxh3_64_hexdigest(first.tobytes(), inputs)
+                    seed = xxhash.xxh3_64_intdigest(self.features[rows].tobytes())
+                    inputs = xxhash.xxh3_64_hexdigest(first.tobytes(), seed)
                     labels = xxhash.xxh3_64_hexdigest(self.labels[rows].astype("i4").tobytes())
                     self.assertEqual(data[split].attrs["inputs"], inputs)
                     self.assertEqual(data[split].attrs["labels"], labels)

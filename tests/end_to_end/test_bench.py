@@ -153,7 +153,7 @@ class Bench(unittest.TestCase):
 
     def test_bad_usage_is_refused_before_anything_is_measured(self):
         nowhere = self.folder / "missing" / "table.csv"
-        cases = [
+        cases: list[tuple[int | None, list[str | Path], str]] = [
             (None, ["step", "--output", "table.txt"], '--output must end in .h5 or .csv, got "table.txt"'),
             (None, ["step", "--output", "table"], '--output must end in .h5 or .csv, got "table"'),
             (2, ["step", "--output", nowhere], f"--output {nowhere}: there is no folder {nowhere.parent}"),

@@ -104,7 +104,7 @@ class Chaos(unittest.TestCase):
         whole = self.folder / "whole"
         process = run([*self.command(whole, None)], timeout=SECONDS * (1 + KILLS // 10))
         self.assertEqual(process.returncode, 0, process.stderr)
-        kills = []
+        kills: list[dict] = []
         while len(kills) < KILLS:
             hit = self.disturb(self.chance.choice([None, 1, 2, 3, 4]))
             self.assertIsNotNone(hit, f"finished after {len(kills)} kills")

@@ -187,7 +187,8 @@ class CommandLine(unittest.TestCase):
 
     def test_a_terminal_gets_a_changing_line(self):
         endless = [DMOE, "train", self.config, "--output", self.output, "--replace", *ENDLESS]
-        for launcher in [[], [MPIEXEC, "-n", "2"]]:
+        given: list[list[str]] = [[], [MPIEXEC, "-n", "2"]]
+        for launcher in given:
             leader, follower = pty.openpty()
             process = subprocess.Popen([*launcher, *map(str, endless)], stdout=follower, stderr=follower)
             self.addCleanup(process.kill)

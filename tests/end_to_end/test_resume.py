@@ -62,6 +62,10 @@ SECONDS = 300
 
 
 class Resume(unittest.TestCase):
+    folder: Path
+    config: Path
+    whole: Path
+
     @classmethod
     def setUpClass(cls):
         temporary = tempfile.TemporaryDirectory(prefix="dmoe-resume-")
@@ -275,7 +279,8 @@ class Resume(unittest.TestCase):
         while not (output / "run.h5").exists():
             self.assertIsNone(first.poll())
             time.sleep(0.05)
-        for extra in ([], ["--set", "train.seed=5"]):
+        extras: list[list[str]] = [[], ["--set", "train.seed=5"]]
+        for extra in extras:
             message = self.refused(output, *endless, *extra)
             self.assertRegex(message, rf"another dmoe is at work there: host \S+, pid {first.pid}\b")
         first.kill()

@@ -47,6 +47,12 @@ SECONDS = 300
 
 
 class Routing(unittest.TestCase):
+    folder: Path
+    config: Path
+    trained: Path
+    inputs: int
+    final_error: float
+
     @classmethod
     def setUpClass(cls):
         temporary = tempfile.TemporaryDirectory(prefix="dmoe-routing-")
@@ -119,7 +125,8 @@ class Routing(unittest.TestCase):
         for row, k in enumerate(range(1, 6)):
             self.assertEqual(cost["setting"][row], k)
             self.assertEqual(cost["multiply_accumulates"][row], self.operations(k, min(k, 3)))
-            error = float(re.search(r"error ([\d.]+) %", self.said("evaluate", self.trained, "--top-k", str(k)))[1])
+            said = self.said("evaluate", self.trained, "--top-k", str(k))
+            error = float(re.search(r"error ([\d.]+) %", said).group(1))
             self.assertAlmostEqual(100 * cost["error"][row], error, places=2)
         self.assertEqual(cost["multiply_accumulates"][-1], self.operations(6, 3))
         thresholds = [row for row, routing in enumerate(routings) if routing == "threshold"]

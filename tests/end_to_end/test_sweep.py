@@ -123,6 +123,8 @@ def initialised_mpi(process):
 
 
 class SweepTest(unittest.TestCase):
+    class_folder: Path
+
     @classmethod
     def setUpClass(cls):
         temporary = tempfile.TemporaryDirectory(prefix="dmoe-sweep-")
@@ -178,6 +180,10 @@ class SweepTest(unittest.TestCase):
 
 class Finished(SweepTest):
     """A sweep that ran to its end, started beside its file."""
+
+    relative: list[str]
+    process: subprocess.CompletedProcess[str]
+    grid: dict[str, tuple[str, str, int]]
 
     @classmethod
     def setUpClass(cls):
@@ -285,7 +291,7 @@ class Finished(SweepTest):
                 f"{100 * numpy.mean(errors):.2f} +- {100 * numpy.std(errors, ddof=1):.2f} %"
                 for errors in ([row["test_error"] for row in rows], [row["train_error"] for row in rows])
             ]
-            test, train = map(re.escape, spread)
+            test, train = (re.escape(part) for part in spread)
             self.assertRegex(self.process.stdout, rf"(?m)^{re.escape(group)} +test {test}, train {train} \(2 runs\)$")
 
     def test_a_second_call_starts_nothing(self):
@@ -327,6 +333,9 @@ class Finished(SweepTest):
 
 class Interrupted(SweepTest):
     """Three runs, one after the other, stopped during the second; against a sweep that nobody stopped."""
+
+    sweep_file: Path
+    whole: Path
 
     SLOW_RUNS = [f"slow,train.seed={seed}" for seed in range(3)]
 

@@ -113,6 +113,8 @@ def train_and_analyze(config, folder, ranks, *extra):
 
 
 class Training(unittest.TestCase):
+    folder: Path
+
     @classmethod
     def setUpClass(cls):
         temporary = tempfile.TemporaryDirectory(prefix="dmoe-training-")
@@ -159,6 +161,9 @@ class Training(unittest.TestCase):
 
 
 class QuickRecipe(Training):
+    config: Path
+    runs: dict[int | None, Path]
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

@@ -41,6 +41,12 @@ def is_there(process, program, cluster):
         return False
 
 
+class Begun(subprocess.Popen):
+    """A process that goes on."""
+
+    said = ""  # its first line
+
+
 class Hosts:
     """Up within a `with`. `folder` is for what they need, not to be used otherwise; `switch` is the delaying switch's
     program. Paths are to be absolute: a command begins in the root folder."""
@@ -153,7 +159,7 @@ class Hosts:
     def begin(self, command):
         """A process that goes on, once it has said its first line."""
         words = list(map(str, command))
-        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process = Begun(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.started.append(process)
         process.said = process.stdout.readline().strip()
         if not process.said:

@@ -17,6 +17,11 @@ HERE = Path(SOURCE_DIR) / "tests/install"
 
 
 class Adding(unittest.TestCase):
+    folder: Path
+    build: Path
+    configured: str
+    cache: str
+
     @classmethod
     def setUpClass(cls):
         cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="dmoe-adding-")))

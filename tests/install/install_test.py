@@ -36,6 +36,11 @@ learning_rate = { schedule = "constant", start = 0.3 }
 
 
 class Install(unittest.TestCase):
+    temporary: tempfile.TemporaryDirectory[str]
+    folder: Path
+    prefix: Path
+    program: Path
+
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory(prefix="dmoe-install-")

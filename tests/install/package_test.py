@@ -25,6 +25,9 @@ EXAMPLE = "/usr/share/dmoe/experiments/jittered_mnist/A-quick.toml"
 
 
 class Package(unittest.TestCase):
+    package: Path
+    root: Path
+
     @classmethod
     def setUpClass(cls):
         folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="dmoe-package-")))

@@ -21,6 +21,10 @@ COMMANDS = ["train", "evaluate", "analyze", "sweep", "config", "info", "check", 
 
 
 class Prefix(unittest.TestCase):
+    folder: Path
+    prefix: Path
+    environment: dict[str, str]
+
     @classmethod
     def setUpClass(cls):
         cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="dmoe-prefix-"))).resolve()
@@ -87,7 +91,9 @@ class Prefix(unittest.TestCase):
         bare = {**self.environment, "PATH": f"{self.prefix}/bin:{self.work}/tools"}
         (self.work / "tools").mkdir()
         for tool in ("bash", "realpath", "dirname", "basename", "mkdir", "mktemp", "rm", "sed", "sha256sum"):
-            (self.work / "tools" / tool).symlink_to(shutil.which(tool))
+            path = shutil.which(tool)
+            assert path is not None, tool
+            (self.work / "tools" / tool).symlink_to(path)
         process = run(["dmoe-fetch-data", "mnist"], env=bare, cwd=self.work)
         self.assertEqual(process.returncode, 1)
         for said in (
@@ -101,7 +107,8 @@ class Prefix(unittest.TestCase):
     def test_submit_writes_a_job_of_the_prefix(self):
         self.assertIn("dmoe-submit [OPTION...] CONFIG.toml...", self.said("dmoe-submit", "--help"))
         words = [self.example("A-quick.toml"), "--set", "data.name=synthetic"]
-        for kind, options in {"train": [], "preemptible": ["--preemptible"], "array": ["--seeds", "0,1"]}.items():
+        kinds: dict[str, list[str]] = {"train": [], "preemptible": ["--preemptible"], "array": ["--seeds", "0,1"]}
+        for kind, options in kinds.items():
             with self.subTest(kind):
                 self.said("dmoe-submit", "--dry-run", "--output", f"runs/{kind}", *options, *words)
                 script = (self.work / f"runs/{kind}.sbatch").read_text()
@@ -120,7 +127,7 @@ class Prefix(unittest.TestCase):
     def test_man_page_has_every_command_and_option(self):
         page = self.prefix / "share/man/man1/dmoe.1"
         environment = {**os.environ, "MANWIDTH": "100", "LC_ALL": "C.UTF-8", "MAN_KEEP_FORMATTING": ""}
-        words = ["man", "--warnings=w", "-Tutf8", "-l", page]
+        words = ["man", "--warnings=w", "-Tutf8", "-l", str(page)]
         process = subprocess.run(words, env=environment, text=True, capture_output=True, check=True)
         self.assertEqual(process.stderr, "")
         text = re.sub(r"\x1b\[[\d;]*m|.\x08", "", process.stdout)

@@ -18,6 +18,9 @@ CONFIG = (HERE / "outside/relay.toml").read_text().replace('"relay", lead = 5.0'
 
 
 class Shared(unittest.TestCase):
+    folder: Path
+    prefix: Path
+
     @classmethod
     def setUpClass(cls):
         cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="dmoe-shared-"))).resolve()

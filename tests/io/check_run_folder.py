@@ -167,7 +167,7 @@ class Check:
         return paths
 
     def check_datasets(self, table):
-        seen = {}
+        seen: dict[str, list] = {}
         for path in self.items(h5py.Dataset):
             pattern, number = pattern_and_number(path)
             seen.setdefault(pattern, []).append(number)

@@ -50,6 +50,9 @@ def mutual_information(joint):
 
 
 class Files(unittest.TestCase):
+    temporary: tempfile.TemporaryDirectory[str]
+    folders: dict[int | None, Path]
+
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()

@@ -25,6 +25,8 @@ SECONDS = 60
 
 
 class BadInput(unittest.TestCase):
+    valid: Path
+
     @classmethod
     def setUpClass(cls):
         temporary = tempfile.TemporaryDirectory(prefix="dmoe-bad-input-")
@@ -171,7 +173,8 @@ class BadInput(unittest.TestCase):
 
     def test_output_that_is_a_link_to_nothing_is_refused(self):
         (self.folder / "link").symlink_to(self.folder / "nowhere")
-        for more in ([], ["--resume"], ["--replace"]):
+        ways: list[list[str]] = [[], ["--resume"], ["--replace"]]
+        for more in ways:
             self.assert_refused(self.train("link", *more), "--output link: is a link to .*/nowhere, which is not there")
         self.assertFalse((self.folder / "nowhere").exists())
 

@@ -21,6 +21,7 @@ import tempfile
 import time
 import unittest
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +59,7 @@ def mutate_idx(path, chance):
 class Reader:
     """What is broken, how, and who reads it; `writes` names what a command that succeeds may change."""
 
-    mutate: callable
+    mutate: Callable[..., str]  # of (path, chance), what it did to it
     uses: list  # (file to break, words of the command)
     needs: list = field(default_factory=list)  # more files
 
@@ -81,6 +82,7 @@ def checkpoint_uses(step):
 
 IDX_FILES = [f"idx/{prefix}-{kind}" for prefix in specimens.PREFIXES
              for kind in ("images-idx3-ubyte", "labels-idx1-ubyte.gz")]
+NEW_OR_DRY: list[list[str]] = [[], ["--dry-run"]]
 READERS = {
     "run": Reader(
         mutators.mutate_hdf5,
@@ -115,7 +117,7 @@ READERS = {
     ),
     "idx": Reader(
         mutate_idx,
-        [(file, train("idx.toml", "new", *more)) for file in IDX_FILES for more in ([], ["--dry-run"])],
+        [(file, train("idx.toml", "new", *more)) for file in IDX_FILES for more in NEW_OR_DRY],
         ["idx.toml", "idx"],
     ),
     "config": Reader(
@@ -208,6 +210,10 @@ def problem_of(outcome, changed, file, is_training):
 
 
 class Mutation(unittest.TestCase):
+    folder: Path
+    valid: Path
+    kept_folder: str
+
     @classmethod
     def setUpClass(cls):
         temporary = tempfile.TemporaryDirectory(prefix="dmoe-mutation-")
@@ -224,7 +230,10 @@ class Mutation(unittest.TestCase):
         for name in names:
             source = self.valid / name
             (work / name).parent.mkdir(parents=True, exist_ok=True)
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, work / name)
+            if source.is_dir():
+                shutil.copytree(source, work / name)
+            else:
+                shutil.copy(source, work / name)
 
     def take(self, index):
         """Makes mutant `index` and hands it to the program."""

@@ -92,7 +92,7 @@ BYTES += [extreme_integer, moved_chunk, appended, other_file, empty]
 NUMBERS = [0, 1, -1, 7, 2**31, -(2**31), 2**53 + 1, 2**63 - 1, -(2**63), 1.5, float("nan"), float("inf"), -1e300]
 TEXTS = ["", "x", "finished", "../..", "\u00fc" * 50, "[", "a\nb\r\x1b[2J", "1e999", "x" * 60_000, b"\xff\xfe",
          "margin"]
-DTYPES = ["f2", "f4", "f8", ">f8", "i1", "u1", "<i2", "<i4", ">i4", "i8", "u8", "c8", "S7", "V3", "bool"]
+DTYPES: list = ["f2", "f4", "f8", ">f8", "i1", "u1", "<i2", "<i4", ">i4", "i8", "u8", "c8", "S7", "V3", "bool"]
 DTYPES += [[("a", "i4"), ("b", "f8")], h5py.string_dtype(), h5py.ref_dtype, h5py.vlen_dtype("i4"), "(2,)f4"]
 
 

@@ -9,6 +9,7 @@ import struct
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -20,7 +21,7 @@ CLASSES = 10
 HEIGHT, WIDTH = 7, 5
 
 # 75 training examples: batches of 16, 16, 16, 16 and 11.
-BASE = {
+BASE: dict[str, Any] = {
     "data": {"name": "jittered_mnist", "max_translation": 2, "test_seed": 5},
     "layers": [
         {"kind": "mixture", "experts": 7, "hidden": 9, "gate_hidden": 6},
@@ -30,7 +31,7 @@ BASE = {
     "evaluation": {"every_epochs": 1, "batch_size": 20},
 }
 BALANCED = {"rule": "margin", "margin": 0.1}
-PLAIN = {
+PLAIN: dict[str, Any] = {
     **BASE,
     "phases": [
         {
@@ -41,7 +42,7 @@ PLAIN = {
         }
     ],
 }
-PHASES = {
+PHASES: dict[str, Any] = {
     **BASE,
     "train": {**BASE["train"], "seed": 4294967301, "momentum": 0.5, "weight_decay": 0.001},
     "phases": [
@@ -123,8 +124,8 @@ def make_images(folder):
     for prefix, count in (("train", 75), ("t10k", 33)):
         labels = random.integers(0, CLASSES, count).astype(np.uint8)
         images = random.integers(0, 60, (count, HEIGHT, WIDTH)).astype(np.uint8)
-        for image, label in zip(images, labels):
-            image[label % HEIGHT, label % WIDTH :] += np.uint8(180)
+        for number, label in enumerate(labels):
+            images[number, label % HEIGHT, label % WIDTH :] += np.uint8(180)
         write_idx(folder / f"{prefix}-images-idx3-ubyte", images)
         write_idx(folder / f"{prefix}-labels-idx1-ubyte", labels)
         sets.append((images, labels.astype(int)))
@@ -144,6 +145,10 @@ class Philox(unittest.TestCase):
 
 
 class Training(unittest.TestCase):
+    folder: Path
+    train: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+
     @classmethod
     def setUpClass(cls):
         temporary = tempfile.TemporaryDirectory(prefix="dmoe-oracle-")

@@ -101,12 +101,13 @@ class Comparison(unittest.TestCase):
         self.assertIn("apt-get install python3-torch", process.stderr)
 
     def test_bad_usage_is_refused(self):
-        for arguments, message in (
+        cases: list[tuple[list[str | int], str]] = [
             (["--rounds", 0], "expected 1 or more, got 0"),
             (["--steps", "many"], "expected 1 or more, got many"),
             (["--dmoe", "/nowhere/dmoe"], "there is no /nowhere/dmoe"),
             (["--output", "/nowhere/table.csv"], "there is no folder /nowhere"),
-        ):
+        ]
+        for arguments, message in cases:
             process = compare(*arguments)
             self.assertEqual(process.returncode, 2, process.stdout + process.stderr)
             self.assertIn(message, process.stderr)

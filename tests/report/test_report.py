@@ -67,6 +67,9 @@ def completed(command):
 
 
 class Report(unittest.TestCase):
+    folder: Path
+    browser: Browser
+
     @classmethod
     def setUpClass(cls):
         temporary = tempfile.TemporaryDirectory(prefix="dmoe-report-")
@@ -162,6 +165,11 @@ class Report(unittest.TestCase):
 
 
 class OneRun(Report):
+    run_folder: Path
+    page: Path
+    files: Path
+    said: str
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -285,6 +293,8 @@ def analysed_on_train(file):
 
 class WhatIsSaid(Report):
     """Of runs whose files say what those of the other tests do not."""
+
+    run_folder: Path
 
     @classmethod
     def setUpClass(cls):
@@ -510,6 +520,10 @@ class Networks(Report):
 
 
 class SeveralRuns(Report):
+    ruled: list[Path]
+    free: list[Path]
+    page: Path
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -701,6 +715,11 @@ def column(folder, name):
 
 class Cost(Report):
     """Accuracy against cost, of runs with a curve and of networks that have no gate."""
+
+    bare: Path
+    dense: Path
+    run_folder: Path
+    runs: list[Path]
 
     @classmethod
     def setUpClass(cls):
@@ -897,11 +916,12 @@ class Cost(Report):
             numpy.testing.assert_allclose(lines["all"][1], 100 * column(self.run_folder, "error")[-1:])
 
     def test_ticks_are_round_and_enough(self):
-        for low, high, expected in (
+        cases: list[tuple[float, float, list[float]]] = [
             (190e3, 700e3, [200e3, 300e3, 500e3, 700e3]),
             (90, 12e3, [100, 1000, 10000]),
             (2.2, 9.6, [3, 5, 7]),
-        ):
+        ]
+        for low, high, expected in cases:
             numpy.testing.assert_allclose(axes.log_ticks(low, high), expected)
         for high in (1.02, 1.1, 1.5, 4, 30):
             self.assertIn(len(axes.log_ticks(0.97, high)), range(2, 8), high)
@@ -942,6 +962,8 @@ class Cost(Report):
 
 
 class Mistakes(Report):
+    run_folder: Path
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

@@ -174,7 +174,7 @@ class Cluster:
 
     def ended(self, job):
         """The state of a job once it has ended for good."""
-        states = []
+        states: list[dict] = []
 
         def has_ended():
             states[:] = [self.state(job)]

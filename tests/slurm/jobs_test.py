@@ -57,6 +57,9 @@ SLURM_SCRIPTS, SUBMIT = Path(SOURCE_DIR) / "scripts/slurm", Path(SOURCE_DIR) / "
 
 
 class Jobs(unittest.TestCase):
+    cluster: Cluster
+    shared: Path
+
     @classmethod
     def setUpClass(cls):
         cls.cluster = cls.enterClassContext(Cluster(nodes=5, cpus=2))
@@ -253,9 +256,10 @@ class Jobs(unittest.TestCase):
         self.assertFalse((self.folder / "none").exists())
 
     def test_stopped_or_cancelled_job_is_not_requeued(self):
+        ways: dict[str, list[str]] = {"stopped": ["--signal=TERM", "--batch"], "cancelled": []}
         jobs = {}
         for launcher in ("mpirun", "srun"):
-            for name, words in {"stopped": ["--signal=TERM", "--batch"], "cancelled": []}.items():
+            for name, words in ways.items():
                 variables = {"CONFIG": "endless.toml", "RUN": f"{name}-{launcher}", "LAUNCHER": launcher}
                 jobs[self.sbatch("preemptible", **variables, OPTIONS=OFTEN)] = name, variables["RUN"], words
         for job, (_, output, words) in jobs.items():
@@ -315,7 +319,7 @@ class Jobs(unittest.TestCase):
         self.assert_undisturbed("runs/long", "long", launches=2)
 
     def test_submit_refuses_before_anything_is_written(self):
-        cases = {
+        cases: dict[str, list[str]] = {
             "which config?": [],
             "unknown option '--rank'": ["short.toml", "--rank", "2"],
             "--ranks must be at least 1, got '0'": ["short.toml", "--ranks", "0"],

@@ -18,6 +18,9 @@ HISSES = [phones.code_of(name) for name in ("s", "sh", "z", "zh", "ch", "jh")]
 
 
 class Voices(unittest.TestCase):
+    texts: list[str]
+    recordings: dict[str, list[voices.Recording]]
+
     @classmethod
     def setUpClass(cls):
         cls.texts = text.sentences()[:600:30]
@@ -31,7 +34,8 @@ class Voices(unittest.TestCase):
         """Brightness follows the labels better than those of a frame 40 ms earlier or later."""
         for name, recordings in self.recordings.items():
             with self.subTest(voice=name):
-                brightness, hissing = [], {shift: [] for shift in (-4, 0, 4)}
+                brightness = []
+                hissing: dict[int, list] = {shift: [] for shift in (-4, 0, 4)}
                 for recording in recordings:
                     frames = features.log_mel(recording.samples)
                     times = features.frame_times(len(frames))

@@ -124,7 +124,7 @@ class Recordings(unittest.TestCase):
             self.assertAlmostEqual(10 * np.log10(ratio), decibel, places=6)
 
     def test_have_the_level_and_tilt_asked_for(self):
-        self.assertAlmostEqual(np.mean(recording.with_level(tone(300, 1), -25) ** 2), 10**-2.5)
+        self.assertAlmostEqual(float(np.mean(recording.with_level(tone(300, 1), -25) ** 2)), 10**-2.5)
         for hertz, decibel in ((1000, 0), (2000, 3), (4000, 6), (500, -3)):
             gain = np.std(recording.tilted(tone(hertz, 1), 3)) / np.std(tone(hertz, 1))
             self.assertAlmostEqual(20 * np.log10(gain), decibel, places=6)
@@ -201,6 +201,11 @@ learning_rate = {{ schedule = "constant", start = 0.1 }}
 
 
 class File(unittest.TestCase):
+    folder: Path
+    path: Path
+    utterances: list[corpus.Utterance]
+    contents: dict[str, np.ndarray]
+
     @classmethod
     def setUpClass(cls):
         temporary = tempfile.TemporaryDirectory(prefix="dmoe-speech-")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 # Each module with those right below it; what they use may be used too.
-MODULES = {
+MODULES: dict[str, list[str]] = {
     "core": [],
     "numerics": ["core"],
     "balance": ["core"],
@@ -97,7 +97,7 @@ def violations(root):
     root = Path(root)
     found = [*cmake_violations(root), *forgotten_tests(root)]
     world = []
-    seen = {}
+    seen: dict[str, Path] = {}
     for file in sorted((root / "src").rglob("*.[ch]pp")):
         path = file.relative_to(root / "src")
         raw = file.read_text()

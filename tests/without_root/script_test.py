@@ -14,6 +14,7 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from typing import IO, cast
 
 from dmoe_testing import SOURCE_DIR, main
 
@@ -27,7 +28,8 @@ install(FILES CMakeLists.txt DESTINATION share/{name})
 
 def tarball(path, name, more=""):
     """A release of a small project, each time with the same bytes; returns its sum."""
-    with gzip.GzipFile(path, "wb", mtime=0) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
+    with gzip.GzipFile(path, "wb", mtime=0) as zipped, \
+            tarfile.open(fileobj=cast(IO[bytes], zipped), mode="w") as archive:
         for file, text in {
             "CMakeLists.txt": PROJECT.format(name=name, more=more),
             "include/Random123/small.h": "",
