@@ -47,10 +47,10 @@ def hdf5_rows(path):
 
 def line_of(row):
     """The words of the line that is printed of a row."""
-    batch, experts, chosen = ("-" if math.isnan(row[name]) else f"{row[name]:.0f}" for name in ("batch", "experts", "chosen"))
+    counts = ["-" if math.isnan(row[name]) else f"{row[name]:.0f}" for name in ("batch", "experts", "chosen")]
     rank = "all" if row["rank"] < 0 else f"{row['rank']:.0f}"
     values = [f"{row[name]:.6g}" for name in ("median", "smallest", "largest")]
-    words = [row["measurement"], row["network"] or "-", batch, experts, chosen, f"{row['ranks']:.0f}", rank, row["quantity"],
+    words = [row["measurement"], row["network"] or "-", *counts, f"{row['ranks']:.0f}", rank, row["quantity"],
              *values, row["unit"], f"{row['repetitions']:.0f}"]  # fmt: skip
     return " ".join(words).split()
 

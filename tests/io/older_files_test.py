@@ -18,6 +18,8 @@ MORE = ["--set", "phases.lifted.epochs=2"]
 
 
 class OlderFiles(unittest.TestCase):
+    folder: Path
+
     @classmethod
     def setUpClass(cls):
         cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="dmoe-older-")))
