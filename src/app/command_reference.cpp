@@ -35,7 +35,7 @@ std::string suffix_of(const std::string& alternative) {
 ValueKind kind_of(const CLI::Option& option) {
   if (option.get_items_expected_max() == 0) return ValueKind::none;
   const std::string type = option.get_type_name();
-  if (type == choice_type) return ValueKind::choice;
+  if (type == commands::choice_type) return ValueKind::choice;
   for (const char* number : {"INT", "UINT", "FLOAT"})
     if (type.starts_with(number)) return ValueKind::number;
   return ValueKind::path;

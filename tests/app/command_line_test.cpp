@@ -27,7 +27,7 @@ void expect_refused(const std::vector<const char*>& arguments, const std::string
 
 TEST(CommandLine, gives_help_for_itself_and_every_command) {
   EXPECT_EQ(parse({"--help"}).status, ExitStatus::done);
-  for (const Command& command : commands()) {
+  for (const commands::Command& command : commands::commands()) {
     EXPECT_NE(parse({"--help"}).text.find("  " + command.name + " "), std::string::npos) << command.name;
     const Request request = parse({command.name.c_str(), "--help"});
     EXPECT_FALSE(request.action);
@@ -96,7 +96,7 @@ TEST(CommandLine, refuses_a_bench_of_nothing_or_of_too_much) {
     for (const char* value : {"0", "-1", "1000001", "1.5", "many", ""}) {
       const Request request = parse({"bench", "size", option, value});
       EXPECT_FALSE(request.action);
-      EXPECT_EQ(request.status, run::Status::refused);
+      EXPECT_EQ(request.status, ExitStatus::refused);
       EXPECT_NE(request.text.find(option), std::string::npos) << request.text;
     }
   }

@@ -38,8 +38,8 @@ TEST(Census, counts_rows_and_weights_of_the_experts_that_were_chosen) {
   const Fixed below({1, 4});
   const Fixed above({2});
   distribution::Network network(spec, world(), 1, 12);
-  network.route(0, below);
-  network.route(1, above);
+  network.mixture(0)->route(below);
+  network.mixture(1)->route(above);
   for (const Index rows : {12, 7}) {
     network.forward(random_matrix(rows, spec.inputs, 1).view(), network.no_masks());
     const Census census = census_of(network);
@@ -54,7 +54,7 @@ TEST(Census, counts_different_padded_row_counts) {
   const EvenTopK two(2);
   distribution::Network network(spec, world(), 1, rows);
   test::set_random_weights(network, 1, 0.7F);
-  for (const Index layer : {0, 1}) network.route(layer, two);
+  for (const Index layer : {0, 1}) network.mixture(layer)->route(two);
   network.forward(random_matrix(rows, spec.inputs, 1).view(), network.no_masks());
   const Census census = census_of(network);
   ASSERT_EQ(census.rows.size(), 5U + 3U);

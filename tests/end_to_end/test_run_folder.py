@@ -240,7 +240,7 @@ class RunFolder(unittest.TestCase):
         networks = {
             "none": [("mixture", 3, 6, 4, 324, 6)],
             "concatenated": [("concatenated", 3, 6, 0, 324, 18)],
-            "dense_equal_widths": [("dense", 1, 22, 0, 324, 22)],
+            "dense_equal_widths": [("dense", 1, 21, 0, 324, 21)],
         }
         for baseline, expected in networks.items():
             checked(DMOE, "train", "small.toml", "--output", baseline, "--set", f"network.baseline={baseline}")

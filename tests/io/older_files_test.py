@@ -55,8 +55,8 @@ class OlderFiles(unittest.TestCase):
             for path in (folder, *self.files(folder)):
                 said = checked(DMOE, "info", path)
                 self.assertRegex(said, "mixture, 3 experts of 4 units|3x4 - 2x4" if name == "mixture" else "baseline")
-            (about,) = json.loads(checked(DMOE, "info", "--json", folder))
-            self.assertEqual(about["steps"], 18)
+            of_run, _ = json.loads(checked(DMOE, "info", "--json", folder))
+            self.assertEqual((of_run["steps"], of_run["status"]), (18, "finished"))
 
     def test_analyze_finds_the_same(self):
         for name, folder in self.each():

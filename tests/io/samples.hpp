@@ -29,7 +29,7 @@ inline io::RunSummary sample_run() {
   run.config_toml = "[train]\nseed = 3\n";
   run.provenance = {
       "0.1.0", "abc123", 3, "2026-01-02T03:04:05Z", "2026-01-02T03:11:22Z", io::RunStatus::finished};
-  run.network = {"2x5 - 3x4", 6, 4, 123, 456};
+  run.network = {"2x5 - 3x4", {{{2, 5, 3}, 6, 5}, {{3, 4, 2}, 5, 4}}, 6, 4, 123, 456};
   run.data = {1000, 0, 200, "/home/her", {}};
   run.data.contents.example_shape = {28, 28};
   run.data.contents.classes = 3;

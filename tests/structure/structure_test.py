@@ -65,7 +65,7 @@ class Structure(unittest.TestCase):
             "src/comm",
             "src/hdf5",
             "src/numerics",
-            "<spdlog/spdlog.h> belongs behind src/run",
+            "<spdlog/spdlog.h> belongs behind src/console",
             "<toml++/toml.h> belongs behind src/config",
         )
 
