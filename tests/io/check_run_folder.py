@@ -111,6 +111,8 @@ RUN_ATTRIBUTES = DATA | {
     "provenance": {
         "version": str, "git_commit": str, "seed": int, "start_time": str, "end_time": str, "status": str},
     "network": {"layers": str, "inputs": int, "classes": int, "parameters": int, "multiply_accumulates": int},
+    "network/layers/#": {
+        "kind": str, "experts": int, "hidden": int, "gate_hidden": int, "inputs": int, "outputs": int},
     "launches/#": {
         "command_line": str, "hosts": list, "mpi_library": str, "ranks": int, "threads": int, "cpu": str,
         "instruction_set": str, "compiler": str, "start_time": str, "wall_seconds": float, "first_step": int},
