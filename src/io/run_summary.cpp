@@ -114,6 +114,13 @@ void read_assignment(const hdf5::File& file, std::vector<LogRow>& rows) {
 
 }  // namespace
 
+std::vector<LayerRecord> layer_records(const model::NetworkSpec& network) {
+  std::vector<LayerRecord> layers;
+  for (Index l = 0; l < network.layer_count(); ++l)
+    layers.push_back({network.layers[size(l)], network.input_width(l), network.output_width(l)});
+  return layers;
+}
+
 void write_contents(hdf5::File& file, const RunSummary& run) {
   write_record(file, "/provenance", run.provenance, provenance_attributes());
   write_network(file, run.network);

@@ -58,6 +58,9 @@ struct LayerRecord {
   bool operator==(const LayerRecord&) const = default;
 };
 
+/// Of all layers of a network. Local.
+std::vector<LayerRecord> layer_records(const model::NetworkSpec& network);
+
 /// The network that was trained: of a baseline, what became of the config's layers.
 struct NetworkRecord {
   std::string text;                 // "4x100 - 4x100"

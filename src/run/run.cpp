@@ -66,10 +66,11 @@ bool resumes(const RunOptions& options) {
 }  // namespace
 
 io::NetworkRecord network_record(const model::NetworkSpec& spec) {
-  std::vector<io::LayerRecord> layers;
-  for (Index l = 0; l < spec.layer_count(); ++l)
-    layers.push_back({spec.layers[size(l)], spec.input_width(l), spec.output_width(l)});
-  return {console::network_text(spec.layers), layers, spec.inputs, spec.classes, spec.parameter_count(),
+  return {console::network_text(spec.layers),
+          io::layer_records(spec),
+          spec.inputs,
+          spec.classes,
+          spec.parameter_count(),
           spec.multiply_accumulates()};
 }
 
@@ -155,10 +156,10 @@ std::string Run::newest_checkpoint() const {
 }
 
 void Run::open_run_file(const io::Launch& launch) {
-  io::RunSummary run = before_.run ? std::move(*before_.run)
-                                   : io::new_run(config_.text, config_.training.seed,
-                                                 network_record(network_->spec()), record_);
+  io::RunSummary run =
+      before_.run ? std::move(*before_.run) : io::new_run(config_.text, config_.training.seed, {}, {});
   run.config_toml = config_.text;
+  run.network = network_record(network_->spec());  // typed, of an older file too
   run.data = record_;
   io::LaunchRecord record;
   record.launch = launch;

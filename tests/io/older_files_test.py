@@ -79,6 +79,9 @@ class OlderFiles(unittest.TestCase):
                 checked(DMOE, "train", FIXTURES / "config.toml", "--output", uninterrupted, *options)
             checked("cp", "-r", folder, self.copy)
             checked(DMOE, "train", "--resume", "--output", self.copy, *MORE)
+            with h5py.File(self.copy / "run.h5") as file:
+                kinds = [layer.attrs["kind"] for layer in file["network/layers"].values()]
+            self.assertEqual(kinds, ["mixture", "mixture"] if name == "mixture" else ["dense", "dense"])
             with h5py.File(self.copy / "model.h5") as one, h5py.File(uninterrupted / "model.h5") as other:
                 self.assertEqual(self.close(one["model"], other["model"]), [])
             checked("rm", "-r", self.copy)
