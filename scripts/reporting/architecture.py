@@ -6,6 +6,7 @@ from typing import Any
 from reporting.words import Config
 
 GATED = ("mixture", "classifier_mixture")
+KINDS = (*GATED, "single", "concatenated", "dense")
 
 
 @dataclasses.dataclass
@@ -82,7 +83,13 @@ class Architecture:
 
 
 def of_run(inputs: int | None, classes: int | None, layers: list[dict[str, Any]]) -> Architecture:
-    """From what run.h5 says of each layer."""
+    """From what run.h5 says of each layer. Throws ValueError."""
+    for number, spec in enumerate(layers, start=1):
+        for name in ("experts", "hidden", "gate_hidden", "inputs"):
+            if not isinstance(spec[name], int):
+                raise ValueError(f"{name} of /network/layers/{number} is no number, but {spec[name]!r}")
+        if spec["kind"] not in KINDS:
+            raise ValueError(f"layer {number} is of an unknown kind, {spec['kind']!r}; known: {', '.join(KINDS)}")
     return Architecture(inputs, classes, [
         Layer(number, spec["kind"], spec["experts"], spec["hidden"], spec["gate_hidden"], spec["inputs"], classes)
         for number, spec in enumerate(layers, start=1)])

@@ -1,4 +1,4 @@
-"""Reads a run's run.h5 (layout: src/io/run_summary.hpp, analysis_file.hpp and cost_file.hpp beside it)."""
+"""Reads a run's run.h5 (layout: docs/run-file.md, analysis_file.hpp and cost_file.hpp beside it)."""
 import pathlib
 import tomllib
 from collections.abc import Container, Iterable
@@ -87,12 +87,12 @@ def count_parameters(path: pathlib.Path) -> int | None:
 def read_network(file: h5py.File, config: Config, folder: pathlib.Path) -> dict[str, Any]:
     """What Run says of the network; older files know less of it."""
     known = attributes(file["network"]) if "network" in file else {}
-    inputs, classes, text = known.get("inputs"), known.get("classes"), known.get("layers") or words.network(config)
+    inputs, classes, network = known.get("inputs"), known.get("classes"), known.get("layers") or words.network(config)
     typed = [attributes(layer) for _, layer in numbered(file, "network/layers")]
     for number, layer in enumerate(typed, start=1):
         check_names(f"/network/layers/{number}", layer, NEEDED_OF_LAYER)
-    return {"network": text,
-            "architecture": of_run(inputs, classes, typed) if typed else of_older_run(inputs, classes, text, config),
+    return {"network": network,
+            "architecture": of_run(inputs, classes, typed) if typed else of_older_run(inputs, classes, network, config),
             "inputs": inputs, "classes": classes,
             "parameters": known.get("parameters") or count_parameters(folder / "model.h5"),
             "multiply_accumulates": known.get("multiply_accumulates")}

@@ -1,4 +1,4 @@
-"""How numbers are said to a person, as the program says them (src/app/wording.hpp)."""
+"""How numbers are said to a person, as the program says them (src/console/wording.hpp)."""
 import datetime
 from collections.abc import Iterable
 from typing import Any

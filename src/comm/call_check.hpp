@@ -1,6 +1,6 @@
-// "Collective" checked: before ranks do something together they compare what they are about to do. A debug
-// build does so, and any build where the environment variable DMOE_CHECK_COLLECTIVES is 1 on some rank;
-// nothing is sent elsewhere.
+// "Collective" checked: before ranks do something together they compare what they are about to do. Any build
+// does so where the environment variable DMOE_CHECK_COLLECTIVES is 1 on some rank, a debug build unless it is
+// 0 on all; else nothing is sent.
 #pragma once
 
 #include <source_location>
@@ -16,6 +16,8 @@ namespace dmoe::comm {
 bool asks_for_call_checks();
 
 /// A comparison under way of what each rank calls. The words are compared, the places are for the message.
+/// What is sent and received is in here: it is verified before it is dropped, but where an exception ends the
+/// job.
 class CallCheck {
  public:
   /// "broadcast of 12 floats". Starts to exchange it over `checks`, on which nothing else is sent.

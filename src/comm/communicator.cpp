@@ -23,6 +23,22 @@ int count(std::size_t values) {
   return narrow<int>(values);
 }
 
+/// Whether any rank asks for it: a launcher may not have told the others. Throws InputError on all ranks
+/// where one asks in a way that is none. Collective.
+bool any_asks_for_call_checks(MPI_Comm ranks) {
+  std::string wrong = "the environment variable DMOE_CHECK_COLLECTIVES of another rank is neither 0 nor 1";
+  int asked = 0;
+  try {
+    asked = asks_for_call_checks() ? 1 : 0;
+  } catch (const InputError& error) {
+    wrong = error.what();
+    asked = 2;
+  }
+  check(MPI_Allreduce(MPI_IN_PLACE, &asked, 1, MPI_INT, MPI_MAX, ranks), "MPI_Allreduce");
+  if (asked == 2) throw InputError(wrong);
+  return asked == 1;
+}
+
 }  // namespace
 
 void check(int code, const char* operation, std::source_location place) {
@@ -38,10 +54,8 @@ Communicator duplicate_of(MPI_Comm native) {
   auto owner = std::make_unique<Communicator::Native>();
   check(MPI_Comm_dup(native, &owner->handle), "MPI_Comm_dup");
   check(MPI_Comm_set_errhandler(owner->handle, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
-  int checks_calls =
-      asks_for_call_checks() ? 1 : 0;  // on one rank: the launcher may not have told the others
-  check(MPI_Allreduce(MPI_IN_PLACE, &checks_calls, 1, MPI_INT, MPI_MAX, owner->handle), "MPI_Allreduce");
-  if (checks_calls != 0) check(MPI_Comm_dup(owner->handle, &owner->checks), "MPI_Comm_dup");
+  if (any_asks_for_call_checks(owner->handle))
+    check(MPI_Comm_dup(owner->handle, &owner->checks), "MPI_Comm_dup");
   return Communicator(std::move(owner));
 }
 
@@ -90,6 +104,11 @@ void Communicator::compare(std::string_view operation, std::string_view of, Plac
   if (checks_calls()) CallCheck(native_->checks, fmt::format("{} {}", operation, of), place).verify();
 }
 
+void Communicator::compare_place(std::string_view operation, Place place) const {
+  if (checks_calls())
+    CallCheck(native_->checks, fmt::format("{} in line {}", operation, place.line()), place).verify();
+}
+
 Request Communicator::start_broadcast(std::span<float> values, Place place) const {
   if (is_local()) return {};
   auto call = start_check("broadcast", values.size(), "floats", place);
@@ -108,15 +127,15 @@ void Communicator::broadcast(std::span<float> values, Place place) const {
 
 void Communicator::broadcast(std::span<std::int64_t> values, Place place) const {
   if (is_local()) return;
-  compare("broadcast", values.size(), "integers", place);
   const Blocking waiting(*timing_, "MPI_Bcast");
+  compare("broadcast", values.size(), "integers", place);
   check(MPI_Bcast(values.data(), count(values.size()), MPI_INT64_T, 0, native_->handle), "MPI_Bcast");
 }
 
 void Communicator::broadcast(std::string& text, Place place) const {
   if (is_local()) return;
-  compare("broadcast of", "a text", place);
   const Blocking waiting(*timing_, "MPI_Bcast");
+  compare("broadcast of", "a text", place);
   std::int64_t length = narrow<std::int64_t>(text.size());
   check(MPI_Bcast(&length, 1, MPI_INT64_T, 0, native_->handle), "MPI_Bcast");
   text.resize(dmoe::size(length));
@@ -161,8 +180,8 @@ void Communicator::all_reduce(std::span<std::int64_t> values, Place place) const
 
 void Communicator::reduce_any_order(std::span<float> values, Place place) const {
   if (is_local()) return;
-  compare("reduce in any order", values.size(), "floats", place);
   const Blocking waiting(*timing_, "MPI_Reduce");
+  compare("reduce in any order", values.size(), "floats", place);
   const void* send = is_coordinator() ? MPI_IN_PLACE : values.data();
   check(MPI_Reduce(send, values.data(), count(values.size()), MPI_FLOAT, MPI_SUM, 0, native_->handle),
         "MPI_Reduce");
@@ -170,16 +189,16 @@ void Communicator::reduce_any_order(std::span<float> values, Place place) const 
 
 std::int64_t Communicator::all_reduce_max(std::int64_t value, Place place) const {
   if (is_local()) return value;
-  compare("all-reduce of", "the largest", place);
   const Blocking waiting(*timing_, "MPI_Allreduce");
+  compare("all-reduce of", "the largest", place);
   check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MAX, native_->handle), "MPI_Allreduce");
   return value;
 }
 
 std::vector<double> Communicator::gather(std::span<const double> row, Place place) const {
   if (is_local()) return {row.begin(), row.end()};
-  compare("gather", row.size(), "doubles", place);
   const Blocking waiting(*timing_, "MPI_Gather");
+  compare("gather", row.size(), "doubles", place);
   std::vector<double> rows(is_coordinator() ? row.size() * dmoe::size(size_) : 0);
   check(MPI_Gather(row.data(), count(row.size()), MPI_DOUBLE, rows.data(), count(row.size()), MPI_DOUBLE, 0,
                    native_->handle),
@@ -189,8 +208,8 @@ std::vector<double> Communicator::gather(std::span<const double> row, Place plac
 
 std::vector<std::string> Communicator::gather(const std::string& text, Place place) const {
   if (is_local()) return {text};
-  compare("gather of", "a text", place);
   const Blocking waiting(*timing_, "MPI_Gather");
+  compare("gather of", "a text", place);
   const auto ranks = dmoe::size(size_);
   const int length = count(text.size());
   std::vector<int> lengths(ranks);
@@ -210,8 +229,8 @@ std::vector<std::string> Communicator::gather(const std::string& text, Place pla
 
 void Communicator::barrier(Place place) const {
   if (is_local()) return;
-  compare("barrier of", "all", place);
   const Blocking waiting(*timing_, "MPI_Barrier");
+  compare("barrier of", "all", place);
   check(MPI_Barrier(native_->handle), "MPI_Barrier");
 }
 

@@ -89,12 +89,14 @@ class Communicator {
   /// The check alone, of what is no call of ours: "HDF5's write of" "/train/loss". Collective.
   void compare(std::string_view operation, std::string_view of, Place place = Place::current()) const;
 
+  /// The same of what is no more than a place in the code: "together". Collective.
+  void compare_place(std::string_view operation, Place place = Place::current()) const;
+
   const Traffic& traffic() const { return *traffic_; }
   /// The clock of this rank; waiting and communication are switched on by the calls above.
   Timing& timing() const { return *timing_; }
 
  private:
-  Communicator();
   bool checks_calls() const;
   std::unique_ptr<CallCheck> start_check(std::string_view operation, std::size_t count, std::string_view of,
                                          Place place) const;

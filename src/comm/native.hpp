@@ -19,14 +19,14 @@ MPI_Comm native_of(const Communicator& communicator);
 
 /// An MPI_Request, a pointer or a number as the MPI library has it, in a header without MPI's; and back.
 inline std::uintptr_t bits_of(MPI_Request request) {
-  static_assert(sizeof(request) <= sizeof(std::uintptr_t));
+  static_assert(sizeof(MPI_Request) <= sizeof(std::uintptr_t));
   std::uintptr_t bits = 0;
-  std::memcpy(&bits, &request, sizeof(request));
+  std::memcpy(&bits, &request, sizeof(MPI_Request));
   return bits;
 }
 inline MPI_Request request_of(std::uintptr_t bits) {
   MPI_Request request = MPI_REQUEST_NULL;
-  std::memcpy(&request, &bits, sizeof(request));
+  std::memcpy(&request, &bits, sizeof(MPI_Request));
   return request;
 }
 

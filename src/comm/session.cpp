@@ -58,11 +58,22 @@ bool initialise() {
   return false;
 }
 
+/// What is refused is refused by all ranks, which leave MPI in order.
+Communicator world_of_job(bool owns_mpi) {
+  if (!is_initialised()) return Communicator::local();
+  try {
+    return duplicate_of(MPI_COMM_WORLD);
+  } catch (const InputError&) {
+    if (owns_mpi) MPI_Finalize();
+    throw;
+  }
+}
+
 }  // namespace
 
 Session::Session()
     : owns_mpi_(initialise()),
-      world_(is_initialised() ? duplicate_of(MPI_COMM_WORLD) : Communicator::local()),
+      world_(world_of_job(owns_mpi_)),
       library_(is_initialised() ? library_name() : "none (one process)") {}
 
 Session::Session(MPI_Comm ranks) : owns_mpi_(false), world_(duplicate_of(ranks)), library_(library_name()) {}

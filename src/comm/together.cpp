@@ -36,7 +36,7 @@ Failure failure_of(const std::function<void()>& body) {
 
 void together(const Communicator& communicator, const std::function<void()>& body,
               Communicator::Place place) {
-  communicator.compare("together in", place.function_name(), place);
+  communicator.compare_place("together", place);
   const Failure mine = failure_of(body);
   if (communicator.all_reduce_max(mine.kind) == 0) return;
   Failure first;

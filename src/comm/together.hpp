@@ -9,20 +9,21 @@
 
 namespace dmoe::comm {
 
-/// On how many ranks an error is thrown alike. Any other error is a lone rank's, for which others may wait.
+/// Of what communicator all ranks throw an error. Any other error is a lone rank's, for which others may
+/// wait.
 class ThrownByAll {
  public:
-  explicit ThrownByAll(int ranks) : ranks_(ranks) {}
-  int ranks() const { return ranks_; }
+  explicit ThrownByAll(const Communicator& communicator) : traffic_(&communicator.traffic()) {}
+  bool is_of(const Communicator& communicator) const { return traffic_ == &communicator.traffic(); }
 
  private:
-  int ranks_;
+  const Traffic* traffic_;  // never looked into: it stays with its communicator where that moves
 };
 
 /// Whether it is thrown on all ranks of this communicator alike. Local.
 inline bool is_thrown_by_all(const Communicator& communicator, const std::exception& error) {
   const auto* const alike = dynamic_cast<const ThrownByAll*>(&error);
-  return alike != nullptr && alike->ranks() == communicator.size();
+  return alike != nullptr && alike->is_of(communicator);
 }
 
 /// An InputError or a RunError on all ranks of a communicator.
@@ -30,7 +31,7 @@ template <class Error>
 class OnAllRanks : public Error, public ThrownByAll {
  public:
   OnAllRanks(const Communicator& communicator, const std::string& message)
-      : Error(message), ThrownByAll(communicator.size()) {}
+      : Error(message), ThrownByAll(communicator) {}
 };
 
 /// Runs `body` on every rank, and where it throws on any, throws the lowest failing rank's error on all:

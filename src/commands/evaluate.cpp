@@ -241,7 +241,7 @@ void evaluate(const Job& job, const EvaluateOptions& options, const std::string&
 
 ExitStatus evaluate_all(const Job& job, const EvaluateOptions& options) {
   toml::array results;
-  for (const std::string& run : options.model.runs) evaluate(job, options, run, results);
+  for (const std::string& run : options.model.runs) evaluate(job, options, run::folder_of(run), results);
   if (job.world().is_coordinator() && options.prints_json) fmt::print("{}", config::to_json(results));
   return ExitStatus::done;
 }

@@ -145,6 +145,15 @@ toml::table json_of_run(const io::RunSummary& run) {
                      {"evaluations", std::move(evaluations)}};
 }
 
+toml::table parsed_config(const std::string& file) {
+  const std::string text = io::read_config(file);
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    throw InputError("{}, /config: {}", file, error.description());
+  }
+}
+
 toml::table json_of_file(const std::string& file) {
   const std::string format = format_of(file);
   toml::table result;
@@ -156,7 +165,7 @@ toml::table json_of_file(const std::string& file) {
   }
   result.insert("file", file);
   result.insert("format", format);
-  result.insert("config", toml::parse(io::read_config(file)));
+  result.insert("config", parsed_config(file));
   return result;
 }
 

@@ -84,13 +84,13 @@ class Training {
       const bool is_done = outcome == training::Outcome::finished;
       if (is_coordinator()) is_done ? summarize() : say_how_to_go_on();
       return is_done ? ExitStatus::done : ExitStatus::stopped;
-    } catch (const comm::OnAllRanks<InputError>& error) {
-      if (is_coordinator()) console_.note(error.what());
-      throw;
-    } catch (const comm::OnAllRanks<RunError>& error) {
-      const std::string message = error.what() + (is_coordinator() ? where_to_go_on("; ") : "");
+    } catch (const std::exception& error) {
+      if (!comm::is_thrown_by_all(job_.world(), error)) throw;
+      const bool may_go_on = dynamic_cast<const RunError*>(&error) != nullptr;
+      const std::string message = error.what() + (may_go_on && is_coordinator() ? where_to_go_on("; ") : "");
       if (is_coordinator()) console_.note(message);
-      throw comm::OnAllRanks<RunError>(job_.world(), message);
+      if (may_go_on) throw comm::OnAllRanks<RunError>(job_.world(), message);
+      throw;
     }
   }
 

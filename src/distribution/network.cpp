@@ -11,7 +11,9 @@ namespace dmoe::distribution {
 namespace {
 
 /// Before anything is made: a rank without an expert anywhere has nothing to do.
-const comm::Communicator& checked(const comm::Communicator& ranks, const model::NetworkSpec& spec) {
+const comm::Communicator& checked(const comm::Communicator& ranks, const model::NetworkSpec& spec,
+                                  const numerics::Arithmetic& arithmetic) {
+  numerics::require_products_of(arithmetic.precision);
   if (ranks.size() > 1 && spec.most_experts() == 0) {
     throw InputError("{} ranks, but no layer of this network is split over ranks; start one", ranks.size());
   }
@@ -36,7 +38,7 @@ std::unique_ptr<model::Head> make_head(const model::NetworkSpec& spec, const com
 Network::Network(const model::NetworkSpec& spec, const comm::Communicator& ranks, std::uint64_t seed,
                  Index capacity, const numerics::Arithmetic& arithmetic)
     : spec_(spec),
-      ranks_(&checked(ranks, spec)),
+      ranks_(&checked(ranks, spec, arithmetic)),
       arithmetic_(arithmetic),
       head_(make_head(spec, ranks, seed, capacity)),
       nobody_masked_(size(spec.most_experts())) {

@@ -25,7 +25,8 @@ using Masks = std::vector<std::span<const std::uint8_t>>;
 class Network {
  public:
   /// Weights from the seed, the same for any number of ranks; buffers for batches of up to `capacity` rows.
-  /// Throws InputError where a rank would have nothing to do: more ranks than experts in every sharded layer.
+  /// Throws InputError where a rank would have nothing to do, with more ranks than experts in every sharded
+  /// layer, or where this CPU has no such products.
   /// Its products are computed in this arithmetic, whatever is in force elsewhere. `ranks` must outlive the
   /// network. Local.
   Network(const model::NetworkSpec& spec, const comm::Communicator& ranks, std::uint64_t seed, Index capacity,

@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/error.hpp"
 #include "core/types.hpp"
 #include "hdf5/file.hpp"
 
@@ -37,19 +38,19 @@ struct Attribute {
 
 /// How a value of a record stands in a file: as `type` by to() and from(), or not at all.
 template <class T>
-struct Stored {
+struct InFile {
   using type = T;
   static std::optional<type> to(const T& value) { return value; }
   static T from(const type& value) { return value; }
 };
 template <>
-struct Stored<std::uint64_t> {
+struct InFile<std::uint64_t> {
   using type = std::int64_t;
   static std::optional<type> to(std::uint64_t value) { return static_cast<type>(value); }
   static std::uint64_t from(type value) { return static_cast<std::uint64_t>(value); }
 };
 template <class T>
-struct Stored<std::optional<T>> {
+struct InFile<std::optional<T>> {
   using type = T;
   static std::optional<type> to(const std::optional<T>& value) { return value; }
   static std::optional<T> from(const type& value) { return value; }
@@ -69,11 +70,11 @@ template <class Record, class Member>
 Attribute<Record> attribute(std::string name, Member member, std::string meaning,
                             Presence presence = Presence::always) {
   using T = std::remove_cvref_t<std::invoke_result_t<Member, Record&>>;
-  using Stored = Stored<T>;
-  using Type = typename Stored::type;
+  using Form = InFile<T>;
+  using Type = typename Form::type;
   const auto write = [name, member, presence](hdf5::File& file, const std::string& group,
                                               const Record& record) {
-    const std::optional<Type> value = Stored::to(std::invoke(member, record));
+    const std::optional<Type> value = Form::to(std::invoke(member, record));
     if (!value) return;
     if constexpr (requires { value->empty(); }) {
       if (presence == Presence::if_known && value->empty()) return;
@@ -83,25 +84,30 @@ Attribute<Record> attribute(std::string name, Member member, std::string meaning
   const auto read = [name, member, presence](const hdf5::File& file, const std::string& group,
                                              Record& record) {
     if (presence != Presence::always && !file.has_attribute(group, name)) return;
-    std::invoke(member, record) = Stored::from(file.read_attribute<Type>(group, name));
+    const auto value = file.read_attribute<Type>(group, name);
+    try {
+      std::invoke(member, record) = Form::from(value);
+    } catch (const InputError& error) {
+      throw InputError("{}: {} @{}: {}", file.path(), group, name, error.what());
+    }
   };
   return {std::move(name), type_name<Type>(), std::move(meaning), presence, write, read};
 }
 
 template <class Record>
-using Attributes = std::vector<Attribute<Record>>;
+using AttributesOf = std::vector<Attribute<Record>>;
 
 /// Makes the group, with all of it. Local or collective, as the file.
 template <class Record>
 void write_record(hdf5::File& file, const std::string& group, const Record& record,
-                  const Attributes<Record>& attributes) {
+                  const AttributesOf<Record>& attributes) {
   file.create_group(group);
   for (const Attribute<Record>& one : attributes) one.write(file, group, record);
 }
 
 /// Throws InputError where one is missing that is always there, or of another type. Local.
 template <class Record>
-Record read_record(const hdf5::File& file, const std::string& group, const Attributes<Record>& attributes) {
+Record read_record(const hdf5::File& file, const std::string& group, const AttributesOf<Record>& attributes) {
   Record record;
   for (const Attribute<Record>& one : attributes) one.read(file, group, record);
   return record;
@@ -138,18 +144,18 @@ Column<Row> column(std::string name, std::string units, Member member, std::stri
 }
 
 template <class Row>
-using Columns = std::vector<Column<Row>>;
+using ColumnsOf = std::vector<Column<Row>>;
 
 template <class Row>
 void write_columns(hdf5::File& file, const std::string& group, const std::string& axis,
-                   const std::vector<Row>& rows, const Columns<Row>& columns) {
+                   const std::vector<Row>& rows, const ColumnsOf<Row>& columns) {
   for (const Column<Row>& one : columns) one.write(file, group + "/" + one.name, axis, rows);
 }
 
 /// Into rows that are there already. Throws InputError where there are not as many. Local.
 template <class Row>
 void read_columns(const hdf5::File& file, const std::string& group, std::vector<Row>& rows,
-                  const Columns<Row>& columns) {
+                  const ColumnsOf<Row>& columns) {
   for (const Column<Row>& one : columns) one.read(file, group + "/" + one.name, rows);
 }
 

@@ -27,38 +27,38 @@ std::string to_text(RunStatus status) {
 
 /// By its name.
 template <>
-struct Stored<RunStatus> {
+struct InFile<RunStatus> {
   using type = std::string;
   static std::optional<type> to(RunStatus status) { return to_text(status); }
   static RunStatus from(const type& name) {
     const auto* const found = std::ranges::find(status_names, name);
     if (found == status_names.end())
-      throw InputError("the status in /provenance is '{}', expected {}", name, fmt::join(status_names, ", "));
+      throw InputError("the status is '{}', expected {}", name, fmt::join(status_names, ", "));
     return static_cast<RunStatus>(found - status_names.begin());
   }
 };
 template <>
-struct Stored<model::LayerKind> {
+struct InFile<model::LayerKind> {
   using type = std::string;
   static std::optional<type> to(model::LayerKind kind) { return model::to_text(kind); }
   static model::LayerKind from(const type& name) { return model::layer_kind_named(name); }
 };
 
 // clang-format off
-const Attributes<Provenance>& provenance_attributes() {
-  static const Attributes<Provenance> all{
+const AttributesOf<Provenance>& provenance_attributes() {
+  static const AttributesOf<Provenance> all{
       attribute<Provenance>("version", &Provenance::version, "of the dmoe that began it"),
       attribute<Provenance>("git_commit", &Provenance::git_commit, "of its sources"),
       attribute<Provenance>("seed", &Provenance::seed, "train.seed"),
       attribute<Provenance>("start_time", &Provenance::start_time, "of the first launch: ISO 8601, UTC"),
-      attribute<Provenance>("end_time", &Provenance::end_time, "missing while it runs", Presence::if_known),
+      attribute<Provenance>("end_time", &Provenance::end_time, "while it runs there is none", Presence::if_known),
       attribute<Provenance>("status", &Provenance::status, fmt::format("{}", fmt::join(status_names, ", "))),
   };
   return all;
 }
 
-const Attributes<NetworkRecord>& network_attributes() {
-  static const Attributes<NetworkRecord> all{
+const AttributesOf<NetworkRecord>& network_attributes() {
+  static const AttributesOf<NetworkRecord> all{
       attribute<NetworkRecord>("layers", &NetworkRecord::text, "the layers in short: 4x100 - 4x100"),
       attribute<NetworkRecord>("inputs", &NetworkRecord::inputs, "D of the first layer"),
       attribute<NetworkRecord>("classes", &NetworkRecord::classes, "C"),
@@ -68,8 +68,8 @@ const Attributes<NetworkRecord>& network_attributes() {
   return all;
 }
 
-const Attributes<LayerRecord>& layer_attributes() {
-  static const Attributes<LayerRecord> all{
+const AttributesOf<LayerRecord>& layer_attributes() {
+  static const AttributesOf<LayerRecord> all{
       attribute<LayerRecord>("kind", [](auto& layer) -> auto& { return layer.spec.kind; }, fmt::format("{}", fmt::join(model::layer_kind_names(), ", "))),
       attribute<LayerRecord>("experts", [](auto& layer) -> auto& { return layer.spec.experts; }, "N; 1 of single and dense"),
       attribute<LayerRecord>("hidden", [](auto& layer) -> auto& { return layer.spec.hidden; }, "H, units of each expert"),
@@ -80,8 +80,8 @@ const Attributes<LayerRecord>& layer_attributes() {
   return all;
 }
 
-const Attributes<DataRecord>& data_attributes() {
-  static const Attributes<DataRecord> all{
+const AttributesOf<DataRecord>& data_attributes() {
+  static const AttributesOf<DataRecord> all{
       attribute<DataRecord>("train_examples", &DataRecord::train_examples, "of each split, 0 where there is none"),
       attribute<DataRecord>("validation_examples", &DataRecord::validation_examples, ""),
       attribute<DataRecord>("test_examples", &DataRecord::test_examples, ""),
@@ -90,8 +90,8 @@ const Attributes<DataRecord>& data_attributes() {
   return all;
 }
 
-const Attributes<LaunchRecord>& launch_attributes() {
-  static const Attributes<LaunchRecord> all{
+const AttributesOf<LaunchRecord>& launch_attributes() {
+  static const AttributesOf<LaunchRecord> all{
       attribute<LaunchRecord>("command_line", [](auto& record) -> auto& { return record.launch.command_line; }, "with its launcher, as it may be pasted"),
       attribute<LaunchRecord>("hosts", [](auto& record) -> auto& { return record.launch.hosts; }, "of every rank"),
       attribute<LaunchRecord>("mpi_library", [](auto& record) -> auto& { return record.launch.mpi_library; }, "name and version"),
@@ -108,8 +108,8 @@ const Attributes<LaunchRecord>& launch_attributes() {
   return all;
 }
 
-const Columns<LogRow>& train_columns() {
-  static const Columns<LogRow> all{
+const ColumnsOf<LogRow>& train_columns() {
+  static const ColumnsOf<LogRow> all{
       column<LogRow>("step", "steps", &LogRow::step, "done at the end of the interval"),
       column<LogRow>("epoch", "epochs", &LogRow::epoch, "that this step is of, from 0"),
       column<LogRow>("phase", "1", &LogRow::phase, "that this step is of, from 0; its attribute names has all names"),
@@ -121,8 +121,8 @@ const Columns<LogRow>& train_columns() {
   return all;
 }
 
-const Columns<EvaluationRow>& evaluation_columns() {
-  static const Columns<EvaluationRow> all{
+const ColumnsOf<EvaluationRow>& evaluation_columns() {
+  static const ColumnsOf<EvaluationRow> all{
       column<EvaluationRow>("epoch", "epochs", &EvaluationRow::epoch, "done before the evaluation"),
       column<EvaluationRow>("test_loss", "nats", [](auto& row) -> auto& { return row.test.loss; }, "mean over the test split"),
       column<EvaluationRow>("test_error", "1", [](auto& row) -> auto& { return row.test.error; }, "fraction classified wrong"),
@@ -132,8 +132,8 @@ const Columns<EvaluationRow>& evaluation_columns() {
   return all;
 }
 
-const Columns<EvaluationRow>& validation_columns() {
-  static const Columns<EvaluationRow> all{
+const ColumnsOf<EvaluationRow>& validation_columns() {
+  static const ColumnsOf<EvaluationRow> all{
       column<EvaluationRow>("validation_loss", "nats", [](auto& row) -> auto& { return row.validation.loss; }, "where there is a validation split"),
       column<EvaluationRow>("validation_error", "1", [](auto& row) -> auto& { return row.validation.error; }, ""),
   };
@@ -147,14 +147,16 @@ namespace {
 class Reference {
  public:
   template <class Record>
-  void group(const std::string& path, const Attributes<Record>& attributes) {
+  void group(const std::string& path, const AttributesOf<Record>& attributes) {
     for (const Attribute<Record>& one : attributes) {
-      const char* const lacking = one.presence == Presence::not_at_first ? "; not of the first files" : "";
+      const char* const lacking = one.presence == Presence::always     ? ""
+                                  : one.presence == Presence::if_known ? "; missing where there is none"
+                                                                       : "; not of the first files";
       row(fmt::format("{} @{}", path, one.name), one.type, "", one.meaning + lacking);
     }
   }
   template <class Row>
-  void table(const std::string& path, const std::string& rows, const Columns<Row>& columns) {
+  void table(const std::string& path, const std::string& rows, const ColumnsOf<Row>& columns) {
     for (const Column<Row>& one : columns)
       row(path + "/" + one.name, fmt::format("{} ({})", one.type, rows), one.units, one.meaning);
   }
@@ -195,6 +197,8 @@ std::string run_file_reference() {
   all.table("/train", "T", train_columns());
   all.table("/evaluation", "K", evaluation_columns());
   all.table("/evaluation", "K", validation_columns());
+  all.row("/analysis, /analysis_SPLIT", "groups", "", "of dmoe analyze: src/io/analysis_file.hpp");
+  all.row("/cost", "group", "", "of dmoe evaluate --curve: src/io/cost_file.hpp");
   all.row("/layers/l/assignment/step", "int (T)", "steps", "as in /train; of layers with a gate");
   all.row("/layers/l/assignment/totals", "number (T, N)", "examples",
           "running totals of the gate values of each expert");

@@ -38,9 +38,19 @@ void write_network(hdf5::File& file, const NetworkRecord& network) {
 NetworkRecord read_network(const hdf5::File& file) {
   if (!file.exists("/network")) return {};  // not of the first runs
   auto network = read_record<NetworkRecord>(file, "/network", network_attributes());
-  while (file.exists(layer_path(network.layers.size())))
-    network.layers.push_back(
-        read_record<LayerRecord>(file, layer_path(network.layers.size()), layer_attributes()));
+  const std::size_t layers = file.exists("/network/layers") ? file.children("/network/layers").size()
+                                                            : 0;  // none before format_minor 2
+  for (std::size_t l = 0; l < layers; ++l) {
+    if (!file.exists(layer_path(l)))
+      throw InputError("{}: /network/layers does not hold layers 1 to {}: the file is damaged", file.path(),
+                       layers);
+    network.layers.push_back(read_record<LayerRecord>(file, layer_path(l), layer_attributes()));
+    const LayerRecord& layer = network.layers.back();
+    if (layer.spec.experts < 1 || layer.spec.hidden < 1 || layer.spec.gate_hidden < 0 || layer.inputs < 1)
+      throw InputError("{}: {} has a layer of {} experts of {} units, a gate of {} and {} inputs",
+                       file.path(), layer_path(l), layer.spec.experts, layer.spec.hidden,
+                       layer.spec.gate_hidden, layer.inputs);
+  }
   return network;
 }
 

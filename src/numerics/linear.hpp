@@ -53,7 +53,8 @@ struct Arithmetic {
 /// Of the products that are computed now; until somebody says otherwise, one thread and float32. Local.
 const Arithmetic& arithmetic_in_force();
 
-/// Puts an arithmetic in force while it lives, and then the one before. For the one thread that computes.
+/// Puts an arithmetic in force while it lives, and then the one before. One thread computes for all networks
+/// of a process.
 class ArithmeticScope {
  public:
   explicit ArithmeticScope(const Arithmetic& arithmetic);

@@ -55,7 +55,7 @@ std::string newest_model(const std::string& run) {
 }
 
 /// Throws InputError where this CPU has no such products.
-numerics::Arithmetic arithmetic_of(const config::NumericsSpec& spec) {
+[[nodiscard]] numerics::Arithmetic arithmetic_of(const config::NumericsSpec& spec) {
   const numerics::Precision precision = numerics::precision_named(spec.precision);
   try {
     numerics::require_products_of(precision);
@@ -156,7 +156,8 @@ LoadedData load_data(const comm::Communicator& world, const config::Config& conf
   Settings settings = config.data.settings;
   comm::together(world, [&] {
     numerics::use_instruction_set(config.numerics.isa);
-    arithmetic_of(config.numerics);  // before the data are read, which may take long
+    static_cast<void>(
+        arithmetic_of(config.numerics));  // refused before the data are read, which may take long
     const TimedActivity loading(world.timing(), Activity::data);
     std::error_code gone;
     result.folder = std::filesystem::current_path(gone).string();

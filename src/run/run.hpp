@@ -48,7 +48,8 @@ class Run {
   void open();
   /// Opens where that was not done; trains to the end, until a rank's `stop_requested` says so, or
   /// train.stop_after has passed. What is reported goes to the observer, on the coordinator, too. Checkpoints
-  /// and run.h5 are written meanwhile, model.h5 at the end. Throws on all ranks. Once. Collective.
+  /// and run.h5 are written meanwhile, model.h5 at the end. Throws on all ranks, but where the coordinator
+  /// alone cannot write run.h5 or its observer throws. Once. Collective.
   training::Outcome train(
       training::Observer& observer, const training::StopRequested& stop_requested = [] { return false; });
 

@@ -74,6 +74,27 @@ class Failures(unittest.TestCase):
         self.assertEqual(process.returncode, 1, process.stderr)
         self.assertEqual(process.stderr, "dmoe: memory ran out; smaller batches and more ranks take less\n")
 
+    def test_a_coordinator_that_cannot_write_ends_the_job_alone(self):
+        """The others are in the next step: nobody waits for them, and HDF5 is left as it is."""
+        unsaved = ["--set", "checkpoint.every_minutes=0", "--set", "checkpoint.at_phase_ends=false"]
+        for ranks in (1, 2):
+            with self.subTest(ranks=ranks):
+                output = self.folder / f"limited-{ranks}"
+                command = [MPIEXEC, "-n", ranks, DMOE, "train", self.config, "--output", output, *ENDLESS, *unsaved]
+                with (self.folder / "log.txt").open("w") as log:
+                    process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log)
+                self.addCleanup(process.kill)
+                deadline = time.monotonic() + SECONDS
+                while len(ranks_of(process.pid)) < ranks or not (output / "run.h5").exists():
+                    self.assertLess(time.monotonic(), deadline, self.log())
+                    time.sleep(0.05)
+                resource.prlimit(ranks_of(process.pid)[0], resource.RLIMIT_FSIZE, (8192, 8192))
+                status = process.wait(SECONDS)
+                self.assertTrue(status == 1 or launchers.loses_statuses(), self.log())
+                who = "rank 0: " if ranks > 1 else ""
+                self.assertRegex(self.log(), rf"(?m)^dmoe: {who}.*run\.h5\S*: cannot .*File too large")
+                self.assertNotIn("egmentation", self.log())
+
     def test_killed_rank_ends_the_job(self):
         chance = random.Random(1)
         for rank in range(RANKS):

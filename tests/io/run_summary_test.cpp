@@ -138,7 +138,8 @@ TEST(RunSummary, of_an_unknown_status_is_refused) {
   hdf5::File::open_read_write(folder / "run.h5").write_attribute("/provenance", "status", "asleep");
   EXPECT_THAT(
       message_of<InputError>([&] { read_run(folder / "run.h5"); }),
-      HasSubstr("the status in /provenance is 'asleep', expected running, finished, interrupted, failed"));
+      HasSubstr(
+          "/provenance @status: the status is 'asleep', expected running, finished, interrupted, failed"));
 }
 
 }  // namespace
