@@ -57,6 +57,7 @@ ExitStatus perform(const commands::Action& action, const commands::Job& job) {
     const bool is_refusal = dynamic_cast<const InputError*>(&error) != nullptr;
     const ExitStatus status = is_refusal ? ExitStatus::refused : ExitStatus::failed;
     if (!comm::is_thrown_by_all(job.world(), error)) end_job(job.world(), status, error);
+    std::fflush(stdout);  // what was said before it stands before it
     if (job.world().is_coordinator())
       print(stderr, fmt::format("dmoe: {}\n", console::one_line(error.what())));
     return status;

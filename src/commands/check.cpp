@@ -55,19 +55,13 @@ void check(const CheckOptions& options) {
                                 : run::checked_here(file, options.foreign);
   };
   toml::array found;
-  const std::vector<std::string> wrong = wrong_ones(options.files, files_at, [&](const std::string& file) {
-    toml::table about{{"file", file}, {"whole", true}};
-    try {
-      const std::string said = check_one(file);
-      if (!options.in_json) fmt::print("{}", said);
-    } catch (const InputError& error) {
-      about.insert_or_assign("whole", false);
-      about.insert("why", error.what());
-      found.push_back(std::move(about));
-      throw;
-    }
-    found.push_back(std::move(about));
+  const std::vector<Wrong> wrong = wrong_ones(options.files, files_at, [&](const std::string& file) {
+    const std::string said = check_one(file);
+    if (!options.in_json) fmt::print("{}", said);
+    found.push_back(toml::table{{"file", file}, {"whole", true}});
   });
+  for (const Wrong& one : wrong)
+    found.push_back(toml::table{{"file", one.file}, {"whole", false}, {"why", one.why}});
   if (options.in_json) fmt::print("{}", config::to_json(found));
   refuse(wrong);
 }

@@ -11,28 +11,37 @@
 
 namespace dmoe::commands {
 
-/// What was wrong with any of the files at these paths, where with_each(file) threw InputError. Local.
+/// A file, or a path without one, that cannot be told of.
+struct Wrong {
+  std::string file;
+  std::string why;
+};
+
+/// Those of the files at these paths for which with_each(file) threw InputError. Local.
 template <class FilesAt, class Do>
-std::vector<std::string> wrong_ones(const std::vector<std::string>& paths, FilesAt files_at, Do with_each) {
-  std::vector<std::string> wrong;
-  const auto attempt = [&](const auto& what) {
+std::vector<Wrong> wrong_ones(const std::vector<std::string>& paths, FilesAt files_at, Do with_each) {
+  std::vector<Wrong> wrong;
+  const auto attempt = [&](const std::string& of, const auto& what) {
     try {
       what();
     } catch (const InputError& error) {
-      wrong.emplace_back(error.what());
+      wrong.push_back({of, error.what()});
     }
   };
   for (const std::string& path : paths) {
     std::vector<std::string> files;
-    attempt([&] { files = files_at(path); });
-    for (const std::string& file : files) attempt([&] { with_each(file); });
+    attempt(path, [&] { files = files_at(path); });
+    for (const std::string& file : files) attempt(file, [&] { with_each(file); });
   }
   return wrong;
 }
 
 /// Throws InputError with all of it, where there is any. Local.
-inline void refuse(const std::vector<std::string>& wrong) {
-  if (!wrong.empty()) throw InputError("{}", fmt::join(wrong, "; "));
+inline void refuse(const std::vector<Wrong>& wrong) {
+  if (wrong.empty()) return;
+  std::vector<std::string> reasons;
+  for (const Wrong& one : wrong) reasons.push_back(one.why);
+  throw InputError("{}", fmt::join(reasons, "; "));
 }
 
 }  // namespace dmoe::commands

@@ -34,7 +34,7 @@ namespace {
 std::string phases_text(const training::TrainingSpec& spec) {
   std::string text;
   for (const training::PhaseSpec& phase : spec.phases) {
-    text += fmt::format("  {:<16}{:<12}rule {:<10}rate {}", phase.name,
+    text += fmt::format("  {:<15} {:<11} rule {:<9} rate {}", phase.name,
                         console::counted(phase.epochs, "epoch"), phase.rule.name, phase.schedule.name);
     for (const auto& [name, value] : phase.schedule.settings.values())
       text += fmt::format(", {} {}", name, config::toml_text(value));
@@ -173,7 +173,7 @@ toml::table json_of_file(const std::string& file) {
 void tell(const std::vector<std::string>& paths, bool in_json) {
   toml::array found;
   std::string text;
-  const std::vector<std::string> wrong = wrong_ones(paths, files_at, [&](const std::string& file) {
+  const std::vector<Wrong> wrong = wrong_ones(paths, files_at, [&](const std::string& file) {
     run::check_in_child(file);
     if (in_json) {
       found.push_back(json_of_file(file));
@@ -181,6 +181,7 @@ void tell(const std::vector<std::string>& paths, bool in_json) {
       text += (text.empty() ? "" : "\n") + describe(file);
     }
   });
+  for (const Wrong& one : wrong) found.push_back(toml::table{{"file", one.file}, {"why", one.why}});
   fmt::print("{}", in_json ? config::to_json(found) : console::printable(text));
   refuse(wrong);
 }
@@ -194,7 +195,8 @@ Action declare_info(CLI::App& parser) {
   auto* const files =
       parser.add_option("file", *paths, "folders of runs, run files, model files or checkpoints")
           ->option_text("RUN|FILE...");
-  parser.add_flag("--json", *in_json, "an array with an object for each file, for scripts");
+  parser.add_flag("--json", *in_json,
+                  "an array with an object for each file, for scripts; of one that cannot be read, why");
   parser.add_flag("--run-file", *reference, "what stands where in every run.h5, as Markdown")
       ->excludes(files);
   return [paths, in_json, reference](const Job& job) {

@@ -78,6 +78,8 @@ Attribute<Record> attribute(std::string name, Member member, std::string meaning
     if (!value) return;
     if constexpr (requires { value->empty(); }) {
       if (presence == Presence::if_known && value->empty()) return;
+    } else {
+      static_cast<void>(presence);  // which clang would miss
     }
     file.write_attribute(group, name, *value);
   };

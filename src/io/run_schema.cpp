@@ -51,7 +51,7 @@ const AttributesOf<Provenance>& provenance_attributes() {
       attribute<Provenance>("git_commit", &Provenance::git_commit, "of its sources"),
       attribute<Provenance>("seed", &Provenance::seed, "train.seed"),
       attribute<Provenance>("start_time", &Provenance::start_time, "of the first launch: ISO 8601, UTC"),
-      attribute<Provenance>("end_time", &Provenance::end_time, "while it runs there is none", Presence::if_known),
+      attribute<Provenance>("end_time", &Provenance::end_time, "ISO 8601, UTC", Presence::if_known),
       attribute<Provenance>("status", &Provenance::status, fmt::format("{}", fmt::join(status_names, ", "))),
   };
   return all;
@@ -193,11 +193,13 @@ std::string run_file_reference() {
   all.row("/data/SPLIT @labels", "text", "", "checksum of the labels");
   all.group("/launches/s", launch_attributes());
   all.row("/launches/s/timing/phases", "text (Q)", "text", "what a rank's time goes into");
-  all.row("/launches/s/timing/seconds", "number (E, Q)", "s", "that of each rank, up to the last evaluation");
+  all.row("/launches/s/timing/seconds", "number (E, Q)", "s",
+          "that of each rank, up to the last evaluation or the end");
   all.table("/train", "T", train_columns());
   all.table("/evaluation", "K", evaluation_columns());
   all.table("/evaluation", "K", validation_columns());
-  all.row("/analysis, /analysis_SPLIT", "groups", "", "of dmoe analyze: src/io/analysis_file.hpp");
+  all.row("/analysis, /analysis_SPLIT", "groups", "",
+          "of dmoe analyze, of the test split and of others: src/io/analysis_file.hpp");
   all.row("/cost", "group", "", "of dmoe evaluate --curve: src/io/cost_file.hpp");
   all.row("/layers/l/assignment/step", "int (T)", "steps", "as in /train; of layers with a gate");
   all.row("/layers/l/assignment/totals", "number (T, N)", "examples",

@@ -226,8 +226,9 @@ class RunFolder(unittest.TestCase):
         whole = {one["file"]: one["whole"] for one in found}
         self.assertEqual((whole["run/run.h5"], whole["run/model.h5"]), (True, False))
         self.assertIn("run/model.h5: ", found[1]["why"])
-        (told,) = json.loads(run([DMOE, "info", "run", "--json"]).stdout)
-        self.assertEqual(told["file"], "run/run.h5")
+        told, wrong = json.loads(run([DMOE, "info", "run", "--json"]).stdout)
+        self.assertEqual((told["file"], wrong["file"]), ("run/run.h5", "run/model.h5"))
+        self.assertIn("run/model.h5: ", wrong["why"])
 
     def test_a_run_is_its_folder_or_its_run_file(self):
         checked(DMOE, "train", "small.toml", "--output", "run")

@@ -630,6 +630,9 @@ class SeveralRuns(Report):
 
     def test_labels_tell_groups_apart(self):
         gates = self.with_config(self.ruled[0], "gates", "gate_hidden = 10", "gate_hidden = 5")
+        with h5py.File(gates / "run.h5", "r+") as file:
+            for layer in file["network/layers"].values():
+                layer.attrs["gate_hidden"] = 5
         longer = self.with_config(self.ruled[0], "longer", "epochs = 3", "epochs = 9")
         more = self.with_config(longer, "more", "train_examples = 1200", "train_examples = 1300")
         rows, _ = self.compared("labels", self.ruled[0], gates, longer, more)
@@ -979,7 +982,12 @@ class Mistakes(Report):
 
         def is_of_old(file):
             file["network"].attrs["layers"] = "4y100"
+            del file["network/layers"]
 
+        def is_of_another_kind(file):
+            file["network/layers/1"].attrs["kind"] = "mixtur"
+
+        other_kind = self.changed(self.run_folder, "other_kind", is_of_another_kind)
         no_network = self.changed(self.run_folder, "no_network", is_of_old)
         torn = self.folder / "torn"
         torn.mkdir()
@@ -992,6 +1000,7 @@ class Mistakes(Report):
             (lacking, lacking / "run.h5", "is no complete run file"),
             (nameless, nameless / "run.h5", "/config lacks layers"),
             (no_network, no_network / "run.h5", "'4y100' is no layer"),
+            (other_kind, other_kind / "run.h5", "layer 1 is of an unknown kind, 'mixtur'"),
             (spoilt("provenance", "status", "asleep"), self.folder / "asleep" / "run.h5",
              "status in /provenance is 'asleep'"),
             (spoilt("provenance", "start_time", "noon"), self.folder / "noon" / "run.h5", "'noon'"),
