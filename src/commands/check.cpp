@@ -80,7 +80,8 @@ Action declare_check(CLI::App& parser) {
   parser.add_flag_callback(
       "--any-hdf5", [options] { options->foreign = io::Foreign::allow; },
       "HDF5 files that are not dmoe's too");
-  parser.add_flag("--json", options->in_json, "an array with an object for each file: file, whole, why not");
+  parser.add_flag("--json", options->in_json,
+                  "an array with an object for each file (file, whole, why), those not whole last");
   parser.footer(
       "Reads every value and compares every checksum. Exit status: 0 all are whole; 2 one is not, or is no "
       "file "
