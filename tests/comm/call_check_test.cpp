@@ -1,6 +1,5 @@
 #include "comm/call_check.hpp"
 
-#include <cstdlib>
 #include <functional>
 #include <map>
 #include <string>
@@ -9,34 +8,26 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "comm/native.hpp"
+#include "comm/duplicate.hpp"
 #include "comm/together.hpp"
 #include "core/error.hpp"
+#include "support/variable.hpp"
 #include "support/world.hpp"
 
 namespace dmoe::comm {
 namespace {
 
+using test::duplicate_of_world;
+using test::Variable;
 using test::world;
 using testing::HasSubstr;
 
-/// While it lives, this is what the environment asks for.
-class Asked {
- public:
-  explicit Asked(const char* value) { setenv(name, value, 1); }
-  ~Asked() { before_.empty() ? unsetenv(name) : setenv(name, before_.c_str(), 1); }
-  Asked(const Asked&) = delete;
-  Asked& operator=(const Asked&) = delete;
-
- private:
-  static constexpr const char* name = "DMOE_CHECK_COLLECTIVES";
-  std::string before_ = std::getenv(name) == nullptr ? "" : std::getenv(name);
-};
+constexpr const char* variable = "DMOE_CHECK_COLLECTIVES";
 
 /// The ranks of the world, who compare what they call where any of them asks for it.
 Communicator checking_world(const char* asked = "1") {
-  const Asked variable(asked);
-  return world().is_local() ? Communicator::local() : duplicate_of(native_of(world()));
+  const Variable asks(variable, asked);
+  return duplicate_of_world();
 }
 
 using Call = std::function<void(const Communicator&)>;
@@ -141,7 +132,7 @@ TEST(CallCheck, is_asked_for_by_any_rank) {
 
 TEST(CallCheck, refuses_other_values) {
   for (const char* value : {"", "yes", "2", "01"}) {
-    const Asked variable(value);
+    const Variable asks(variable, value);
     EXPECT_THAT(
         [] { asks_for_call_checks(); },
         testing::ThrowsMessage<InputError>(HasSubstr(fmt::format("DMOE_CHECK_COLLECTIVES is '{}'", value))));

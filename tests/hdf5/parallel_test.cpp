@@ -1,5 +1,4 @@
 // hdf5/file.hpp on a file that all ranks write.
-#include <cstdlib>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -8,11 +7,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "comm/native.hpp"
+#include "comm/duplicate.hpp"
 #include "core/error.hpp"
 #include "hdf5/bytes.hpp"
 #include "hdf5/file.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/variable.hpp"
 #include "support/world.hpp"
 
 namespace dmoe::hdf5 {
@@ -111,13 +111,8 @@ TEST(ParallelFile, that_cannot_be_created_is_an_error_on_every_rank) {
 
 /// The ranks of the world, who do not compare their calls: one of them may make another.
 comm::Communicator unchecked_world() {
-  constexpr const char* checks = "DMOE_CHECK_COLLECTIVES";
-  const std::string before = std::getenv(checks) == nullptr ? "0" : std::getenv(checks);
-  setenv(checks, "0", 1);
-  comm::Communicator ranks =
-      world().is_local() ? comm::Communicator::local() : comm::duplicate_of(comm::native_of(world()));
-  setenv(checks, before.c_str(), 1);
-  return ranks;
+  const test::Variable asks("DMOE_CHECK_COLLECTIVES", "0");
+  return test::duplicate_of_world();
 }
 
 TEST(ParallelFile, error_of_one_rank_is_thrown_on_all) {
