@@ -10,6 +10,7 @@
 #include "config/schema.hpp"
 #include "core/error.hpp"
 #include "training/schedule.hpp"
+#include "training/timetable.hpp"
 
 namespace dmoe::config {
 
@@ -100,18 +101,18 @@ void check_changes(const Config& before, const Config& after, const training::St
   }
   const auto& old_phases = before.training.phases;
   const auto& new_phases = after.training.phases;
-  Index first_epoch = 0;
+  const training::Timetable timetable(before.training, steps_per_epoch);
   for (std::size_t p = 0; p < old_phases.size(); ++p) {
     if (p >= new_phases.size()) {
       refused.push_back(fmt::format("phases.{} is gone", p + 1));
       continue;
     }
     const Index epochs_done = (reached.step + steps_per_epoch - 1) / steps_per_epoch;  // and begun
-    const Index begun = std::clamp(epochs_done - first_epoch, Index{0}, old_phases[p].epochs);
+    const Index begun = std::clamp(epochs_done - timetable.first_epoch(static_cast<Index>(p)), Index{0},
+                                   old_phases[p].epochs);
     const std::string refusal =
         refusal_of_phase(old_phases[p], new_phases[p], static_cast<Index>(p), begun, reached.phase);
     if (!refusal.empty()) refused.push_back(refusal);
-    first_epoch += old_phases[p].epochs;
   }
   if (refused.empty()) return;
   throw InputError(
