@@ -1,6 +1,6 @@
 // How a part of a file and a record in memory are one, declared once: the declaration writes the attributes
 // of a group or the columns of a table, reads them, refuses a file without them, and documents them
-// (reference.hpp).
+// (run_schema.hpp).
 #pragma once
 
 #include <concepts>

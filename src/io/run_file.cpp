@@ -14,7 +14,7 @@ constexpr std::chrono::seconds longest_silence{10};
 
 }  // namespace
 
-RunSummary new_run(std::string config_toml, std::uint64_t seed, NetworkRecord network, DataRecord data) {
+RunSummary new_run(std::string config_toml, std::uint64_t seed) {
   RunSummary run;
   run.config_toml = std::move(config_toml);
   run.provenance = {std::string(build_info().version),
@@ -23,8 +23,6 @@ RunSummary new_run(std::string config_toml, std::uint64_t seed, NetworkRecord ne
                     utc_now(),
                     "",
                     RunStatus::running};
-  run.network = std::move(network);
-  run.data = std::move(data);
   return run;
 }
 

@@ -10,8 +10,8 @@
 
 namespace dmoe::io {
 
-/// A run that nothing has happened in yet.
-RunSummary new_run(std::string config_toml, std::uint64_t seed, NetworkRecord network, DataRecord data);
+/// A run that nothing has happened in yet; what was trained, and on what, is to be filled in. Local.
+RunSummary new_run(std::string config_toml, std::uint64_t seed);
 
 /// Keeps everything in memory and writes the file whole: when made (status running), at each evaluation,
 /// otherwise at most every 10 s, and at the end. Whoever opens it finds a complete file, after kill -9 too.

@@ -110,7 +110,7 @@ class Search {
     if (is_complete() && !result_.is_finished)
       throw InputError("{}: is finished and holds no checkpoint to go on from", folder_);
     if (result_.is_finished) return;
-    result_.run = io::new_run(config_.text, config_.training.seed, run_file_->network, run_file_->data);
+    result_.run = io::new_run(config_.text, config_.training.seed);
     result_.run->provenance.start_time = run_file_->provenance.start_time;
     result_.run->launches = std::move(run_file_->launches);
     remark(fmt::format("{} holds no checkpoint yet: beginning at the first step", folder_));

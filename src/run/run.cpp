@@ -157,7 +157,7 @@ std::string Run::newest_checkpoint() const {
 
 void Run::open_run_file(const io::Launch& launch) {
   io::RunSummary run =
-      before_.run ? std::move(*before_.run) : io::new_run(config_.text, config_.training.seed, {}, {});
+      before_.run ? std::move(*before_.run) : io::new_run(config_.text, config_.training.seed);
   run.config_toml = config_.text;
   run.network = network_record(network_->spec());  // typed, of an older file too
   run.data = record_;

@@ -35,9 +35,10 @@ LaunchRecord first_launch() {
 
 /// A run whose file stands in `folder`.
 std::unique_ptr<RunFile> run_in(const test::TemporaryFolder& folder) {
-  return std::make_unique<RunFile>(
-      folder / "run.h5", new_run("seed = 3\n", 3, test::sample_run().network, test::sample_run().data),
-      first_launch());
+  RunSummary run = new_run("seed = 3\n", 3);
+  run.network = test::sample_run().network;
+  run.data = test::sample_run().data;
+  return std::make_unique<RunFile>(folder / "run.h5", std::move(run), first_launch());
 }
 
 std::size_t files_in(const test::TemporaryFolder& folder) {

@@ -91,11 +91,12 @@ void train(const std::string& folder, const comm::Communicator& world) {
     const std::vector<std::string> hosts(size(world.size()), "node1");
     io::LaunchRecord launch;
     launch.launch = {"dmoe train", hosts, "MPI", world.size(), 1, "CPU", "avx2"};
-    const io::NetworkRecord network_record{
+    io::RunSummary begun = io::new_run(config, 3);
+    begun.network = {
         "7x6 - 4x5",          io::layer_records(network_spec), network_spec.inputs,
         network_spec.classes, network_spec.parameter_count(),  network_spec.multiply_accumulates()};
-    run = std::make_unique<io::RunFile>(folder + "/run.h5", io::new_run(config, 3, network_record, data),
-                                        std::move(launch));
+    begun.data = data;
+    run = std::make_unique<io::RunFile>(folder + "/run.h5", std::move(begun), std::move(launch));
   }
   training::Observer& observer = run ? *run : nobody;
   training::Trainer trainer(spec, network, dataset, observer, [] { return false; });
