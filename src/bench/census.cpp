@@ -3,7 +3,7 @@
 #include <set>
 #include <vector>
 
-#include "distribution/topology.hpp"
+#include "exchange/topology.hpp"
 #include "numerics/linear.hpp"
 
 namespace dmoe::bench {
@@ -19,7 +19,7 @@ Index parameter_bytes(const model::NetworkSpec& spec, Index ranks, Index rank) {
   for (Index l = 0; l < spec.layer_count(); ++l) {
     const auto& [experts, hidden, gate_hidden, kind] = spec.layers[size(l)];
     const Index inputs = spec.input_width(l);
-    values += distribution::Topology(experts, ranks).range(rank).count * hidden * (inputs + 1);
+    values += exchange::Topology(experts, ranks).range(rank).count * hidden * (inputs + 1);
     if (rank == 0) values += gate_hidden * (inputs + 1) + experts * (gate_hidden + 1);
   }
   return 2 * values * static_cast<Index>(sizeof(float));

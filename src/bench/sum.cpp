@@ -3,7 +3,7 @@
 
 #include "bench/bench.hpp"
 #include "bench/repetition.hpp"
-#include "distribution/exchange.hpp"
+#include "exchange/dense_exchange.hpp"
 
 namespace dmoe::bench {
 
@@ -13,8 +13,8 @@ constexpr Index width = 100;
 
 void measure(const comm::Communicator& world, const Options& options, const Record& record, Index rows,
              Index experts) {
-  const distribution::Topology topology(experts, world.size());
-  distribution::TreeReduction tree(world, topology, rows, width, comm::Tag::partial_sums);
+  const exchange::Topology topology(experts, world.size());
+  exchange::TreeReduction tree(world, topology, rows, width, comm::Tag::partial_sums);
   Matrix sum(rows, width);
   const Index count = options.steps.value_or(50);
   const std::vector<Samples> samples = in_turn(world, options.repetitions.value_or(7),

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "distribution/topology.hpp"
+#include "exchange/topology.hpp"
 
 namespace dmoe::bench {
 
@@ -13,7 +13,7 @@ double work(const model::NetworkSpec& spec, Pass pass, Index ranks, Index rank) 
     const model::LayerSpec& layer = spec.layers[size(l)];
     const Index inputs = spec.input_width(l);
     const Index passes = l == 0 ? std::min<Index>(most_passes, 2) : most_passes;
-    sum += passes * inputs * layer.hidden * distribution::Topology(layer.experts, ranks).range(rank).count;
+    sum += passes * inputs * layer.hidden * exchange::Topology(layer.experts, ranks).range(rank).count;
     if (rank == 0) {
       sum += passes * inputs * layer.gate_hidden + most_passes * layer.gate_hidden * layer.experts;
     }

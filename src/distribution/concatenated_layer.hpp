@@ -28,9 +28,9 @@ class ConcatenatedLayer final : public Layer {
   void backward_to_input(MatrixView d_x) override;
   void backward_to_weights(ConstMatrixView x) override;
 
-  ExpertRange own_;
+  exchange::ExpertRange own_;
   model::Experts experts_;
-  Concatenation side_by_side_;
+  exchange::Concatenation side_by_side_;
   ExpertInputGradient d_input_;
 };
 

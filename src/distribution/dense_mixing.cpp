@@ -28,13 +28,13 @@ void DenseMixing::forward(ConstMatrixView x, const GateStep& step, MatrixView z)
 
 void DenseMixing::add_assigned(std::span<balance::Total> totals) {
   const ConstMatrixView g = gates();
-  const ExpertRange own = parts().range();
+  const exchange::ExpertRange own = parts().range();
   for (Index b = 0; b < g.rows; ++b) {
     for (Index i = own.first; i < own.end(); ++i) totals[size(i)] += balance::to_total(g(b, i));
   }
 }
 
-void DenseMixing::backward_to_input(SharedMatrix& d_z, MatrixView d_x) {
+void DenseMixing::backward_to_input(exchange::SharedMatrix& d_z, MatrixView d_x) {
   model::ExpertGroup& experts = parts().experts;
   d_gates_.begin(rows_);
   d_input_.begin(rows_);
@@ -48,7 +48,7 @@ void DenseMixing::backward_to_input(SharedMatrix& d_z, MatrixView d_x) {
   add_gate_share(d_x);
 }
 
-void DenseMixing::backward_to_weights(ConstMatrixView x, SharedMatrix& d_z) {
+void DenseMixing::backward_to_weights(ConstMatrixView x, exchange::SharedMatrix& d_z) {
   if (ranks().is_coordinator()) parts().gate.backward_weights(x);
   parts().experts.backward_weights();
   d_z.finish();

@@ -25,16 +25,16 @@ class DenseMixing final : public Mixing {
   ConstMatrixView gates() override { return gates_.arrived(rows_); }
   void add_assigned(std::span<balance::Total> totals) override;
   Index expert_rows() const override { return rows_ * parts().topology.experts(); }
-  void send_d_output(SharedMatrix& d_z) override { d_z.share(rows_); }
-  void backward_to_input(SharedMatrix& d_z, MatrixView d_x) override;
-  void backward_to_weights(ConstMatrixView x, SharedMatrix& d_z) override;
+  void send_d_output(exchange::SharedMatrix& d_z) override { d_z.share(rows_); }
+  void backward_to_input(exchange::SharedMatrix& d_z, MatrixView d_x) override;
+  void backward_to_weights(ConstMatrixView x, exchange::SharedMatrix& d_z) override;
 
  private:
-  Index rows_ = 0;               // B of the last forward pass
-  SharedMatrix gates_;           // (B, N)
-  TreeReduction output_sum_;     // z
-  GateGradient d_gates_;         // (B, N)
-  ExpertInputGradient d_input_;  // dx without the gate's share
+  Index rows_ = 0;                      // B of the last forward pass
+  exchange::SharedMatrix gates_;        // (B, N)
+  exchange::TreeReduction output_sum_;  // z
+  exchange::GateGradient d_gates_;      // (B, N)
+  ExpertInputGradient d_input_;         // dx without the gate's share
 };
 
 }  // namespace dmoe::distribution

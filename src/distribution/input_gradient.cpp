@@ -2,7 +2,7 @@
 
 namespace dmoe::distribution {
 
-ExpertInputGradient::ExpertInputGradient(const comm::Communicator& ranks, const Topology& topology,
+ExpertInputGradient::ExpertInputGradient(const comm::Communicator& ranks, const exchange::Topology& topology,
                                          InputGradient gradient, Index capacity, Index inputs)
     : gradient_(gradient),
       experts_(topology.experts()),

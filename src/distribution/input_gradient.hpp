@@ -3,9 +3,9 @@
 
 #include "comm/communicator.hpp"
 #include "core/matrix.hpp"
-#include "distribution/exchange.hpp"
 #include "distribution/layer.hpp"
-#include "distribution/topology.hpp"
+#include "exchange/dense_exchange.hpp"
+#include "exchange/topology.hpp"
 #include "model/expert.hpp"
 
 namespace dmoe::distribution {
@@ -13,8 +13,8 @@ namespace dmoe::distribution {
 /// The sum over the experts, along the fixed tree. Where it is skipped, all of it does nothing.
 class ExpertInputGradient {
  public:
-  ExpertInputGradient(const comm::Communicator& ranks, const Topology& topology, InputGradient gradient,
-                      Index capacity, Index inputs);
+  ExpertInputGradient(const comm::Communicator& ranks, const exchange::Topology& topology,
+                      InputGradient gradient, Index capacity, Index inputs);
 
   bool is_wanted() const { return gradient_ == InputGradient::wanted; }
   /// Starts the receives on the coordinator. Collective.
@@ -28,9 +28,9 @@ class ExpertInputGradient {
  private:
   InputGradient gradient_;
   Index experts_;
-  ExpertRange own_;
+  exchange::ExpertRange own_;
   Matrix shares_;  // (own experts capacity, D)
-  TreeReduction sum_;
+  exchange::TreeReduction sum_;
 };
 
 }  // namespace dmoe::distribution

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "comm/communicator.hpp"
-#include "distribution/exchange.hpp"
 #include "distribution/mixture.hpp"
-#include "distribution/topology.hpp"
+#include "exchange/dense_exchange.hpp"
+#include "exchange/topology.hpp"
 #include "model/network_spec.hpp"
 #include "model/parameters.hpp"
 #include "model/routing.hpp"
@@ -43,7 +43,7 @@ class Layer {
   virtual void forward(ConstMatrixView x, const GateStep& step) = 0;
   /// z on the coordinator, the message buffer for it elsewhere; shared by the layer above where that reads it
   /// everywhere.
-  SharedMatrix& output() { return output_; }
+  exchange::SharedMatrix& output() { return output_; }
   /// This layer's gate and what it chose; null where it has none. Local.
   virtual Mixture* mixture() { return nullptr; }
 
@@ -76,17 +76,18 @@ class Layer {
   model::Presence presence() const {
     return ranks_->is_coordinator() ? model::Presence::here : model::Presence::elsewhere;
   }
-  SharedMatrix& shared_d_output() { return d_output_; }
+  exchange::SharedMatrix& shared_d_output() { return d_output_; }
   Index rows_ = 0;  // B of the last forward pass
 
  private:
   const comm::Communicator* ranks_;
-  SharedMatrix output_;    // (B, H)
-  SharedMatrix d_output_;  // (B, H)
+  exchange::SharedMatrix output_;    // (B, H)
+  exchange::SharedMatrix d_output_;  // (B, H)
 };
 
 /// Who owns which expert of layer l = 0 .. L-1. Local.
-inline Topology topology_of(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks) {
+inline exchange::Topology topology_of(const model::NetworkSpec& spec, Index layer,
+                                      const comm::Communicator& ranks) {
   return {spec.layers[size(layer)].experts, ranks.size()};
 }
 

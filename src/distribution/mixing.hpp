@@ -13,7 +13,7 @@ namespace dmoe::distribution {
 /// The parts of a mixture layer on this rank. They must outlive what mixes them.
 struct MixtureParts {
   const comm::Communicator& ranks;
-  Topology topology;
+  exchange::Topology topology;
   InputGradient input_gradient;
   Index inputs;   // D
   Index outputs;  // width of z
@@ -21,7 +21,7 @@ struct MixtureParts {
   model::ExpertGroup& experts;
   model::Gate& gate;  // an empty one but on the coordinator
 
-  ExpertRange range() const { return topology.range(ranks.rank()); }
+  exchange::ExpertRange range() const { return topology.range(ranks.rank()); }
   bool is_first_layer() const { return input_gradient == InputGradient::skipped; }
 };
 
@@ -44,11 +44,11 @@ class Mixing {
   virtual Index expert_rows() const = 0;
 
   /// Starts to send dz, which counts on the coordinator, where it is needed. Collective.
-  virtual void send_d_output(SharedMatrix& d_z) = 0;
+  virtual void send_d_output(exchange::SharedMatrix& d_z) = 0;
   /// dx into d_x (B, D) on the coordinator, where it is wanted. Collective.
-  virtual void backward_to_input(SharedMatrix& d_z, MatrixView d_x) = 0;
+  virtual void backward_to_input(exchange::SharedMatrix& d_z, MatrixView d_x) = 0;
   /// x as in the forward pass. Collective.
-  virtual void backward_to_weights(ConstMatrixView x, SharedMatrix& d_z) = 0;
+  virtual void backward_to_weights(ConstMatrixView x, exchange::SharedMatrix& d_z) = 0;
 
  protected:
   explicit Mixing(const MixtureParts& parts)

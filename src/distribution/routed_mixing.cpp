@@ -53,7 +53,7 @@ void RoutedMixing::forward(ConstMatrixView x, const GateStep& step, MatrixView z
 }
 
 void RoutedMixing::lay_out() {
-  const ExpertRange own = parts().range();
+  const exchange::ExpertRange own = parts().range();
   Index first = 0;
   for (Index i = own.first; i < own.end(); ++i) {
     const Index count = plan_.count(i);
@@ -90,18 +90,18 @@ ConstMatrixView RoutedMixing::gates() {
 }
 
 void RoutedMixing::add_assigned(std::span<balance::Total> totals) {
-  const ExpertRange own = parts().range();
+  const exchange::ExpertRange own = parts().range();
   for (Index i = own.first; i < own.end(); ++i) {
     for (Index e = plan_.begin(i); e < plan_.begin(i + 1); ++e)
       totals[size(i)] += balance::to_total(plan_.value(e));
   }
 }
 
-void RoutedMixing::send_d_output(SharedMatrix& d_z) {
+void RoutedMixing::send_d_output(exchange::SharedMatrix& d_z) {
   d_z_rows_.start(plan_, d_z.matrix(rows_));
 }
 
-void RoutedMixing::backward_to_input(SharedMatrix& /*d_z*/, MatrixView d_x) {
+void RoutedMixing::backward_to_input(exchange::SharedMatrix& /*d_z*/, MatrixView d_x) {
   model::ExpertGroup& experts = parts().experts;
   const bool d_x_is_wanted = !parts().is_first_layer();
   d_values_.begin(plan_);
@@ -133,7 +133,7 @@ void RoutedMixing::backward_to_input(SharedMatrix& /*d_z*/, MatrixView d_x) {
   add_gate_share(d_x);
 }
 
-void RoutedMixing::backward_to_weights(ConstMatrixView x, SharedMatrix& /*d_z*/) {
+void RoutedMixing::backward_to_weights(ConstMatrixView x, exchange::SharedMatrix& /*d_z*/) {
   if (ranks().is_coordinator()) parts().gate.backward_weights(x);
   parts().experts.backward_weights();
   d_z_rows_.finish();

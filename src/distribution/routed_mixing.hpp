@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "distribution/mixing.hpp"
-#include "distribution/routed_exchange.hpp"
+#include "exchange/routed_exchange.hpp"
 
 namespace dmoe::distribution {
 
@@ -32,9 +32,9 @@ class RoutedMixing final : public Mixing {
   ConstMatrixView gates() override;
   void add_assigned(std::span<balance::Total> totals) override;
   Index expert_rows() const override { return static_cast<Index>(plan_.values().size()); }
-  void send_d_output(SharedMatrix& d_z) override;
-  void backward_to_input(SharedMatrix& d_z, MatrixView d_x) override;
-  void backward_to_weights(ConstMatrixView x, SharedMatrix& d_z) override;
+  void send_d_output(exchange::SharedMatrix& d_z) override;
+  void backward_to_input(exchange::SharedMatrix& d_z, MatrixView d_x) override;
+  void backward_to_weights(ConstMatrixView x, exchange::SharedMatrix& d_z) override;
 
  private:
   model::ConstChoices choices() { return model::ConstChoices(choices_.arrived(rows_)); }
@@ -48,14 +48,14 @@ class RoutedMixing final : public Mixing {
   }
 
   const model::Routing& routing_;
-  Index rows_ = 0;        // B of the last forward pass
-  SharedMatrix choices_;  // (B, 2 K)
-  RoutePlan plan_;
-  RowDelivery x_rows_;  // above the first layer
-  RowDelivery d_z_rows_;
-  RowReduction output_sum_;  // z
-  RowReduction input_sum_;   // dx without the gate's share
-  EntryGather d_values_;
+  Index rows_ = 0;                  // B of the last forward pass
+  exchange::SharedMatrix choices_;  // (B, 2 K)
+  exchange::RoutePlan plan_;
+  exchange::RowDelivery x_rows_;  // above the first layer
+  exchange::RowDelivery d_z_rows_;
+  exchange::RowReduction output_sum_;  // z
+  exchange::RowReduction input_sum_;   // dx without the gate's share
+  exchange::EntryGather d_values_;
   std::vector<model::ExpertBatch> batches_;  // of the own experts
   std::vector<model::ExpertUse> uses_;
   GrowingMatrix inputs_;     // (buffer rows, D)

@@ -10,7 +10,7 @@ namespace {
 
 /// The experts of a layer that this rank owns.
 std::unique_ptr<model::ExpertGroup> make_experts(const model::NetworkSpec& spec, Index layer,
-                                                 const ExpertRange& own, std::uint64_t seed) {
+                                                 const exchange::ExpertRange& own, std::uint64_t seed) {
   const model::LayerSpec& of = spec.layers[size(layer)];
   const Index inputs = spec.input_width(layer);
   if (of.kind == model::LayerKind::classifier_mixture) {

@@ -1,6 +1,6 @@
 #include "distribution/traffic.hpp"
 
-#include "distribution/topology.hpp"
+#include "exchange/topology.hpp"
 
 namespace dmoe::distribution {
 
@@ -11,7 +11,7 @@ StepTraffic bytes_per_step(const model::NetworkSpec& spec, Index ranks, Index ro
   StepTraffic bytes;
   for (Index l = 0; l < spec.layer_count(); ++l) {
     const model::LayerSpec& layer = spec.layers[size(l)];
-    const Topology topology(layer.experts, ranks);
+    const exchange::Topology topology(layer.experts, ranks);
     Index blocks = 0;
     for (Index rank = 1; rank < ranks; ++rank) blocks += static_cast<Index>(topology.blocks(rank).size());
     const Index away = layer.experts - topology.range(0).count;

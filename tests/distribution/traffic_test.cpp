@@ -34,7 +34,7 @@ TEST(StepTraffic, follows_the_closed_form_of_the_papers_network_on_two_ranks) {
 /// What the gates of the last forward pass made of a layer, counted row by row.
 RoutedTraffic routed_traffic(Network& network, Index layer, Index most) {
   const ConstMatrixView gates = network.gates(layer);
-  const Topology topology(gates.columns, world().size());
+  const exchange::Topology topology(gates.columns, world().size());
   RoutedTraffic traffic{most, 0, 0, 0};
   for (Index b = 0; b < gates.rows; ++b) {
     for (Index rank = 1; rank < topology.ranks(); ++rank) {
@@ -43,7 +43,7 @@ RoutedTraffic routed_traffic(Network& network, Index layer, Index most) {
         for (Index i = first; i < std::min(end, gates.columns); ++i) count += gates(b, i) > 0 ? 1 : 0;
         return count;
       };
-      const ExpertRange own = topology.range(rank);
+      const exchange::ExpertRange own = topology.range(rank);
       traffic.choices += chosen(own.first, own.end());
       traffic.rows += chosen(own.first, own.end()) > 0 ? 1 : 0;
       for (const model::TreeBlock& block : topology.blocks(rank))

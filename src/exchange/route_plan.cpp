@@ -1,9 +1,9 @@
-#include "distribution/route_plan.hpp"
+#include "exchange/route_plan.hpp"
 
 #include <algorithm>
 #include <numeric>
 
-namespace dmoe::distribution {
+namespace dmoe::exchange {
 
 namespace {
 
@@ -69,4 +69,4 @@ Index RoutePlan::block_row_count(Index rank) const {
   return count;
 }
 
-}  // namespace dmoe::distribution
+}  // namespace dmoe::exchange

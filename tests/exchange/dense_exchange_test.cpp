@@ -1,4 +1,4 @@
-#include "distribution/exchange.hpp"
+#include "exchange/dense_exchange.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include "support/same_bits.hpp"
 #include "support/world.hpp"
 
-namespace dmoe::distribution {
+namespace dmoe::exchange {
 namespace {
 
 using test::random_matrix;
@@ -117,4 +117,4 @@ TEST(Concatenation, puts_all_experts_side_by_side_and_brings_their_parts_back) {
 }
 
 }  // namespace
-}  // namespace dmoe::distribution
+}  // namespace dmoe::exchange

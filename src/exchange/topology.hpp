@@ -12,7 +12,7 @@
 #include "core/types.hpp"
 #include "model/summation_tree.hpp"
 
-namespace dmoe::distribution {
+namespace dmoe::exchange {
 
 /// Experts [first, first + count).
 struct ExpertRange {
@@ -47,4 +47,4 @@ class Topology {
   Index ranks_;
 };
 
-}  // namespace dmoe::distribution
+}  // namespace dmoe::exchange

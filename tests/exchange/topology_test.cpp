@@ -1,10 +1,10 @@
-#include "distribution/topology.hpp"
+#include "exchange/topology.hpp"
 
 #include <algorithm>
 
 #include <gmock/gmock.h>
 
-namespace dmoe::distribution {
+namespace dmoe::exchange {
 namespace {
 
 constexpr Index most_experts = 40;
@@ -81,4 +81,4 @@ TEST(Topology, has_blocks_that_hold_every_expert_once) {
 }
 
 }  // namespace
-}  // namespace dmoe::distribution
+}  // namespace dmoe::exchange

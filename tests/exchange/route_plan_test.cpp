@@ -1,4 +1,4 @@
-#include "distribution/route_plan.hpp"
+#include "exchange/route_plan.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -7,7 +7,7 @@
 
 #include "core/random.hpp"
 
-namespace dmoe::distribution {
+namespace dmoe::exchange {
 namespace {
 
 using testing::ElementsAre;
@@ -106,4 +106,4 @@ TEST(RoutePlan, holds_each_choice_once) {
 }
 
 }  // namespace
-}  // namespace dmoe::distribution
+}  // namespace dmoe::exchange

@@ -6,9 +6,9 @@
 
 #include "comm/communicator.hpp"
 #include "core/matrix.hpp"
-#include "distribution/topology.hpp"
+#include "exchange/topology.hpp"
 
-namespace dmoe::distribution {
+namespace dmoe::exchange {
 
 /// A matrix that the coordinator computes and every rank reads: gate values, a layer's input, dz.
 ///
@@ -138,4 +138,4 @@ class Concatenation {
   std::vector<Part> peers_;  // coordinator only: the other ranks that own experts
 };
 
-}  // namespace dmoe::distribution
+}  // namespace dmoe::exchange

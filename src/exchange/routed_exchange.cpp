@@ -1,8 +1,8 @@
-#include "distribution/routed_exchange.hpp"
+#include "exchange/routed_exchange.hpp"
 
 #include <algorithm>
 
-namespace dmoe::distribution {
+namespace dmoe::exchange {
 
 std::vector<PeerRows> make_peers(const comm::Communicator& ranks, Index columns) {
   std::vector<PeerRows> peers;
@@ -119,4 +119,4 @@ const float* EntryGather::collect() {
   return values_.data();
 }
 
-}  // namespace dmoe::distribution
+}  // namespace dmoe::exchange

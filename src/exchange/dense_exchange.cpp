@@ -1,9 +1,9 @@
-#include "distribution/exchange.hpp"
+#include "exchange/dense_exchange.hpp"
 
 #include <algorithm>
 #include <cassert>
 
-namespace dmoe::distribution {
+namespace dmoe::exchange {
 
 using model::BlockSum;
 
@@ -172,4 +172,4 @@ void GateGradient::place(const ExpertRange& range, ConstMatrixView columns) {
   }
 }
 
-}  // namespace dmoe::distribution
+}  // namespace dmoe::exchange

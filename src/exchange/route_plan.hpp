@@ -14,10 +14,10 @@
 #include <span>
 #include <vector>
 
-#include "distribution/topology.hpp"
+#include "exchange/topology.hpp"
 #include "model/choices.hpp"
 
-namespace dmoe::distribution {
+namespace dmoe::exchange {
 
 class RoutePlan {
  public:
@@ -70,4 +70,4 @@ class RoutePlan {
   std::vector<std::vector<Index>> block_rows_;
 };
 
-}  // namespace dmoe::distribution
+}  // namespace dmoe::exchange

@@ -6,9 +6,9 @@
 
 #include "comm/communicator.hpp"
 #include "core/matrix.hpp"
-#include "distribution/route_plan.hpp"
+#include "exchange/route_plan.hpp"
 
-namespace dmoe::distribution {
+namespace dmoe::exchange {
 
 /// What the coordinator and one other rank exchange: rows, and the message they travel in.
 struct PeerRows {
@@ -118,4 +118,4 @@ void RowReduction::add_up(const RoutePlan& plan, Term term) {
   }
 }
 
-}  // namespace dmoe::distribution
+}  // namespace dmoe::exchange
