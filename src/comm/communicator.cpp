@@ -59,6 +59,20 @@ Communicator duplicate_of(MPI_Comm native) {
   return Communicator(std::move(owner));
 }
 
+Communicator Communicator::split(int color, int key) const {
+  Communicator part = local();
+  if (native_) {
+    auto owner = std::make_unique<Native>();
+    check(MPI_Comm_split(native_->handle, color, key, &owner->handle), "MPI_Comm_split");
+    check(MPI_Comm_set_errhandler(owner->handle, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+    if (checks_calls()) check(MPI_Comm_dup(owner->handle, &owner->checks), "MPI_Comm_dup");
+    part = Communicator(std::move(owner));
+  }
+  part.traffic_ = traffic_;
+  part.timing_ = timing_;
+  return part;
+}
+
 MPI_Comm native_of(const Communicator& communicator) {
   return communicator.is_local() ? MPI_COMM_NULL : communicator.native()->handle;
 }

@@ -28,7 +28,9 @@ enum class Tag : int {
   expert_outputs = 4,
   expert_output_gradients = 5,
   input_rows = 6,
-  output_gradient_rows = 7
+  output_gradient_rows = 7,
+  gradients = 8,
+  weights = 9
 };
 
 /// Payload of this rank's float broadcasts, messages and all-reduces since the start; what only steers a run
@@ -53,6 +55,10 @@ class Communicator {
   Communicator& operator=(Communicator&& other) noexcept;
   ~Communicator();
 
+  /// Those ranks that name the same `color`, in the order of their `key`. They count into this communicator's
+  /// traffic and clock. Collective.
+  Communicator split(int color, int key) const;
+
   int rank() const { return rank_; }
   int size() const { return size_; }
   /// Rank 0: gates, head, loss, files that one rank writes, everything that prints.
@@ -60,6 +66,10 @@ class Communicator {
   /// No MPI behind it.
   bool is_local() const { return native_ == nullptr; }
   const Native* native() const { return native_.get(); }
+  /// Another one for each communicator, the same when that is moved. Local.
+  const void* identity() const {
+    return native_ ? static_cast<const void*>(native_.get()) : static_cast<const void*>(traffic_.get());
+  }
 
   /// The coordinator's values on every rank. Collective.
   void broadcast(std::span<float> values, Place place = Place::current()) const;
@@ -105,9 +115,10 @@ class Communicator {
   std::unique_ptr<const Native> native_;  // none: local
   int rank_ = 0;
   int size_ = 1;
-  // Behind pointers, so that const operations count and requests survive a move of the communicator's owner.
-  std::unique_ptr<Traffic> traffic_ = std::make_unique<Traffic>();
-  std::unique_ptr<Timing> timing_ = std::make_unique<Timing>();
+  // Behind pointers, so that const operations count, requests survive a move of the communicator's owner, and
+  // parts of a communicator count with the whole.
+  std::shared_ptr<Traffic> traffic_ = std::make_shared<Traffic>();
+  std::shared_ptr<Timing> timing_ = std::make_shared<Timing>();
 };
 
 }  // namespace dmoe::comm

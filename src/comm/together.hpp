@@ -13,11 +13,11 @@ namespace dmoe::comm {
 /// wait.
 class ThrownByAll {
  public:
-  explicit ThrownByAll(const Communicator& communicator) : traffic_(&communicator.traffic()) {}
-  bool is_of(const Communicator& communicator) const { return traffic_ == &communicator.traffic(); }
+  explicit ThrownByAll(const Communicator& communicator) : thrower_(communicator.identity()) {}
+  bool is_of(const Communicator& communicator) const { return thrower_ == communicator.identity(); }
 
  private:
-  const Traffic* traffic_;  // never looked into: it stays with its communicator where that moves
+  const void* thrower_;  // never looked into
 };
 
 /// Whether it is thrown on all ranks of this communicator alike. Local.
