@@ -30,7 +30,8 @@ struct Analysis {
 };
 
 /// Measures over one split, no expert masked. The result is on the coordinator (empty elsewhere); nothing
-/// where it was stopped half way, on all ranks alike. Collective over the network's ranks.
+/// where it was stopped half way, on all ranks alike. Throws InputError on all ranks where the top examples
+/// would be too many. Collective over the network's ranks.
 std::optional<Analysis> analyze(distribution::Network& network, const data::Dataset& dataset,
                                 const training::Pass& pass, const Options& options,
                                 const training::StopRequested& stop_requested);
