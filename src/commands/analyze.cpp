@@ -114,7 +114,8 @@ Action declare_analyze(CLI::App& parser) {
       ->check(CLI::Range(1, 100'000'000))
       ->option_text("COUNT");
   return [options](const Job& job) {
-    for (const std::string& run : options->model.runs) analyze(job, *options, run::folder_of(run));
+    with_each_run(job, options->model,
+                  [&](const std::string& run, toml::array&) { analyze(job, *options, run); });
     return ExitStatus::done;
   };
 }

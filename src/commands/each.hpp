@@ -1,4 +1,4 @@
-// A command over several files: one that cannot be read does not keep the others from being told.
+// A command over several files or runs: one that cannot be read does not keep the others from being told.
 #pragma once
 
 #include <string>
@@ -7,11 +7,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "comm/together.hpp"
 #include "core/error.hpp"
 
 namespace dmoe::commands {
 
-/// A file, or a path without one, that cannot be told of.
+/// A file or run, or a path without one, that cannot be told of.
 struct Wrong {
   std::string file;
   std::string why;
@@ -32,6 +33,24 @@ std::vector<Wrong> wrong_ones(const std::vector<std::string>& paths, FilesAt fil
     std::vector<std::string> files;
     attempt(path, [&] { files = files_at(path); });
     for (const std::string& file : files) attempt(file, [&] { with_each(file); });
+  }
+  return wrong;
+}
+
+/// Those of the runs for which with_each(run) threw InputError on all ranks of `world`. One that a rank
+/// throws alone is passed on: others may wait for that rank. Collective where with_each is.
+template <class Do>
+std::vector<Wrong> wrong_runs(const comm::Communicator& world, const std::vector<std::string>& runs,
+                              Do with_each) {
+  std::vector<Wrong> wrong;
+  for (const std::string& run : runs) {
+    try {
+      with_each(run);
+    } catch (const InputError& error) {
+      if (!comm::is_thrown_by_all(world, error)) throw;
+      const std::string why = error.what();
+      wrong.push_back({run, why.find(run) == std::string::npos ? run + ": " + why : why});
+    }
   }
   return wrong;
 }

@@ -14,7 +14,6 @@
 #include "comm/together.hpp"
 #include "comm/watchdog.hpp"
 #include "commands/trained_model_options.hpp"
-#include "config/json.hpp"
 #include "console/wording.hpp"
 #include "core/error.hpp"
 #include "core/exit_status.hpp"
@@ -34,7 +33,6 @@ struct EvaluateOptions {
   std::optional<Index> top_k;
   std::optional<double> threshold;
   bool draws_curve = false;
-  bool prints_json = false;
   Index repetitions = 3;
 };
 
@@ -207,7 +205,7 @@ toml::table json_of(const Result& result) {
                      {"data_differences", std::move(differences)}};
 }
 
-/// One run, a model file or a checkpoint.
+/// One run, a model file or a checkpoint. Collective.
 void evaluate(const Job& job, const EvaluateOptions& options, const std::string& folder,
               toml::array& results) {
   const comm::Communicator& world = job.world();
@@ -220,7 +218,7 @@ void evaluate(const Job& job, const EvaluateOptions& options, const std::string&
   const run::TrainedModel model =
       run::load_trained_model(world, folder, options.model.split, options.model.overrides);
   check_gates(world, model, options);
-  if (world.is_coordinator() && !options.prints_json) print_remarks(model);
+  if (world.is_coordinator() && !options.model.prints_json) print_remarks(model);
   const comm::Watchdog watchdog(world, model.comm.timeout);
   if (options.draws_curve) return draw_curve(world, model, run, options);
   const std::optional<OneRouting> routing = asked_for(model, options);
@@ -236,13 +234,12 @@ void evaluate(const Job& job, const EvaluateOptions& options, const std::string&
                       *score,
                       std::llround(multiply_accumulates(model, work, examples)),
                       routing ? fmt::format("{} {:g}", routing->rule(), routing->setting()) : "as trained"};
-  options.prints_json ? results.push_back(json_of(result)) : print(result);
+  options.model.prints_json ? results.push_back(json_of(result)) : print(result);
 }
 
 ExitStatus evaluate_all(const Job& job, const EvaluateOptions& options) {
-  toml::array results;
-  for (const std::string& run : options.model.runs) evaluate(job, options, run::folder_of(run), results);
-  if (job.world().is_coordinator() && options.prints_json) fmt::print("{}", config::to_json(results));
+  with_each_run(job, options.model,
+                [&](const std::string& run, toml::array& results) { evaluate(job, options, run, results); });
   return ExitStatus::done;
 }
 
@@ -271,8 +268,10 @@ Action declare_evaluate(CLI::App& parser) {
                                  ->excludes(top_k)
                                  ->excludes(threshold);
   parser
-      .add_flag("--json", options->prints_json,
-                "an array with an object for each, its numbers with all their digits, for scripts")
+      .add_flag(
+          "--json", options->model.prints_json,
+          "an array with an object for each, its numbers with all their digits, for scripts; of one that "
+          "cannot be read, why")
       ->excludes(curve);
   parser
       .add_option("--repetitions", options->repetitions,

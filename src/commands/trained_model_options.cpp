@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "comm/together.hpp"
+#include "commands/each.hpp"
 #include "commands/named_option.hpp"
+#include "config/json.hpp"
 #include "console/wording.hpp"
+#include "run/folder.hpp"
 
 namespace dmoe::commands {
 
@@ -17,6 +21,19 @@ void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, c
   parser.add_option("--set", options.overrides, "override a key of the run's config: data.path=/data/mnist")
       ->allow_extra_args(false)
       ->option_text("KEY=VALUE");
+}
+
+void with_each_run(const Job& job, const TrainedModelOptions& options,
+                   const std::function<void(const std::string& run, toml::array& results)>& with_each) {
+  toml::array results;
+  const std::vector<Wrong> wrong = wrong_runs(job.world(), options.runs, [&](const std::string& named) {
+    std::string run;
+    comm::together(job.world(), [&] { run = run::folder_of(named); });
+    with_each(run, results);
+  });
+  for (const Wrong& one : wrong) results.push_back(toml::table{{"model", one.file}, {"why", one.why}});
+  if (options.prints_json && job.world().is_coordinator()) fmt::print("{}", config::to_json(results));
+  comm::together(job.world(), [&] { refuse(wrong); });
 }
 
 void print_remarks(const run::TrainedModel& model) {

@@ -134,9 +134,8 @@ config::Config config_of_run(const comm::Communicator& world, const std::string&
   });
 }
 
-SavedModel find_model(const comm::Communicator& world, const std::string& named,
+SavedModel find_model(const comm::Communicator& world, const std::string& run,
                       const std::vector<std::string>& overrides) {
-  const std::string run = folder_of(named);
   std::string path = run;
   const auto read = [&] {
     if (!path_exists(run)) throw InputError("{}: there is no such run folder or model file", run);

@@ -317,8 +317,8 @@ class CommandLine(unittest.TestCase):
         self.assert_refused(["evaluate", missing], f"{missing}: there is no such run folder or model file")
         self.assert_refused(
             ["evaluate", self.output, "--split", "validation"],
-            "--split validation: the data set has no validation examples (data.validation holds some out of the "
-            "training set)",
+            f"{self.output}: --split validation: the data set has no validation examples (data.validation holds some "
+            "out of the training set)",
         )
         model = self.output / "model.h5"
         content = model.read_bytes()

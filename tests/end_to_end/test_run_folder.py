@@ -44,6 +44,11 @@ LONG = ["--set", "phases.only.epochs=100000", "--set", "evaluation.every_epochs=
 STOP = ["--set", "train.stop_after=1s"]
 
 
+def refusal_in(process):
+    """What dmoe itself said on stderr; mpirun adds its own lines."""
+    return "".join(line for line in process.stderr.splitlines(keepends=True) if line.startswith("dmoe: "))
+
+
 class RunFolder(unittest.TestCase):
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="dmoe-folder-")))
@@ -229,6 +234,39 @@ class RunFolder(unittest.TestCase):
         told, wrong = json.loads(run([DMOE, "info", "run", "--json"]).stdout)
         self.assertEqual((told["file"], wrong["file"]), ("run/run.h5", "run/model.h5"))
         self.assertIn("run/model.h5: ", wrong["why"])
+
+    def test_a_run_that_cannot_be_read_keeps_no_other_from_being_looked_at(self):
+        for folder in ("run1", "run2"):
+            checked(DMOE, "train", "small.toml", "--output", folder)
+        bad = Path("run2/model.h5")
+        bad.write_bytes(bad.read_bytes()[:9000])
+        runs = ["none", "run1", "run2"]
+        said = r"^dmoe: none: .*; run2/model\.h5: .*\n$"
+        environment = {**os.environ, "DMOE_CHECK_COLLECTIVES": "1"}
+        for ranks in (None, 2):
+            for command, words in (("evaluate", "run1/model.h5: test error"), ("analyze", "written to run1/run.h5")):
+                with self.subTest(command=command, ranks=ranks):
+                    process = run([DMOE, command, *runs], ranks, env=environment)
+                    self.assertEqual(process.returncode, 2)
+                    self.assertIn(words, process.stdout)
+                    self.assertRegex(refusal_in(process), said)
+            process = run([DMOE, "evaluate", *runs, "--json"], ranks, env=environment)
+            self.assertEqual(process.returncode, 2)
+            self.assertRegex(refusal_in(process), said)
+            told, *wrong = json.loads(process.stdout)
+            self.assertEqual((told["model"], told["split"]), ("run1/model.h5", "test"))
+            self.assertEqual([one["model"] for one in wrong], ["none", "run2"])
+            self.assertIn("run2/model.h5: ", wrong[1]["why"])
+        both = run([DMOE, "evaluate", "run1", "none", "--split", "validation"])
+        self.assertRegex(both.stderr, r"^dmoe: run1: --split validation: .*; none: .*\n$")
+
+    def test_what_is_wrong_on_the_coordinator_alone_keeps_no_other_from_being_analyzed(self):
+        checked(DMOE, "train", "small.toml", "--output", "large", "--set", "layers.1.experts=400")
+        checked(DMOE, "train", "small.toml", "--output", "run")
+        for ranks in (None, 2):
+            process = run([DMOE, "analyze", "large", "run", "--top", "10000"], ranks)
+            self.assertEqual((process.returncode, "written to run/run.h5" in process.stdout), (2, True))
+            self.assertRegex(refusal_in(process), r"^dmoe: large: the 10000 top examples .*\(--top\)\n$")
 
     def test_a_run_is_its_folder_or_its_run_file(self):
         checked(DMOE, "train", "small.toml", "--output", "run")
