@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -28,7 +30,22 @@ struct AnalyzeOptions {
   analysis::Options analysis;
 };
 
-void print(const analysis::Analysis& result, Index most_combinations) {
+/// A line for each pair of layers whose combinations were too many.
+std::vector<std::string> left_out(const analysis::Analysis& result, Index most_combinations) {
+  const auto is_gated = [](const analysis::LayerSpecialisation& layer) { return !layer.is_empty(); };
+  std::vector<std::string> lines;
+  for (std::size_t l = 0; l < result.pairs.size(); ++l) {
+    const auto next = std::find_if(result.layers.begin() + static_cast<std::ptrdiff_t>(l) + 1,
+                                   result.layers.end(), is_gated);
+    if (result.pairs[l] || !is_gated(result.layers[l]) || next == result.layers.end()) continue;
+    lines.push_back(
+        fmt::format("layers {} and {}: left out their more than {} combinations (--most-combinations)", l + 1,
+                    next - result.layers.begin() + 1, console::grouped(most_combinations)));
+  }
+  return lines;
+}
+
+void print(const analysis::Analysis& result) {
   fmt::print(
       "over {}; I(expert; factor) / log N from the gates, in brackets from the largest gate,\n"
       "p from {}\n",
@@ -49,17 +66,41 @@ void print(const analysis::Analysis& result, Index most_combinations) {
     }
     fmt::print("{}\n", console::printable(text));
   }
-  const auto is_gated = [](const analysis::LayerSpecialisation& layer) { return !layer.is_empty(); };
-  for (std::size_t l = 0; l < result.pairs.size(); ++l) {
-    const auto next = std::find_if(result.layers.begin() + static_cast<std::ptrdiff_t>(l) + 1,
-                                   result.layers.end(), is_gated);
-    if (result.pairs[l] || !is_gated(result.layers[l]) || next == result.layers.end()) continue;
-    fmt::print("layers {} and {}: left out their more than {} combinations (--most-combinations)\n", l + 1,
-               next - result.layers.begin() + 1, console::grouped(most_combinations));
-  }
 }
 
-void analyze(const Job& job, const AnalyzeOptions& options, const std::string& folder) {
+toml::table json_of(const analysis::TestedInformation& tested) {
+  return toml::table{{"normalized", tested.observed.normalized}, {"p_value", tested.p_value()}};
+}
+
+/// Of a layer with a gate; its number counts from 1, experts from 0.
+toml::table json_of(const analysis::LayerSpecialisation& layer, std::size_t number) {
+  toml::array mean_gate;
+  toml::array dead;
+  for (std::size_t e = 0; e < layer.mean_gate.size(); ++e) {
+    mean_gate.push_back(layer.mean_gate[e]);
+    if (layer.is_dead(e)) dead.push_back(static_cast<std::int64_t>(e));
+  }
+  toml::table information;
+  for (const analysis::FactorMap& map : layer.factors)
+    information.insert(map.factor, toml::table{{"soft", json_of(map.soft)}, {"hard", json_of(map.hard)}});
+  return toml::table{{"layer", static_cast<std::int64_t>(number)},
+                     {"mean_gate", std::move(mean_gate)},
+                     {"dead", std::move(dead)},
+                     {"mutual_information", std::move(information)}};
+}
+
+toml::table json_of(const run::TrainedModel& model, const analysis::Analysis& result) {
+  toml::table told = told_of(model);
+  toml::array layers;
+  for (std::size_t l = 0; l < result.layers.size(); ++l)
+    if (!result.layers[l].is_empty()) layers.push_back(json_of(result.layers[l], l + 1));
+  told.insert("layers", std::move(layers));
+  told.insert("permutations", result.permutations.count);
+  return told;
+}
+
+/// One run. Collective.
+void analyze(const Job& job, const AnalyzeOptions& options, const std::string& folder, toml::array& results) {
   const comm::Communicator& world = job.world();
   const std::string run = run::run_file(folder);
   std::optional<run::FolderLock> lock;  // a run that goes on would write over it
@@ -75,19 +116,28 @@ void analyze(const Job& job, const AnalyzeOptions& options, const std::string& f
       throw InputError("{}: {}", folder, error.what());
     }
   });
-  const run::TrainedModel model =
+  run::TrainedModel model =
       run::load_trained_model(world, folder, options.model.split, options.model.overrides);
-  if (world.is_coordinator()) print_remarks(model);
+  if (world.is_coordinator() && !options.model.prints_json) print_remarks(model);
   std::optional<analysis::Analysis> result =
       analysis::analyze(*model.network, *model.dataset, model.pass, options.analysis, [] { return false; });
   result->data_differences = model.data_differences;
   comm::together(world, [&] {
     if (world.is_coordinator()) io::write_analysis(run, *result, model.config_text);
   });
-  if (world.is_coordinator()) {
-    print(*result, options.analysis.most_combinations);
-    fmt::print("written to {}, {}\n", run, io::analysis_group(result->split));
+  if (!world.is_coordinator()) return;
+  const std::string group = io::analysis_group(result->split);
+  const std::vector<std::string> missing = left_out(*result, options.analysis.most_combinations);
+  if (options.model.prints_json) {
+    model.remarks.insert(model.remarks.end(), missing.begin(), missing.end());
+    toml::table told = json_of(model, *result);
+    told.insert("written_to", toml::table{{"file", run}, {"group", group}});
+    results.push_back(std::move(told));
+    return;
   }
+  print(*result);
+  for (const std::string& line : missing) fmt::print("{}\n", line);
+  fmt::print("written to {}, {}\n", run, group);
 }
 
 }  // namespace
@@ -114,8 +164,9 @@ Action declare_analyze(CLI::App& parser) {
       ->check(CLI::Range(1, 100'000'000))
       ->option_text("COUNT");
   return [options](const Job& job) {
-    with_each_run(job, options->model,
-                  [&](const std::string& run, toml::array&) { analyze(job, *options, run); });
+    with_each_run(job, options->model, [&](const std::string& run, toml::array& results) {
+      analyze(job, *options, run, results);
+    });
     return ExitStatus::done;
   };
 }

@@ -184,25 +184,14 @@ void print(const Result& result) {
 }
 
 toml::table json_of(const Result& result) {
-  toml::array differences;
-  toml::array remarks;
-  toml::array unknown;
-  for (const std::string& one : result.model.unknown) unknown.push_back(one);
-  for (const std::string& one : result.model.data_differences) differences.push_back(one);
-  for (const std::string& one : result.model.remarks) remarks.push_back(one);
-  return toml::table{{"model", result.model.path},
-                     {"step", result.model.trained.step},
-                     {"split", result.split},
-                     {"examples", result.examples},
-                     {"wrong", result.wrong()},
-                     {"error", result.score.error},
-                     {"loss", result.score.loss},
-                     {"multiply_accumulates", result.multiply_accumulates},
-                     {"multiply_accumulates_of_all_experts", result.all_experts()},
-                     {"routing", result.routing},
-                     {"remarks", std::move(remarks)},
-                     {"unknown", std::move(unknown)},
-                     {"data_differences", std::move(differences)}};
+  toml::table told = told_of(result.model);
+  told.insert("wrong", result.wrong());
+  told.insert("error", result.score.error);
+  told.insert("loss", result.score.loss);
+  told.insert("multiply_accumulates", result.multiply_accumulates);
+  told.insert("multiply_accumulates_of_all_experts", result.all_experts());
+  told.insert("routing", result.routing);
+  return told;
 }
 
 /// One run, a model file or a checkpoint. Collective.
@@ -266,13 +255,8 @@ Action declare_evaluate(CLI::App& parser) {
                                            "accuracy against cost for every K and a range of P, kept in the "
                                            "run file of a run that has ended")
                                  ->excludes(top_k)
-                                 ->excludes(threshold);
-  parser
-      .add_flag(
-          "--json", options->model.prints_json,
-          "an array with an object for each, its numbers with all their digits, for scripts; of one that "
-          "cannot be read, why")
-      ->excludes(curve);
+                                 ->excludes(threshold)
+                                 ->excludes(parser.get_option("--json"));
   parser
       .add_option("--repetitions", options->repetitions,
                   "of each measurement of the curve's times, of which the median counts (default: 3)")

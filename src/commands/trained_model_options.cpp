@@ -21,6 +21,10 @@ void add_trained_model_options(CLI::App& parser, TrainedModelOptions& options, c
   parser.add_option("--set", options.overrides, "override a key of the run's config: data.path=/data/mnist")
       ->allow_extra_args(false)
       ->option_text("KEY=VALUE");
+  parser.add_flag(
+      "--json", options.prints_json,
+      "an array with an object for each, its numbers with all their digits, for scripts; of one that "
+      "cannot be read, why");
 }
 
 void with_each_run(const Job& job, const TrainedModelOptions& options,
@@ -34,6 +38,21 @@ void with_each_run(const Job& job, const TrainedModelOptions& options,
   for (const Wrong& one : wrong) results.push_back(toml::table{{"model", one.file}, {"why", one.why}});
   if (options.prints_json && job.world().is_coordinator()) fmt::print("{}", config::to_json(results));
   comm::together(job.world(), [&] { refuse(wrong); });
+}
+
+toml::table told_of(const run::TrainedModel& model) {
+  const auto array_of = [](const std::vector<std::string>& lines) {
+    toml::array array;
+    for (const std::string& line : lines) array.push_back(line);
+    return array;
+  };
+  return toml::table{{"model", model.path},
+                     {"step", model.trained.step},
+                     {"split", data::split_name(model.pass.split)},
+                     {"examples", model.dataset->example_count(model.pass.split)},
+                     {"remarks", array_of(model.remarks)},
+                     {"unknown", array_of(model.unknown)},
+                     {"data_differences", array_of(model.data_differences)}};
 }
 
 void print_remarks(const run::TrainedModel& model) {

@@ -205,6 +205,36 @@ class RunFolder(unittest.TestCase):
         with h5py.File("run2/run.h5") as file:
             self.assertEqual(file["analysis"].attrs["split"], "test")
 
+    def test_an_analysis_in_json_is_that_in_the_run_file(self):
+        layers = ["{kind='dense', hidden=5}"]
+        layers += [f"{{kind='mixture', experts={experts}, hidden=6, gate_hidden=4}}" for experts in (3, 2)]
+        checked(DMOE, "train", "small.toml", "--output", "run", "--set", f"layers=[{', '.join(layers)}]")
+        words = [DMOE, "analyze", "run", "none", "--json", "--split", "train", "--permutations", "7"]
+        for ranks in (None, 2):
+            process = run([*words, "--most-combinations", "5"], ranks)
+            self.assertEqual((process.returncode, refusal_in(process).count("none: ")), (2, 1), process.stderr)
+            told, wrong = json.loads(process.stdout)
+            self.assertEqual((wrong["model"], sorted(wrong)), ("none", ["model", "why"]))
+            self.assertEqual((told["model"], told["step"]), ("run/model.h5", 12))
+            self.assertEqual((told["split"], told["examples"], told["permutations"]), ("train", 400, 7))
+            self.assertEqual(told["written_to"], {"file": "run/run.h5", "group": "/analysis_train"})
+            self.assertEqual((told["unknown"], told["data_differences"]), ([], []))
+            self.assertEqual(told["remarks"], ["layers 2 and 3: left out their more than 5 combinations "
+                                               "(--most-combinations)"])
+            self.assertEqual([layer["layer"] for layer in told["layers"]], [2, 3])
+            with h5py.File("run/run.h5") as file:
+                for layer in told["layers"]:
+                    stored = file[f"analysis_train/layers/{layer['layer']}"]
+                    self.assertEqual(layer["mean_gate"], stored["mean_gate"][:].tolist())
+                    self.assertEqual(layer["dead"], stored["dead"][:].nonzero()[0].tolist())
+                    self.assertEqual(set(layer["mutual_information"]), set(stored["mutual_information"]))
+                    for factor, found in layer["mutual_information"].items():
+                        group = stored["mutual_information"][factor]
+                        p_values = dict(zip(("soft", "hard"), group["p_value"][:].tolist(), strict=True))
+                        for weight, one in found.items():
+                            self.assertEqual(one, {"normalized": group[weight][1], "p_value": p_values[weight]})
+        self.assertEqual(json.loads(checked(*words[:3], *words[4:]))[0]["remarks"], [])
+
     def test_the_analysis_of_another_split_stands_beside_that_of_the_test_set(self):
         checked(DMOE, "train", "small.toml", "--output", "run")
         checked(DMOE, "analyze", "run")
