@@ -9,6 +9,7 @@
 
 #include "comm/together.hpp"
 #include "config/reference.hpp"
+#include "config/schema.hpp"
 #include "console/wording.hpp"
 #include "core/error.hpp"
 #include "core/exit_status.hpp"
@@ -54,7 +55,7 @@ std::string answer(const ConfigOptions& options) {
   }
   if (path_exists(options.what)) return text_of(options.what, options.overrides);
   throw InputError("{}: is no key{}, and there is no such file or folder", options.what,
-                   suggestion(options.what, config::key_names()));
+                   suggestion(config::without_entries(options.what), config::key_names()));
 }
 
 }  // namespace

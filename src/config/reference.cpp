@@ -317,7 +317,7 @@ std::string new_config_toml() {
 
 std::optional<std::string> describe_key(const std::string& path) {
   const std::vector<Table> tables = schema();
-  const std::string name = without_numbers(path);
+  const std::string name = without_entries(path);
   std::string text;
   for (const Table& table : tables)
     if (table.name == name) return table_toml(table);

@@ -20,7 +20,7 @@ std::string all_keys_toml();
 /// The least that trains, with what to change for data of one's own in comments. Local.
 std::string new_config_toml();
 
-/// All that is declared of a table or a key, named as by --set (numbers of entries may be left out); nothing
+/// All that is declared of a table or a key, named as by --set (entries may be left out); nothing
 /// where there is none. Local.
 std::optional<std::string> describe_key(const std::string& path);
 

@@ -216,6 +216,11 @@ bool is_number(std::string_view word) {
   return !word.empty() && std::ranges::all_of(word, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+bool is_entry(std::string_view word, bool may_be_name) {
+  if (is_number(word)) return word.find_first_not_of('0') != std::string_view::npos;
+  return word == "*" || (may_be_name && !word.empty());
+}
+
 }  // namespace
 
 std::vector<Table> schema() {
@@ -254,6 +259,35 @@ std::string without_numbers(std::string_view path) {
     path.remove_prefix(std::min(path.size(), word.size() + 1));
     if (is_number(word)) continue;
     result += (result.empty() ? "" : ".") + std::string(word);
+  }
+  return result;
+}
+
+std::string without_entries(std::string_view path) {
+  const std::vector<Table> tables = schema();
+  const std::vector<KeyReference> keys = keys_of(tables);
+  const auto takes_entries = [&](const std::string& at) {
+    return std::ranges::any_of(tables, [&](const Table& one) { return one.is_array && one.name == at; }) ||
+           std::ranges::any_of(keys, [&](const KeyReference& key) {
+             return key.path == at && key.part != nullptr && key.part->takes_several;
+           });
+  };
+  const auto is_known = [&](const std::string& at) {
+    return std::ranges::count(keys, at, &KeyReference::path) > 0;
+  };
+  std::string result;
+  bool may_be_entry = false;
+  while (!path.empty()) {
+    const std::string_view word = path.substr(0, path.find('.'));
+    path.remove_prefix(std::min(path.size(), word.size() + 1));
+    const std::string longer = (result.empty() ? "" : result + ".") + std::string(word);
+    const bool may_be_name = is_known(result + ".name") && !path.empty();  // else it is a misspelt key
+    if (may_be_entry && !is_known(longer) && is_entry(word, may_be_name)) {
+      may_be_entry = false;
+      continue;
+    }
+    result = longer;
+    may_be_entry = takes_entries(result);
   }
   return result;
 }

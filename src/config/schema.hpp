@@ -64,4 +64,9 @@ bool may_grow_on_resume(std::string_view path);
 /// The path without the numbers of entries: "phases.2.balance.margin" is "phases.balance.margin". Local.
 std::string without_numbers(std::string_view path);
 
+/// The path, as --set takes it, without the entries that it may name, by number from 1, by name or all by *:
+/// "phases.fine_tune.balance.margin" is "phases.balance.margin". What can be no entry stays:
+/// "phases.0.epochs", "train.1.seed". Local.
+std::string without_entries(std::string_view path);
+
 }  // namespace dmoe::config

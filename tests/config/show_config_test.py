@@ -167,6 +167,19 @@ class ShowConfig(unittest.TestCase):
         for key in ("layers", "phases.balance", "phases.1.balance.margin", "data.name"):
             tomllib.loads(self.shown(key))
 
+    def test_a_key_of_an_entry_is_named_as_by_set(self):
+        self.assertEqual(self.shown("phases.epochs").count("# phases.epochs: "), 1)
+        for entry in ("fine_tune", "2", "*", "fine tune"):
+            self.assertEqual(self.shown(f"phases.{entry}.epochs"), self.shown("phases.epochs"))
+            self.assertEqual(self.shown(f"phases.{entry}.balance.margin"), self.shown("phases.balance.margin"))
+        self.assertEqual(self.shown("phases.fine_tune.routing.2.k"), self.shown("phases.routing.k"))
+        self.assertEqual(self.shown("layers.*.hidden"), self.shown("layers.hidden"))
+        self.assertEqual(self.shown("phases.2"), self.shown("phases"))
+        for key in ("phases.0.epochs", "layers.first.hidden", "train.1.seed", "phases.1.2.epochs", "phases.epoch",
+                    "phases..epochs", "1.train.seed", "phases.1.balance.1.margin"):
+            self.assertIn(f"{key}: is no key", self.refusal(key))
+        self.assertIn("phases.last.epoch: is no key (did you mean phases.epochs?)", self.refusal("phases.last.epoch"))
+
     def test_what_is_no_key_is_refused_with_the_nearest(self):
         self.assertIn("train.momentun: is no key (did you mean train.momentum?)", self.refusal("train.momentun"))
         self.assertIn("is a key, --set is for a config", self.refusal("train.seed", "--set", "train.seed=3"))
