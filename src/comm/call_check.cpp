@@ -36,8 +36,8 @@ bool asks_for_call_checks() {
 #else
   constexpr bool otherwise = true;
 #endif
-  if (value == nullptr) return otherwise;
-  const std::string_view text = value;
+  const std::string_view text = value == nullptr ? "" : value;
+  if (text.empty()) return otherwise;
   if (text != "0" && text != "1") {
     throw InputError("the environment variable DMOE_CHECK_COLLECTIVES is '{}'; allowed: 0, 1", text);
   }

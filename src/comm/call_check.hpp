@@ -12,7 +12,8 @@
 
 namespace dmoe::comm {
 
-/// Whether this process asks for it. InputError where the variable is neither 0 nor 1. Local.
+/// Whether this process asks for it. InputError where the variable is neither 0 nor 1, nor empty, which
+/// is as if it were not set. Local.
 bool asks_for_call_checks();
 
 /// A comparison under way of what each rank calls. The words are compared, the places are for the message.

@@ -130,8 +130,16 @@ TEST(CallCheck, is_asked_for_by_any_rank) {
   unchecked.compare("call of rank", is_last ? "last" : "other");
 }
 
+TEST(CallCheck, is_asked_for_by_an_empty_variable_as_by_none) {
+  const auto asked_by = [](const char* value) {
+    const Variable asks(variable, value);
+    return asks_for_call_checks();
+  };
+  EXPECT_EQ(asked_by(""), asked_by(nullptr));
+}
+
 TEST(CallCheck, refuses_other_values) {
-  for (const char* value : {"", "yes", "2", "01"}) {
+  for (const char* value : {" ", "yes", "2", "01"}) {
     const Variable asks(variable, value);
     EXPECT_THAT(
         [] { asks_for_call_checks(); },
