@@ -10,6 +10,7 @@
 
 #include "comm/archive.hpp"
 #include "comm/together.hpp"
+#include "console/wording.hpp"
 #include "core/error.hpp"
 #include "core/paths.hpp"
 #include "core/text_file.hpp"
@@ -40,18 +41,23 @@ config::Config shared_config(const comm::Communicator& world, const std::string&
   return config;
 }
 
-/// model.h5 of a finished run, else the newest checkpoint that is whole.
-std::string newest_model(const std::string& run) {
+/// model.h5 of a finished run, else the newest checkpoint that is whole, with a remark on each that is not.
+std::string newest_model(const std::string& run, std::vector<std::string>& remarks) {
   if (path_exists(model_file(run))) return model_file(run);
-  for (const std::string& path : io::find_checkpoints(checkpoint_folder(run))) {
+  const std::vector<std::string> checkpoints = io::find_checkpoints(checkpoint_folder(run));
+  for (const std::string& path : checkpoints) {
     try {
       check_in_child(path);
       return path;
-    } catch (const InputError&) {  // the one before it may be whole
+    } catch (const InputError& error) {
+      if (path == checkpoints.back())
+        throw InputError("{}: holds no model.h5, and none of its {} can be read: {}", run,
+                         console::counted(static_cast<Index>(checkpoints.size()), "checkpoint"),
+                         error.what());
+      remarks.push_back(fmt::format("warning: {}; trying the checkpoint before it", error.what()));
     }
   }
-  throw InputError(
-      "{}: holds neither model.h5 nor a checkpoint that is whole; training has not come that far", run);
+  throw InputError("{}: holds neither model.h5 nor a checkpoint; training has not come that far", run);
 }
 
 /// Throws InputError where this CPU has no such products.
@@ -137,16 +143,18 @@ config::Config config_of_run(const comm::Communicator& world, const std::string&
 SavedModel find_model(const comm::Communicator& world, const std::string& run,
                       const std::vector<std::string>& overrides) {
   std::string path = run;
+  std::vector<std::string> remarks;
   const auto read = [&] {
     if (!path_exists(run)) throw InputError("{}: there is no such run folder or model file", run);
-    if (is_folder(run)) path = newest_model(run);
+    if (is_folder(run)) path = newest_model(run, remarks);
     check_in_child(path);
     return io::read_config(path);
   };
   config::Config config =
       shared_config(world, run + ", /config", overrides, config::Unknown::kept_of_training, read);
   comm::broadcast_object(world, path);
-  return {path, std::move(config)};
+  comm::broadcast_object(world, remarks);
+  return {path, std::move(config), std::move(remarks)};
 }
 
 LoadedData load_data(const comm::Communicator& world, const config::Config& config,

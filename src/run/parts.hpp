@@ -26,10 +26,11 @@ config::Config config_of_run(const comm::Communicator& world, const std::string&
 struct SavedModel {
   std::string path;  // of model.h5 or a checkpoint
   config::Config config;
+  std::vector<std::string> remarks;  // on the newer checkpoints that are damaged
 };
 
-/// The model of a run: the folder (of one that is not finished, its newest checkpoint), or the model file or
-/// checkpoint itself. Throws on all ranks. Collective.
+/// The model of a run: the folder (of one that is not finished, its newest checkpoint that is whole), or the
+/// model file or checkpoint itself. Throws on all ranks. Collective.
 SavedModel find_model(const comm::Communicator& world, const std::string& run,
                       const std::vector<std::string>& overrides);
 

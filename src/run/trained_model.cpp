@@ -59,6 +59,7 @@ TrainedModel load_trained_model(const comm::Communicator& world, const std::stri
     routings = routings_of(saved, trained.phase, *network);
     routings->put_in_force(*network);
   });
+  saved.remarks.insert(saved.remarks.end(), data.remarks.begin(), data.remarks.end());
   return {std::move(saved.path),
           std::move(saved.config.text),
           std::move(saved.config.unknown),
@@ -66,7 +67,7 @@ TrainedModel load_trained_model(const comm::Communicator& world, const std::stri
           saved.config.comm,
           std::move(data.dataset),
           others,
-          std::move(data.remarks),
+          std::move(saved.remarks),
           pass,
           std::move(*routings),
           std::move(network)};

@@ -23,7 +23,7 @@ struct TrainedModel {
   config::CommSpec comm;
   std::unique_ptr<data::Dataset> dataset;
   std::vector<std::string> data_differences;  // from those it was trained on
-  std::vector<std::string> remarks;           // on how the data were read
+  std::vector<std::string> remarks;           // on damaged checkpoints, and on how the data were read
   training::Pass pass;  // over the whole split; of the training set as in the first evaluation of its run
   training::Routings routings;  // in force in the network
   std::unique_ptr<distribution::Network> network;

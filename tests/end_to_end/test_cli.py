@@ -338,7 +338,7 @@ class CommandLine(unittest.TestCase):
         shutil.rmtree(self.output / "checkpoints")
         self.assert_refused(
             ["evaluate", self.output],
-            f"{self.output}: holds neither model.h5 nor a checkpoint that is whole; training has not come that far",
+            f"{self.output}: holds neither model.h5 nor a checkpoint; training has not come that far",
         )
 
     def test_analyze_adds_to_the_run_file(self):

@@ -146,6 +146,26 @@ class RunFolder(unittest.TestCase):
         self.assertIn(f"goes on from run/checkpoints/{names[0]}:", said)
         self.assertIn("going on after step", self.stopped("--resume", "--output", "run"))
 
+    def test_of_a_damaged_checkpoint_is_told_where_an_older_one_is_taken(self):
+        checked(DMOE, "train", "small.toml", "--output", "run")
+        Path("run/model.h5").unlink()
+        [whole] = Path("run/checkpoints").iterdir()
+        damaged = whole.with_name("step-99999999.h5")
+        damaged.write_bytes(whole.read_bytes()[:9000])
+        remark = f"^warning: {damaged}: .*; trying the checkpoint before it$"
+        for command, words in (("evaluate", f"(?m)^{whole}: test error "), ("analyze", "(?m)^written to run/run.h5")):
+            for ranks in (None, 2):
+                said = run([DMOE, command, "run"], ranks).stdout
+                self.assertRegex(said.splitlines()[0], remark)
+                self.assertRegex(said, words)
+            [told] = json.loads(checked(DMOE, command, "run", "--json"))
+            self.assertEqual((told["model"], len(told["remarks"])), (str(whole), 1))
+            self.assertRegex(told["remarks"][0], remark)
+        whole.write_bytes(damaged.read_bytes())
+        process = run([DMOE, "evaluate", "run"])
+        self.assertEqual((process.returncode, process.stdout), (2, ""))
+        self.assertIn("run: holds no model.h5, and none of its 2 checkpoints can be read: ", process.stderr)
+
     def test_a_run_whose_last_words_were_lost_finishes(self):
         checked(DMOE, "train", "small.toml", "--output", "run")
         (self.folder / "run/model.h5").unlink()
