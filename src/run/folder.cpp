@@ -57,6 +57,12 @@ std::string folder_of(const std::string& path) {
   if (file.filename() != "run.h5" || is_folder(path)) return path;
   return file.has_parent_path() ? file.parent_path().string() : ".";
 }
+void check_is_folder(const std::string& output) {
+  if (!path_exists(output) || is_folder(output)) return;
+  const std::string folder = folder_of(output);
+  throw InputError("--output {}: exists and is not a folder{}", output,
+                   folder == output ? "" : fmt::format("; that of the run is --output {}", folder));
+}
 std::string run_file(const std::string& folder) {
   return (fs::path(folder) / "run.h5").string();
 }
@@ -190,7 +196,7 @@ RunFolder::RunFolder(const comm::Communicator& world, std::string path, Existing
     if (const std::string target = dangling_target(path_); !target.empty())
       throw InputError("--output {}: is a link to {}, which is not there", path_, target);
     if (!is_there_) return;
-    if (!fs::is_directory(status)) throw InputError("--output {}: exists and is not a folder", path_);
+    check_is_folder(path_);
     if (existing == Existing::refuse) throw exists_already(path_);
     lock();
   });

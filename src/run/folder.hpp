@@ -15,6 +15,8 @@ enum class Existing { refuse, replace, resume, claimed };
 
 /// The folder of a run, of itself or of its run.h5; any other path as it is. Local.
 std::string folder_of(const std::string& path);
+/// Throws InputError where something is at the path of --output that is no folder. Local.
+void check_is_folder(const std::string& output);
 std::string run_file(const std::string& folder);
 std::string model_file(const std::string& folder);
 std::string checkpoint_folder(const std::string& folder);

@@ -136,6 +136,7 @@ config::Config config_of_run(const comm::Communicator& world, const std::string&
   return shared_config(world, run + ", /config", overrides, config::Unknown::refused, [&] {
     if (!path_exists(run))
       throw InputError("--output {}: is not there; a run that begins needs a config", run);
+    check_is_folder(run);
     return io::read_config(file_with_config(run));
   });
 }

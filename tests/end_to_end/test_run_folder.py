@@ -117,6 +117,14 @@ class RunFolder(unittest.TestCase):
         self.assertIn("empty: holds no run", self.refusal("--resume", "--output", "empty"))
         self.assertFalse((self.folder / "none").exists())
 
+    def test_output_is_the_folder_of_a_run_not_its_run_file(self):
+        checked(DMOE, "train", "small.toml", "--output", "run")
+        refusal = "dmoe: --output run/run.h5: exists and is not a folder; that of the run is --output run\n"
+        for words in (["--resume"], ["small.toml"], ["small.toml", "--resume"], ["small.toml", "--replace"]):
+            self.assertEqual(self.refusal(*words, "--output", "run/run.h5"), refusal)
+        refusal = "dmoe: --output small.toml: exists and is not a folder\n"
+        self.assertEqual(self.refusal("--resume", "--output", "small.toml"), refusal)
+
     def test_the_config_trains_again_and_names_the_defaults_that_it_left(self):
         checked(DMOE, "train", "small.toml", "--output", "first", "--set", "train.seed=5")
         text = (self.folder / "first/config.toml").read_text()
