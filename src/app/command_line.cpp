@@ -50,10 +50,28 @@ void replace_help(std::vector<std::string>& words) {
   words.emplace_back("--help");
 }
 
+/// Of the words that a command did not expect, the option that the first one may be.
+std::string option_meant(const CLI::App& command) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  for (const std::string& word : command.remaining())
+    if (word.starts_with("--")) return suggestion(word.substr(0, word.find('=')), known);
+  return "";
+}
+
 Request usage_error(const CLI::App& parser, const CLI::ParseError& error) {
   std::string path = "dmoe";
-  for (const CLI::App* sub : parser.get_subcommands()) path += " " + sub->get_name();
-  return {{}, fmt::format("dmoe: {}\nsee {} --help\n", error.what(), path), ExitStatus::refused};
+  const CLI::App* command = &parser;
+  for (const CLI::App* sub : parser.get_subcommands()) {
+    path += " " + sub->get_name();
+    command = sub;
+  }
+  const bool is_unexpected = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  return {{},
+          fmt::format("dmoe: {}{}\nsee {} --help\n", error.what(),
+                      is_unexpected ? option_meant(*command) : "", path),
+          ExitStatus::refused};
 }
 
 }  // namespace

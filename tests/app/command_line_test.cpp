@@ -75,6 +75,17 @@ TEST(CommandLine, refuses_what_it_does_not_know) {
   expect_refused({"train", "c.toml", "--output", "run", "--speed"},
                  "dmoe: The following argument was not expected: --speed\nsee dmoe train --help\n");
   expect_refused(
+      {"train", "c.toml", "--outptu=run"},
+      "dmoe: The following argument was not expected: --outptu=run (did you mean --output?)\nsee dmoe "
+      "train --help\n");
+  expect_refused({"bench", "step", "--batch_size", "3"},
+                 "dmoe: The following arguments were not expected: 3 --batch_size (did you mean "
+                 "--batch-size?)\nsee dmoe bench --help\n");
+  expect_refused(
+      {"--versoin"},
+      "dmoe: The following argument was not expected: --versoin (did you mean --version?)\nsee dmoe "
+      "--help\n");
+  expect_refused(
       {"train", "c.toml", "--output", "run", "--progress", "fancy"},
       "dmoe: --progress must be one of auto, line, log, none, got \"fancy\"\nsee dmoe train --help\n");
   expect_refused(
