@@ -111,8 +111,9 @@ void describe_network(Page& page, const NetworkRecord& network) {
             network.text, network.inputs, network.classes, network.parameters, network.multiply_accumulates);
 }
 
-void describe_launch(Page& page, const Launch& launch) {
-  page.item("command", "{}", launch.command_line);
+/// Numbered from 1, as in /launches.
+void describe_launch(Page& page, std::size_t number, const Launch& launch) {
+  page.item(fmt::format("launch {}", number), "{}", launch.command_line);
   page.item("ran on", "{} rank{} on {}, {} thread{} each; {}", launch.ranks, launch.ranks == 1 ? "" : "s",
             hosts_text(launch.hosts), launch.threads, launch.threads == 1 ? "" : "s", launch.mpi_library);
   page.item("processor", "{} ({})", launch.cpu, launch.instruction_set);
@@ -219,7 +220,7 @@ std::string describe_run(const std::string& path) {
   page.line("{}: a run of dmoe {} ({})\n", path, run.provenance.version, run.provenance.git_commit);
   describe_when(page, run.provenance);
   describe_network(page, run.network);
-  for (const LaunchRecord& record : run.launches) describe_launch(page, record.launch);
+  for (std::size_t s = 0; s < run.launches.size(); ++s) describe_launch(page, s + 1, run.launches[s].launch);
   describe_training(page, run);
   describe_evaluations(page, run.evaluations);
   describe_assignment(page, run.rows);

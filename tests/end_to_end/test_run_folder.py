@@ -202,6 +202,8 @@ class RunFolder(unittest.TestCase):
             "going on after step",
         ):
             self.assertRegex(log, rf"(?m)^{stamp}{said}")
+        told = checked(DMOE, "info", "output")
+        self.assertRegex(told, r"(?ms)^launch 1 +\S+ train .*^ran on .*^launch 2 +\S+ -n 2 .*^ran on  .* 2 ranks ")
         with h5py.File("output/run.h5") as file:
             self.assertRegex(file["launches/2"].attrs["command_line"], r"^\S+ -n 2 \S+ train small.toml ")
         checked(DMOE, "train", "small.toml", "--output", "output", "--replace")
