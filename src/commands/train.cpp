@@ -116,6 +116,10 @@ class Training {
 
   /// The last line works when it is pasted.
   void say_how_to_go_on() {
+    if (run_.is_out_of_time())
+      console_.line(fmt::format(
+          "train.stop_after: each launch of this run has {} (--set train.stop_after=never lifts that)",
+          console::duration(*run_.config().stop_after)));
     console_.line(fmt::format("stopped on request after step {} of {}{}", console::grouped(run_.steps_done()),
                               console::grouped(run_.steps_planned()),
                               run_.newest_checkpoint().empty()

@@ -116,8 +116,9 @@ training::Outcome Run::train(training::Observer& observer, const training::StopR
   began_ = Timing::Clock::now();
   const io::Launch launch = launch_of(session_, options_.command_line, config_.numerics.threads);
   const auto is_to_stop = [&] {
-    return stop_requested() ||
-           (world_.is_coordinator() && config_.stop_after && seconds() >= *config_.stop_after);
+    if (stop_requested()) return true;
+    is_out_of_time_ = world_.is_coordinator() && config_.stop_after && seconds() >= *config_.stop_after;
+    return is_out_of_time_;
   };
   comm::together(world_,
                  [&] { trainer_.emplace(config_.training, *network_, dataset(), observers_, is_to_stop); });

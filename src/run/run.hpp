@@ -57,6 +57,8 @@ class Run {
   /// Those of train(), from its first step on.
   Index steps_done() const { return trainer_->steps_done(); }
   Index steps_planned() const { return trainer_->steps_planned(); }
+  /// Whether train.stop_after has passed in train(), and so ended it. On the coordinator.
+  bool is_out_of_time() const { return is_out_of_time_; }
   /// Examples presented by this start.
   Index examples_presented() const;
   /// Since train() began.
@@ -85,6 +87,7 @@ class Run {
   Resumption before_;
   std::unique_ptr<distribution::Network> network_;
   bool is_open_ = false;
+  bool is_out_of_time_ = false;
   std::optional<io::RunFile> file_;  // on the coordinator
   training::Observers observers_;
   std::optional<training::Trainer> trainer_;

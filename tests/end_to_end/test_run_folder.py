@@ -96,6 +96,8 @@ class RunFolder(unittest.TestCase):
                 process = subprocess.run(line, shell=True, text=True, capture_output=True, timeout=100, check=False)
                 self.assertIn("going on after step", process.stdout)
                 self.assertIn("stopped on request", process.stdout)  # train.stop_after is the run's own
+                for each in (said, process.stdout):
+                    self.assertIn("train.stop_after: each launch of this run has 1 s (--set ", each)
 
     def test_a_run_goes_on_without_its_config(self):
         undisturbed, output = self.folder / "undisturbed", self.folder / "output"
