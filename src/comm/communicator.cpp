@@ -59,7 +59,7 @@ Communicator duplicate_of(MPI_Comm native) {
   return Communicator(std::move(owner));
 }
 
-Communicator Communicator::split(int color, int key) const {
+Communicator Communicator::split(int color, int key, const std::string& among) const {
   Communicator part = local();
   if (native_) {
     auto owner = std::make_unique<Native>();
@@ -68,6 +68,7 @@ Communicator Communicator::split(int color, int key) const {
     if (checks_calls()) check(MPI_Comm_dup(owner->handle, &owner->checks), "MPI_Comm_dup");
     part = Communicator(std::move(owner));
   }
+  part.among_ = std::make_unique<const std::string>(among);
   part.traffic_ = traffic_;
   part.timing_ = timing_;
   return part;
@@ -132,7 +133,7 @@ Request Communicator::start_broadcast(std::span<float> values, Place place) cons
   MPI_Request request = MPI_REQUEST_NULL;
   check(MPI_Ibcast(values.data(), count(values.size()), MPI_FLOAT, 0, native_->handle, &request),
         "MPI_Ibcast");
-  return {*timing_, "MPI_Wait of a broadcast", bits_of(request), std::move(call)};
+  return {*timing_, "MPI_Wait of a broadcast", among(), bits_of(request), std::move(call)};
 }
 
 void Communicator::broadcast(std::span<float> values, Place place) const {
@@ -141,14 +142,14 @@ void Communicator::broadcast(std::span<float> values, Place place) const {
 
 void Communicator::broadcast(std::span<std::int64_t> values, Place place) const {
   if (is_local()) return;
-  const Blocking waiting(*timing_, "MPI_Bcast");
+  const Blocking waiting(*timing_, "MPI_Bcast", among());
   compare("broadcast", values.size(), "integers", place);
   check(MPI_Bcast(values.data(), count(values.size()), MPI_INT64_T, 0, native_->handle), "MPI_Bcast");
 }
 
 void Communicator::broadcast(std::string& text, Place place) const {
   if (is_local()) return;
-  const Blocking waiting(*timing_, "MPI_Bcast");
+  const Blocking waiting(*timing_, "MPI_Bcast", among());
   compare("broadcast of", "a text", place);
   std::int64_t length = narrow<std::int64_t>(text.size());
   check(MPI_Bcast(&length, 1, MPI_INT64_T, 0, native_->handle), "MPI_Bcast");
@@ -163,7 +164,7 @@ Request Communicator::start_send(std::span<const float> values, int to, Tag tag)
   check(MPI_Isend(values.data(), count(values.size()), MPI_FLOAT, to, static_cast<int>(tag), native_->handle,
                   &request),
         "MPI_Isend");
-  return {*timing_, "MPI_Wait of a send", bits_of(request), nullptr};
+  return {*timing_, "MPI_Wait of a send", among(), bits_of(request), nullptr};
 }
 
 Request Communicator::start_receive(std::span<float> values, int from, Tag tag) const {
@@ -173,7 +174,7 @@ Request Communicator::start_receive(std::span<float> values, int from, Tag tag) 
   check(MPI_Irecv(values.data(), count(values.size()), MPI_FLOAT, from, static_cast<int>(tag),
                   native_->handle, &request),
         "MPI_Irecv");
-  return {*timing_, "MPI_Wait of a receive", bits_of(request), nullptr};
+  return {*timing_, "MPI_Wait of a receive", among(), bits_of(request), nullptr};
 }
 
 Request Communicator::start_all_reduce(std::span<std::int64_t> values, Place place) const {
@@ -185,7 +186,7 @@ Request Communicator::start_all_reduce(std::span<std::int64_t> values, Place pla
   check(MPI_Iallreduce(MPI_IN_PLACE, values.data(), count(values.size()), MPI_INT64_T, MPI_SUM,
                        native_->handle, &request),
         "MPI_Iallreduce");
-  return {*timing_, "MPI_Wait of an all-reduce", bits_of(request), std::move(call)};
+  return {*timing_, "MPI_Wait of an all-reduce", among(), bits_of(request), std::move(call)};
 }
 
 void Communicator::all_reduce(std::span<std::int64_t> values, Place place) const {
@@ -194,7 +195,7 @@ void Communicator::all_reduce(std::span<std::int64_t> values, Place place) const
 
 void Communicator::reduce_any_order(std::span<float> values, Place place) const {
   if (is_local()) return;
-  const Blocking waiting(*timing_, "MPI_Reduce");
+  const Blocking waiting(*timing_, "MPI_Reduce", among());
   compare("reduce in any order", values.size(), "floats", place);
   const void* send = is_coordinator() ? MPI_IN_PLACE : values.data();
   check(MPI_Reduce(send, values.data(), count(values.size()), MPI_FLOAT, MPI_SUM, 0, native_->handle),
@@ -203,7 +204,7 @@ void Communicator::reduce_any_order(std::span<float> values, Place place) const 
 
 std::int64_t Communicator::all_reduce_max(std::int64_t value, Place place) const {
   if (is_local()) return value;
-  const Blocking waiting(*timing_, "MPI_Allreduce");
+  const Blocking waiting(*timing_, "MPI_Allreduce", among());
   compare("all-reduce of", "the largest", place);
   check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MAX, native_->handle), "MPI_Allreduce");
   return value;
@@ -211,7 +212,7 @@ std::int64_t Communicator::all_reduce_max(std::int64_t value, Place place) const
 
 std::vector<double> Communicator::gather(std::span<const double> row, Place place) const {
   if (is_local()) return {row.begin(), row.end()};
-  const Blocking waiting(*timing_, "MPI_Gather");
+  const Blocking waiting(*timing_, "MPI_Gather", among());
   compare("gather", row.size(), "doubles", place);
   std::vector<double> rows(is_coordinator() ? row.size() * dmoe::size(size_) : 0);
   check(MPI_Gather(row.data(), count(row.size()), MPI_DOUBLE, rows.data(), count(row.size()), MPI_DOUBLE, 0,
@@ -222,7 +223,7 @@ std::vector<double> Communicator::gather(std::span<const double> row, Place plac
 
 std::vector<std::string> Communicator::gather(const std::string& text, Place place) const {
   if (is_local()) return {text};
-  const Blocking waiting(*timing_, "MPI_Gather");
+  const Blocking waiting(*timing_, "MPI_Gather", among());
   compare("gather of", "a text", place);
   const auto ranks = dmoe::size(size_);
   const int length = count(text.size());
@@ -243,7 +244,7 @@ std::vector<std::string> Communicator::gather(const std::string& text, Place pla
 
 void Communicator::barrier(Place place) const {
   if (is_local()) return;
-  const Blocking waiting(*timing_, "MPI_Barrier");
+  const Blocking waiting(*timing_, "MPI_Barrier", among());
   compare("barrier of", "all", place);
   check(MPI_Barrier(native_->handle), "MPI_Barrier");
 }

@@ -56,8 +56,9 @@ class Communicator {
   ~Communicator();
 
   /// Those ranks that name the same `color`, in the order of their `key`. They count into this communicator's
-  /// traffic and clock. Collective.
-  Communicator split(int color, int key) const;
+  /// traffic and clock. `among` says which these are where one has to be named that does not answer: "replica
+  /// 2 (ranks 2 and 3)". Collective.
+  Communicator split(int color, int key, const std::string& among) const;
 
   int rank() const { return rank_; }
   int size() const { return size_; }
@@ -108,11 +109,13 @@ class Communicator {
 
  private:
   bool checks_calls() const;
+  const char* among() const { return among_ ? among_->c_str() : nullptr; }
   std::unique_ptr<CallCheck> start_check(std::string_view operation, std::size_t count, std::string_view of,
                                          Place place) const;
   void compare(std::string_view operation, std::size_t count, std::string_view of, Place place) const;
 
-  std::unique_ptr<const Native> native_;  // none: local
+  std::unique_ptr<const Native> native_;      // none: local
+  std::unique_ptr<const std::string> among_;  // of a part; behind a pointer, for requests under way
   int rank_ = 0;
   int size_ = 1;
   // Behind pointers, so that const operations count, requests survive a move of the communicator's owner, and

@@ -11,9 +11,9 @@ namespace dmoe::comm {
 Request::Request() noexcept = default;
 Request::~Request() = default;
 
-Request::Request(Timing& timing, const char* operation, std::uintptr_t native,
+Request::Request(Timing& timing, const char* operation, const char* among, std::uintptr_t native,
                  std::unique_ptr<CallCheck> check)
-    : timing_(&timing), operation_(operation), native_(native), check_(std::move(check)) {}
+    : timing_(&timing), operation_(operation), among_(among), native_(native), check_(std::move(check)) {}
 
 Request::Request(Request&& other) noexcept {
   *this = std::move(other);
@@ -22,6 +22,7 @@ Request::Request(Request&& other) noexcept {
 Request& Request::operator=(Request&& other) noexcept {
   timing_ = std::exchange(other.timing_, nullptr);
   operation_ = other.operation_;
+  among_ = other.among_;
   native_ = other.native_;
   check_ = std::move(other.check_);
   return *this;
@@ -29,7 +30,7 @@ Request& Request::operator=(Request&& other) noexcept {
 
 void Request::wait() {
   if (!is_active()) return;
-  const Blocking waiting(*timing_, operation_);
+  const Blocking waiting(*timing_, operation_, among_);
   if (check_) check_->verify();
   check_.reset();
   MPI_Request request = request_of(native_);

@@ -28,10 +28,12 @@ class Request {
 
  private:
   friend class Communicator;
-  Request(Timing& timing, const char* operation, std::uintptr_t native, std::unique_ptr<CallCheck> check);
+  Request(Timing& timing, const char* operation, const char* among, std::uintptr_t native,
+          std::unique_ptr<CallCheck> check);
 
   Timing* timing_ = nullptr;  // none: nothing is under way
   const char* operation_ = "";
+  const char* among_ = nullptr;       // the ranks of a part of all (communicator.hpp)
   std::uintptr_t native_ = 0;         // the MPI_Request (native.hpp)
   std::unique_ptr<CallCheck> check_;  // of what was called, where calls are checked
 };

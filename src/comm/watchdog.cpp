@@ -11,13 +11,13 @@ namespace dmoe::comm {
 namespace {
 
 /// Without allocating or taking a lock: the thread that waits may hold any.
-[[noreturn]] void give_up(int rank, const char* operation, double seconds) {
-  std::array<char, 256> text{};
-  const int length =
-      std::snprintf(text.data(), text.size(),
-                    "dmoe: rank %d has waited %.0f s in %s: another rank or the network does not "
-                    "answer (comm.timeout is the limit)\n",
-                    rank, seconds, operation);
+[[noreturn]] void give_up(int rank, const char* operation, const char* among, double seconds) {
+  std::array<char, 512> text{};
+  const int length = std::snprintf(
+      text.data(), text.size(),
+      "dmoe: rank %d has waited %.0f s in %s%s%s: another rank or the network does not "
+      "answer (comm.timeout is the limit)\n",
+      rank, seconds, operation, among == nullptr ? "" : " among ", among == nullptr ? "" : among);
   const auto bytes = static_cast<std::size_t>(std::clamp(length, 0, static_cast<int>(text.size()) - 1));
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), bytes);
   _exit(1);
@@ -61,7 +61,8 @@ void Watchdog::watch(int rank, double limit_seconds) {
       continue;
     }
     const double seconds = std::chrono::duration<double>(Clock::now() - since).count();
-    if (seconds >= limit_seconds) give_up(rank, operation, seconds);
+    if (seconds >= limit_seconds)
+      give_up(rank, operation, WatchedOperation::current_among.load(std::memory_order_relaxed), seconds);
   }
 }
 

@@ -19,29 +19,36 @@ namespace dmoe::comm {
 /// communicates. A few nanoseconds.
 class WatchedOperation {
  public:
-  /// `name` must live as long as the program. Local.
-  explicit WatchedOperation(const char* name) : outer_(current.load(std::memory_order_relaxed)) {
-    enter(name);
+  /// `name` must live as long as the program, `among`, the ranks that take part where these are not all, as
+  /// long as the operation. Local.
+  explicit WatchedOperation(const char* name, const char* among = nullptr)
+      : outer_(current.load(std::memory_order_relaxed)),
+        outer_among_(current_among.load(std::memory_order_relaxed)) {
+    enter(name, among);
   }
-  ~WatchedOperation() { enter(outer_); }
+  ~WatchedOperation() { enter(outer_, outer_among_); }
   WatchedOperation(const WatchedOperation&) = delete;
   WatchedOperation& operator=(const WatchedOperation&) = delete;
 
  private:
   friend class Watchdog;
-  static void enter(const char* name) {
+  static void enter(const char* name, const char* among) {
     current.store(name, std::memory_order_relaxed);
+    current_among.store(among, std::memory_order_relaxed);
     count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
   static inline std::atomic<const char*> current{nullptr};
+  static inline std::atomic<const char*> current_among{nullptr};
   static inline std::atomic<std::uint64_t> count{0};  // of changes
   const char* outer_;
+  const char* outer_among_;
 };
 
 /// An operation that ends when other ranks have done their part.
 class Blocking {
  public:
-  Blocking(Timing& timing, const char* name) : operation_(name), waiting_(timing, Activity::waiting) {}
+  Blocking(Timing& timing, const char* name, const char* among = nullptr)
+      : operation_(name, among), waiting_(timing, Activity::waiting) {}
 
  private:
   WatchedOperation operation_;

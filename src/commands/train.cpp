@@ -21,6 +21,7 @@
 #include "console/wording.hpp"
 #include "core/error.hpp"
 #include "core/exit_status.hpp"
+#include "run/layout.hpp"
 #include "run/run.hpp"
 #include "run/stop_signals.hpp"
 
@@ -55,7 +56,7 @@ std::vector<std::string> introduction(const run::Run& run) {
       "training {} on {} ({}): {} parameters, {}, {}", console::network_text(spec.layers), config.data.name,
       console::counted(run.dataset().example_count(data::Split::train), "example"),
       console::grouped(spec.parameter_count()), console::counted(config.training.epochs(), "epoch"),
-      console::counted(run.network().ranks().size(), "rank"))};
+      run::layout_text(run.network().grid(), config.training.batch_size))};
   if (config.baseline == model::Baseline::none) return lines;
   model::NetworkSpec mixture = spec;
   mixture.layers = config.layers;

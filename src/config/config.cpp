@@ -41,10 +41,14 @@ void take_network(const TableValues& values, const Section& section, Config& con
   }
 }
 
-void take_train(const TableValues& values, const Section& /*section*/, Config& config) {
+void take_train(const TableValues& values, const Section& section, Config& config) {
   training::TrainingSpec& spec = config.training;
   spec.seed = narrow<std::uint64_t>(values.integer("seed"));
   spec.batch_size = values.integer("batch_size");
+  spec.slices = values.integer("slices");
+  if (spec.slices > spec.batch_size)
+    section.refuse("slices", fmt::format("is {}, but a batch has no more than {} examples (train.batch_size)",
+                                         spec.slices, spec.batch_size));
   spec.momentum = values.real("momentum");
   spec.weight_decay = values.real("weight_decay");
   spec.max_gradient_norm = values.real("max_gradient_norm");
@@ -101,6 +105,7 @@ void take_checkpoint(const TableValues& values, const Section& /*section*/, Conf
 }
 
 void take_comm(const TableValues& values, const Section& /*section*/, Config& config) {
+  config.comm.replicas = parsed_count(values.text("replicas"));
   config.comm.timeout = seconds_of(values.text("timeout"));
 }
 

@@ -58,6 +58,11 @@ Table train_table() {
                           .minimum = 1,
                           .maximum = most_rows,
                           .unit = "examples"},
+              SettingSpec{.name = "slices",
+                          .help = "of a batch, each with a gradient of its own; replicas share them out",
+                          .initial = initial.slices,
+                          .minimum = 1,
+                          .maximum = most_rows},
               SettingSpec{.name = "momentum",
                           .help = "share of a step that the next one repeats",
                           .initial = initial.momentum,
@@ -182,11 +187,18 @@ Table checkpoint_table() {
 Table comm_table() {
   return {.name = "comm",
           .help = "what ranks say to each other",
-          .keys = {SettingSpec{.name = "timeout",
-                               .help = "the longest wait in one operation; then the job ends",
-                               .initial = "10m",
-                               .form = TextForm::duration,
-                               .on_resume = freely}}};
+          .keys = {
+              SettingSpec{.name = "replicas",
+                          .help = "of the network, each on as many of the ranks; at most train.slices",
+                          .initial = "auto",
+                          .form = TextForm::count,
+                          .on_resume = freely},
+              SettingSpec{.name = "timeout",
+                          .help = "the longest wait in one operation; then the job ends",
+                          .initial = "10m",
+                          .form = TextForm::duration,
+                          .on_resume = freely},
+          }};
 }
 
 Table numerics_table() {

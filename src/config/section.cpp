@@ -1,6 +1,7 @@
 #include "config/section.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <regex>
 
@@ -58,6 +59,14 @@ bool contains(const std::vector<std::string>& words, std::string_view word) {
 
 std::optional<double> seconds_of(const std::string& text) {
   return text == "never" ? std::nullopt : parsed_seconds(text);
+}
+
+std::optional<Index> parsed_count(const std::string& text) {
+  constexpr Index most = 1'000'000;
+  Index count = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const bool is_number = error == std::errc() && rest == text.data() + text.size();
+  return is_number && count >= 1 && count <= most ? std::optional(count) : std::nullopt;
 }
 
 std::string Section::path_of(std::string_view key) const {
@@ -135,6 +144,8 @@ std::string Section::text(const SettingSpec& spec) {
     value = node->as_string()->get();
   } else if (const auto typed = document_->typed(path_of(spec.name))) {
     value = *typed;  // --set data.path=2024
+  } else if (node != nullptr && spec.form == TextForm::count && node->is_integer()) {
+    value = std::to_string(node->as_integer()->get());
   } else if (node != nullptr) {
     wrong_type(spec.name, "a string", *node);
   } else if (!spec.has_default) {
@@ -145,6 +156,9 @@ std::string Section::text(const SettingSpec& spec) {
     refuse(spec.name, fmt::format(R"(must be a time such as "90s", "55m" or "1h30m", or "never", got {})",
                                   toml_quoted(value)));
   }
+  if (spec.form == TextForm::count && value != "auto" && !parsed_count(value))
+    refuse(spec.name,
+           fmt::format(R"(must be a number of 1 to 1000000, or "auto", got {})", toml_quoted(value)));
   return value;
 }
 

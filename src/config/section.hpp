@@ -28,6 +28,9 @@ struct TableValues : Settings {
 /// Seconds of "90s", "55m", "1h30m"; none of "never". Of a text that was read as such. Local.
 std::optional<double> seconds_of(const std::string& text);
 
+/// A number of 1 to 1000000; nothing where it is none. Local.
+std::optional<Index> parsed_count(const std::string& text);
+
 /// Reading a value throws InputError for a wrong type or range: "config.toml:12: train.batch_size must be at
 /// least 1, got 0". A missing value gives its default; one without a default is reported by finish(), after
 /// unknown keys, since a misspelt key is the likelier mistake.

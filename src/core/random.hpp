@@ -25,6 +25,7 @@ enum class Purpose : std::uint32_t {
   permutation = 11,        // index: factor x permutations + permutation
   permutation_place = 12,  // the same: where the levels of each group begin
   gate_noise = 13,         // index: presentation x 2^16 + layer
+  self_test = 14,
 };
 
 /// The stream of one (seed, purpose, index): 2^34 words long. Local.

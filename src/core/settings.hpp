@@ -21,8 +21,9 @@ using SettingValue = std::variant<std::int64_t, double, std::string, bool>;
 /// Whether a run that goes on may have another value than before.
 enum class OnResume { never, freely };
 
-/// What a text must look like: anything, or a time such as "90s", "55m", "1h30m" or "never".
-enum class TextForm { any, duration };
+/// What a text must look like: anything, a time such as "90s", "55m", "1h30m" or "never", or a number, from 1
+/// on, or "auto".
+enum class TextForm { any, duration, count };
 
 /// One setting: its type is that of `initial`.
 struct SettingSpec {

@@ -31,7 +31,7 @@ void AssignmentReduction::start(const StepRequests& mine) {
   asks[0] = mine.stop ? 1 : 0;
   asks[1] = mine.checkpoint ? 1 : 0;
   asks[2] = mine.help ? 1 : 0;
-  request_ = network_->ranks().start_all_reduce(values_);
+  request_ = network_->grid().world().start_all_reduce(values_);
 }
 
 StepRequests AssignmentReduction::requests() const {

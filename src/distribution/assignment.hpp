@@ -24,9 +24,9 @@ class AssignmentReduction {
  public:
   explicit AssignmentReduction(Network& network);
 
-  /// Starts the all-reduce for the last forward pass. Collective over the network's ranks.
+  /// Starts the all-reduce for the last forward pass. Collective over all replicas.
   void start(const StepRequests& mine);
-  /// Waits for it. Collective over the network's ranks.
+  /// Waits for it. Collective over all replicas.
   void finish() { request_.wait(); }
 
   /// (N_l): what the step assigned to the experts of layer = 0 .. L-1, the same on every rank.

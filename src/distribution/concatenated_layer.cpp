@@ -2,19 +2,20 @@
 
 namespace dmoe::distribution {
 
-ConcatenatedLayer::ConcatenatedLayer(const model::NetworkSpec& spec, Index layer,
-                                     const comm::Communicator& ranks, std::uint64_t seed, Index capacity)
-    : Layer(ranks, capacity, spec.output_width(layer)),
-      own_(topology_of(spec, layer, ranks).range(ranks.rank())),
-      experts_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, own_.first, own_.count, seed),
-      side_by_side_(ranks, topology_of(spec, layer, ranks), capacity, spec.layers[size(layer)].hidden),
-      d_input_(ranks, topology_of(spec, layer, ranks), input_gradient_of(layer), capacity,
-               spec.input_width(layer)) {}
+ConcatenatedLayer::ConcatenatedLayer(const model::NetworkSpec& spec, Index layer, const Making& making)
+    : Layer(making, spec.output_width(layer)),
+      own_(topology_of(spec, layer, making.ranks).range(making.ranks.rank())),
+      experts_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, own_.first, own_.count,
+               making.seed, making.gradient_blocks),
+      side_by_side_(making.ranks, topology_of(spec, layer, making.ranks), making.capacity,
+                    spec.layers[size(layer)].hidden),
+      d_input_(making.ranks, topology_of(spec, layer, making.ranks), input_gradient_of(layer),
+               making.capacity, spec.input_width(layer)) {}
 
-void ConcatenatedLayer::forward(ConstMatrixView x, const GateStep& /*step*/) {
+void ConcatenatedLayer::forward(ConstMatrixView x, const BatchStep& step) {
   rows_ = x.rows;
   side_by_side_.begin_gather(rows_);
-  experts_.forward(x);
+  experts_.forward(x, step.slices);
   side_by_side_.send(experts_.outputs());
   side_by_side_.collect(experts_.outputs(), output().matrix(rows_));
 }

@@ -16,11 +16,10 @@ namespace dmoe::distribution {
 
 class ConcatenatedLayer final : public Layer {
  public:
-  ConcatenatedLayer(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks,
-                    std::uint64_t seed, Index capacity);
+  ConcatenatedLayer(const model::NetworkSpec& spec, Index layer, const Making& making);
 
   bool reads_everywhere() override { return true; }
-  void forward(ConstMatrixView x, const GateStep& step) override;
+  void forward(ConstMatrixView x, const BatchStep& step) override;
   void ship_d_output() override;
   void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
 

@@ -9,13 +9,13 @@ DenseMixing::DenseMixing(const MixtureParts& parts)
       d_gates_(parts.ranks, parts.topology, parts.capacity),
       d_input_(parts.ranks, parts.topology, parts.input_gradient, parts.capacity, parts.inputs) {}
 
-void DenseMixing::forward(ConstMatrixView x, const GateStep& step, MatrixView z) {
+void DenseMixing::forward(ConstMatrixView x, const BatchStep& step, MatrixView z) {
   rows_ = x.rows;
   model::ExpertGroup& experts = parts().experts;
   output_sum_.begin(rows_);
-  if (ranks().is_coordinator()) parts().gate.forward(x, step.masked, gates_.matrix(rows_));
+  if (ranks().is_coordinator()) parts().gate.forward(x, step.masked, gates_.matrix(rows_), step.slices);
   gates_.share(rows_);
-  experts.forward(x);
+  experts.forward(x, step.slices);
   const ConstMatrixView gates = gates_.arrived(rows_);
   for (std::size_t k = 0; k < output_sum_.blocks().size(); ++k) {
     model::weighted_tree_sum(output_sum_.blocks()[k], gates, experts.outputs(), experts.first(),

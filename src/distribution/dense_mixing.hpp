@@ -21,7 +21,7 @@ class DenseMixing final : public Mixing {
   explicit DenseMixing(const MixtureParts& parts);
 
   bool reads_everywhere() const override { return true; }
-  void forward(ConstMatrixView x, const GateStep& step, MatrixView z) override;
+  void forward(ConstMatrixView x, const BatchStep& step, MatrixView z) override;
   ConstMatrixView gates() override { return gates_.arrived(rows_); }
   void add_assigned(std::span<balance::Total> totals) override;
   Index expert_rows() const override { return rows_ * parts().topology.experts(); }

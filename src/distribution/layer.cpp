@@ -6,19 +6,18 @@
 
 namespace dmoe::distribution {
 
-std::unique_ptr<Layer> make_layer(const model::NetworkSpec& spec, Index layer,
-                                  const comm::Communicator& ranks, std::uint64_t seed, Index capacity) {
+std::unique_ptr<Layer> make_layer(const model::NetworkSpec& spec, Index layer, const Making& making) {
   switch (spec.layers[size(layer)].kind) {
     case model::LayerKind::mixture:
     case model::LayerKind::classifier_mixture:
-      return std::make_unique<ShardedMixture>(spec, layer, ranks, seed, capacity);
+      return std::make_unique<ShardedMixture>(spec, layer, making);
     case model::LayerKind::concatenated:
-      return std::make_unique<ConcatenatedLayer>(spec, layer, ranks, seed, capacity);
+      return std::make_unique<ConcatenatedLayer>(spec, layer, making);
     case model::LayerKind::single:
     case model::LayerKind::dense:
       break;
   }
-  return std::make_unique<LocalLayer>(spec, layer, ranks, seed, capacity);
+  return std::make_unique<LocalLayer>(spec, layer, making);
 }
 
 }  // namespace dmoe::distribution

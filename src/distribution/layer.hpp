@@ -14,6 +14,7 @@
 #include "model/network_spec.hpp"
 #include "model/parameters.hpp"
 #include "model/routing.hpp"
+#include "model/slices.hpp"
 
 namespace dmoe::distribution {
 
@@ -23,10 +24,23 @@ inline InputGradient input_gradient_of(Index layer) {
   return layer == 0 ? InputGradient::skipped : InputGradient::wanted;
 }
 
-/// What a gate is told of a batch besides x.
-struct GateStep {
+/// What the parts of a network on this rank are made for.
+struct Making {
+  const comm::Communicator& ranks;  // must outlive them
+  std::uint64_t seed;               // of the weights, which are the same for any number of ranks
+  Index capacity;                   // rows of the largest batch
+  Index gradient_blocks = 1;        // in which sums over slices are held
+
+  model::Presence presence() const {
+    return ranks.is_coordinator() ? model::Presence::here : model::Presence::elsewhere;
+  }
+};
+
+/// What a layer is told of a batch besides x.
+struct BatchStep {
   std::span<const std::uint8_t> masked;               // (N), nonzero: left out
   std::optional<model::Presentation> presentation{};  // in training: where noise comes from
+  const model::Slices& slices = model::Slices::whole();
 };
 
 /// z from x, dx from dz. Both z and dz stand on the coordinator; whatever else a kind needs of them it sends
@@ -40,7 +54,7 @@ class Layer {
   /// Whether forward and backward read x (B, D) on every rank; else on the coordinator alone.
   virtual bool reads_everywhere() = 0;
   /// z (B, H) on the coordinator, from x (B, D). Collective over the ranks.
-  virtual void forward(ConstMatrixView x, const GateStep& step) = 0;
+  virtual void forward(ConstMatrixView x, const BatchStep& step) = 0;
   /// z on the coordinator, the message buffer for it elsewhere; shared by the layer above where that reads it
   /// everywhere.
   exchange::SharedMatrix& output() { return output_; }
@@ -66,16 +80,15 @@ class Layer {
   virtual void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) = 0;
 
  protected:
-  Layer(const comm::Communicator& ranks, Index capacity, Index output_width)
-      : ranks_(&ranks), output_(ranks, capacity, output_width), d_output_(ranks, capacity, output_width) {}
+  Layer(const Making& making, Index output_width)
+      : ranks_(&making.ranks),
+        output_(making.ranks, making.capacity, output_width),
+        d_output_(making.ranks, making.capacity, output_width) {}
 
   virtual void backward_to_input(MatrixView d_x) = 0;
   virtual void backward_to_weights(ConstMatrixView x) = 0;
 
   const comm::Communicator& ranks() const { return *ranks_; }
-  model::Presence presence() const {
-    return ranks_->is_coordinator() ? model::Presence::here : model::Presence::elsewhere;
-  }
   exchange::SharedMatrix& shared_d_output() { return d_output_; }
   Index rows_ = 0;  // B of the last forward pass
 
@@ -91,9 +104,7 @@ inline exchange::Topology topology_of(const model::NetworkSpec& spec, Index laye
   return {spec.layers[size(layer)].experts, ranks.size()};
 }
 
-/// Layer l = 0 .. L-1 of a network, weights from the seed, the same for any number of ranks; buffers for
-/// batches of up to `capacity` rows. `ranks` must outlive it. Local.
-std::unique_ptr<Layer> make_layer(const model::NetworkSpec& spec, Index layer,
-                                  const comm::Communicator& ranks, std::uint64_t seed, Index capacity);
+/// Layer l = 0 .. L-1 of a network. Local.
+std::unique_ptr<Layer> make_layer(const model::NetworkSpec& spec, Index layer, const Making& making);
 
 }  // namespace dmoe::distribution

@@ -4,17 +4,16 @@
 
 namespace dmoe::distribution {
 
-LocalLayer::LocalLayer(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks,
-                       std::uint64_t seed, Index capacity)
-    : Layer(ranks, capacity, spec.output_width(layer)),
+LocalLayer::LocalLayer(const model::NetworkSpec& spec, Index layer, const Making& making)
+    : Layer(making, spec.output_width(layer)),
       input_gradient_(input_gradient_of(layer)),
-      expert_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, 0, ranks.is_coordinator() ? 1 : 0,
-              seed) {}
+      expert_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, 0,
+              making.ranks.is_coordinator() ? 1 : 0, making.seed, making.gradient_blocks) {}
 
-void LocalLayer::forward(ConstMatrixView x, const GateStep& /*step*/) {
+void LocalLayer::forward(ConstMatrixView x, const BatchStep& step) {
   rows_ = x.rows;
   if (!ranks().is_coordinator()) return;
-  expert_.forward(x);
+  expert_.forward(x, step.slices);
   std::ranges::copy(expert_.outputs().values(), output().matrix(rows_).data);
 }
 

@@ -35,7 +35,7 @@ class Mixing {
   /// Whether every rank needs all of x; else x above the first layer counts on the coordinator.
   virtual bool reads_everywhere() const = 0;
   /// z (B, H), on the coordinator. Collective.
-  virtual void forward(ConstMatrixView x, const GateStep& step, MatrixView z) = 0;
+  virtual void forward(ConstMatrixView x, const BatchStep& step, MatrixView z) = 0;
   /// (B, N): the gate values in use, on every rank. Local.
   virtual ConstMatrixView gates() = 0;
   /// Adds the gate values in use of the own experts to totals (N). Local.

@@ -1,4 +1,4 @@
-// The whole network over E ranks: x -> z_1 -> .. -> z_L -> the classes.
+// The whole network over E ranks, and its replicas: x -> z_1 -> .. -> z_L -> the classes.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,8 @@
 #include "comm/communicator.hpp"
 #include "distribution/layer.hpp"
 #include "distribution/mixture.hpp"
+#include "exchange/grid.hpp"
+#include "exchange/replica_exchange.hpp"
 #include "model/head.hpp"
 #include "model/network_spec.hpp"
 #include "numerics/linear.hpp"
@@ -21,25 +23,33 @@ using Masks = std::vector<std::span<const std::uint8_t>>;
 
 /// A Deep Mixture of Experts, or a baseline: experts on their owners, gates, head and loss on the
 /// coordinator. Every rank presents the same x, so nothing is sent for the first layer. One backward pass
-/// belongs to one forward pass.
+/// belongs to one forward pass. Each replica on its ranks takes its own rows of a batch in training; the
+/// gradients are those of all rows.
 class Network {
  public:
   /// Weights from the seed, the same for any number of ranks; buffers for batches of up to `capacity` rows.
-  /// Throws InputError where a rank would have nothing to do, with more ranks than experts in every sharded
-  /// layer, or where this CPU has no such products.
-  /// Its products are computed in this arithmetic, whatever is in force elsewhere. `ranks` must outlive the
-  /// network. Local.
-  Network(const model::NetworkSpec& spec, const comm::Communicator& ranks, std::uint64_t seed, Index capacity,
+  /// Throws InputError where a rank would have nothing to do, with more ranks of a replica than experts in
+  /// every sharded layer, or where this CPU has no such products.
+  /// Its products are computed in this arithmetic, whatever is in force elsewhere. The world of the grid must
+  /// outlive the network. Local.
+  Network(const model::NetworkSpec& spec, const exchange::Grid& grid, std::uint64_t seed, Index capacity,
           const numerics::Arithmetic& arithmetic = numerics::arithmetic_in_force());
 
   /// scores on the coordinator, gates on every rank, from x (B, D); in training also which presentations the
-  /// rows are, for the gates' noise. Collective over the ranks.
+  /// rows are, and the rows are then cut into slices. Collective over the ranks.
   void forward(ConstMatrixView x, const Masks& masks,
                const std::optional<model::Presentation>& presentation = {});
-  /// Gradients of the mean cross-entropy against labels (B) into every parameter; returns the batch's loss on
-  /// the coordinator, zero elsewhere. x is the memory of the forward pass, untouched since. Collective over
-  /// the ranks.
-  numerics::Loss backward(ConstMatrixView x, std::span<const std::int32_t> labels);
+  /// Gradients of the mean cross-entropy of a batch of `batch_rows` rows, of which those with labels (B) are
+  /// this replica's, into what this rank owns of every parameter. Returns the loss of these on the
+  /// coordinator, zero elsewhere. x is the memory of the forward pass, untouched since. Collective over all
+  /// replicas.
+  numerics::Loss backward(ConstMatrixView x, std::span<const std::int32_t> labels, Index batch_rows);
+  /// Of one replica's batch. Collective over the ranks.
+  numerics::Loss backward(ConstMatrixView x, std::span<const std::int32_t> labels) {
+    return backward(x, labels, x.rows);
+  }
+  /// Of the last backward pass, of each slice that is here, on the coordinator. Local.
+  std::span<const numerics::Loss> slice_losses() const;
   /// The loss of the last forward pass on the coordinator, zero elsewhere. Local.
   numerics::Loss loss(std::span<const std::int32_t> labels) const;
   /// On the coordinator: the lowest layer = 0 .. L-1 whose z of the last forward pass is not all finite, else
@@ -60,8 +70,19 @@ class Network {
   /// Visits every parameter, the same list in the same order on every rank. Local.
   void for_each_parameter(const model::ParameterVisitor& visit);
 
+  /// What this rank is to step of parameter p in that order, and the gradient of that. Local.
+  exchange::OwnedPart owned(std::size_t p) const;
+  /// Gives all replicas the gradients, whole, after a backward pass. Collective over all replicas.
+  void share_gradients();
+  /// Gives all replicas the weights that their owners have stepped. Collective over all replicas.
+  void share_weights();
+  /// Where there are replicas; else null.
+  exchange::ReplicaExchange* replicas() { return replicas_.get(); }
+
   const model::NetworkSpec& spec() const { return spec_; }
-  const comm::Communicator& ranks() const { return *ranks_; }
+  const exchange::Grid& grid() const { return grid_; }
+  /// The ranks of this replica.
+  const comm::Communicator& ranks() const { return grid_.group(); }
   /// Masks that leave no expert out, for evaluation.
   Masks no_masks() const;
 
@@ -70,11 +91,13 @@ class Network {
   ConstMatrixView input(Index layer, ConstMatrixView x);
 
   model::NetworkSpec spec_;
-  const comm::Communicator* ranks_;
+  exchange::Grid grid_;
   numerics::Arithmetic arithmetic_;
   Index rows_ = 0;  // B of the last forward pass
   std::vector<std::unique_ptr<Layer>> layers_;
   std::unique_ptr<model::Head> head_;
+  std::vector<std::span<float>> gradients_;  // of the parameters
+  std::unique_ptr<exchange::ReplicaExchange> replicas_;
   std::vector<std::uint8_t> nobody_masked_;
 };
 

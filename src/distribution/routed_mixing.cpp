@@ -17,18 +17,17 @@ RoutedMixing::RoutedMixing(const MixtureParts& parts, const model::Routing& rout
       output_sum_(parts.ranks, parts.outputs, comm::Tag::partial_sums),
       input_sum_(parts.ranks, parts.inputs, comm::Tag::input_gradient),
       d_values_(parts.ranks),
-      batches_(size(parts.range().count)),
-      uses_(size(parts.range().count)),
       inputs_(parts.inputs),
       d_inputs_(parts.inputs),
       d_choices_(routing.most_chosen(parts.topology.experts())),
       gates_(parts.topology.experts()) {}
 
-void RoutedMixing::forward(ConstMatrixView x, const GateStep& step, MatrixView z) {
+void RoutedMixing::forward(ConstMatrixView x, const BatchStep& step, MatrixView z) {
   rows_ = x.rows;
+  slices_ = &step.slices;
   if (ranks().is_coordinator()) {
     const model::Choices made(choices_.matrix(rows_));
-    parts().gate.forward(x, step.masked, routing_, step.presentation, made);
+    parts().gate.forward(x, step.masked, routing_, step.presentation, made, slices());
   }
   choices_.share(rows_);
   plan_.make(choices());
@@ -40,11 +39,10 @@ void RoutedMixing::forward(ConstMatrixView x, const GateStep& step, MatrixView z
     gather(x_rows_.arrived(), x_rows_.rows_of_entries());
   }
   model::ExpertGroup& experts = parts().experts;
-  experts.forward(batches_);
+  experts.forward(batches_, slices());
   const ConstMatrixView outputs = experts.outputs();
   output_sum_.add_up(plan_, [&](Index expert, Index entry) {
-    return model::TreeTerm{expert, outputs.row(buffer_row(expert, entry)).data(),
-                           &plan_.values()[size(entry)]};
+    return model::TreeTerm{expert, outputs.row(buffer_row(entry)).data(), &plan_.values()[size(entry)]};
   });
   output_sum_.send();
   output_sum_.combine(plan_, z);
@@ -54,26 +52,34 @@ void RoutedMixing::forward(ConstMatrixView x, const GateStep& step, MatrixView z
 
 void RoutedMixing::lay_out() {
   const exchange::ExpertRange own = parts().range();
+  batches_.clear();
+  batch_entries_.clear();
+  buffer_rows_.clear();
   Index first = 0;
   for (Index i = own.first; i < own.end(); ++i) {
-    const Index count = plan_.count(i);
-    // What every row chose has the shape of the dense mixture, and so its bits.
-    const Index padded = count == rows_ ? count : numerics::padded_rows(count);
-    batches_[size(i - own.first)] = {{nullptr, padded, parts().inputs}, first, count};
-    first += padded;
+    Index entry = plan_.begin(i);
+    for (Index j = 0; j < slices().count(); ++j) {
+      const model::RowRange rows = slices().of(j, rows_);
+      batch_entries_.push_back(entry);
+      Index count = 0;
+      for (; entry < plan_.begin(i + 1) && plan_.row(entry) < rows.first + rows.count; ++entry)
+        buffer_rows_.push_back(first + count++);
+      // What every row chose has the shape of the dense mixture, and so its bits.
+      const Index padded = count == rows.count ? count : numerics::padded_rows(count);
+      batches_.push_back({{nullptr, padded, parts().inputs}, first, count});
+      first += padded;
+    }
   }
   inputs_.rows(first);
 }
 
 void RoutedMixing::gather(ConstMatrixView x, const Index* rows_of_entries) {
   lay_out();
-  const Index first_expert = parts().experts.first();
-  for (std::size_t i = 0; i < batches_.size(); ++i) {
-    model::ExpertBatch& batch = batches_[i];
-    const Index begin = plan_.begin(first_expert + static_cast<Index>(i));
+  for (std::size_t b = 0; b < batches_.size(); ++b) {
+    model::ExpertBatch& batch = batches_[b];
     const MatrixView inputs = inputs_.rows_from(batch.first, batch.x.rows);
     for (Index r = 0; r < batch.rows; ++r)
-      std::ranges::copy(x.row(rows_of_entries[begin + r]), inputs.row(r).begin());
+      std::ranges::copy(x.row(rows_of_entries[batch_entries_[b] + r]), inputs.row(r).begin());
     std::ranges::fill(inputs.rows_from(batch.rows, inputs.rows - batch.rows).values(), 0.0F);
     batch.x = inputs;
   }
@@ -106,20 +112,19 @@ void RoutedMixing::backward_to_input(exchange::SharedMatrix& /*d_z*/, MatrixView
   const bool d_x_is_wanted = !parts().is_first_layer();
   d_values_.begin(plan_);
   if (d_x_is_wanted) input_sum_.begin(plan_);
-  const Index first_entry = plan_.begin(experts.first());
-  for (std::size_t i = 0; i < uses_.size(); ++i) {
-    const Index begin = plan_.begin(experts.first() + static_cast<Index>(i));
-    uses_[i] = {d_z_rows_.rows_of_entries() + begin,
-                {plan_.values().data() + begin},
-                {d_values_.own() + (begin - first_entry)}};
-  }
+  uses_.clear();
+  for (const Index entry : batch_entries_)
+    uses_.push_back({d_z_rows_.rows_of_entries() + entry,
+                     0,
+                     {plan_.values().data() + entry},
+                     {d_values_.own() + (entry - first_entry())}});
   experts.backward_output(uses_, d_z_rows_.arrived());
   d_values_.send();
   if (d_x_is_wanted) {
     const MatrixView d_inputs = d_inputs_.rows(experts.outputs().rows);
     experts.backward_input(d_inputs);
     input_sum_.add_up(plan_, [&](Index expert, Index entry) {
-      return model::TreeTerm{expert, d_inputs.row(buffer_row(expert, entry)).data()};
+      return model::TreeTerm{expert, d_inputs.row(buffer_row(entry)).data()};
     });
     input_sum_.send();
   }

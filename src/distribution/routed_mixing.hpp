@@ -28,7 +28,7 @@ class RoutedMixing final : public Mixing {
   RoutedMixing(const MixtureParts& parts, const model::Routing& routing);
 
   bool reads_everywhere() const override { return false; }
-  void forward(ConstMatrixView x, const GateStep& step, MatrixView z) override;
+  void forward(ConstMatrixView x, const BatchStep& step, MatrixView z) override;
   ConstMatrixView gates() override;
   void add_assigned(std::span<balance::Total> totals) override;
   Index expert_rows() const override { return static_cast<Index>(plan_.values().size()); }
@@ -38,14 +38,16 @@ class RoutedMixing final : public Mixing {
 
  private:
   model::ConstChoices choices() { return model::ConstChoices(choices_.arrived(rows_)); }
-  /// Decides where the rows of each own expert stand in the buffers.
+  /// Decides where the rows of each own expert stand in the buffers, slice by slice.
   void lay_out();
   /// Copies the rows of x that belong to each own expert to its place.
   void gather(ConstMatrixView x, const Index* rows_of_entries);
   /// Where an entry's row stands in the buffers of the own experts.
-  Index buffer_row(Index expert, Index entry) const {
-    return batches_[size(expert - parts().experts.first())].first + entry - plan_.begin(expert);
-  }
+  Index buffer_row(Index entry) const { return buffer_rows_[size(entry - first_entry())]; }
+  /// Of the own ones.
+  Index first_entry() const { return plan_.begin(parts().experts.first()); }
+  /// Slices of the batch that are here.
+  const model::Slices& slices() const { return *slices_; }
 
   const model::Routing& routing_;
   Index rows_ = 0;                  // B of the last forward pass
@@ -56,12 +58,15 @@ class RoutedMixing final : public Mixing {
   exchange::RowReduction output_sum_;  // z
   exchange::RowReduction input_sum_;   // dx without the gate's share
   exchange::EntryGather d_values_;
-  std::vector<model::ExpertBatch> batches_;  // of the own experts
-  std::vector<model::ExpertUse> uses_;
-  GrowingMatrix inputs_;     // (buffer rows, D)
-  GrowingMatrix d_inputs_;   // (buffer rows, D)
-  GrowingMatrix d_choices_;  // coordinator: (B, K), gradient of the values in use
-  GrowingMatrix gates_;      // (B, N), for who asks
+  const model::Slices* slices_ = &model::Slices::whole();
+  std::vector<model::ExpertBatch> batches_;  // (own experts, slices)
+  std::vector<Index> batch_entries_;         // the first entry of each
+  std::vector<model::ExpertUse> uses_;       // of each
+  std::vector<Index> buffer_rows_;           // of each own entry
+  GrowingMatrix inputs_;                     // (buffer rows, D)
+  GrowingMatrix d_inputs_;                   // (buffer rows, D)
+  GrowingMatrix d_choices_;                  // coordinator: (B, K), gradient of the values in use
+  GrowingMatrix gates_;                      // (B, N), for who asks
 };
 
 }  // namespace dmoe::distribution

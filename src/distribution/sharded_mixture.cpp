@@ -10,29 +10,31 @@ namespace {
 
 /// The experts of a layer that this rank owns.
 std::unique_ptr<model::ExpertGroup> make_experts(const model::NetworkSpec& spec, Index layer,
-                                                 const exchange::ExpertRange& own, std::uint64_t seed) {
+                                                 const Making& making) {
+  const exchange::ExpertRange own = topology_of(spec, layer, making.ranks).range(making.ranks.rank());
   const model::LayerSpec& of = spec.layers[size(layer)];
   const Index inputs = spec.input_width(layer);
   if (of.kind == model::LayerKind::classifier_mixture) {
     return std::make_unique<model::ClassifierExperts>(of, inputs, spec.classes, layer + 1, own.first,
-                                                      own.count, seed);
+                                                      own.count, making.seed, making.gradient_blocks);
   }
-  return std::make_unique<model::Experts>(of, inputs, layer + 1, own.first, own.count, seed);
+  return std::make_unique<model::Experts>(of, inputs, layer + 1, own.first, own.count, making.seed,
+                                          making.gradient_blocks);
 }
 
 }  // namespace
 
-ShardedMixture::ShardedMixture(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks,
-                               std::uint64_t seed, Index capacity)
-    : Layer(ranks, capacity, spec.output_width(layer)),
-      experts_(make_experts(spec, layer, topology_of(spec, layer, ranks).range(ranks.rank()), seed)),
-      gate_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, presence(), seed, capacity),
-      parts_{ranks,
-             topology_of(spec, layer, ranks),
+ShardedMixture::ShardedMixture(const model::NetworkSpec& spec, Index layer, const Making& making)
+    : Layer(making, spec.output_width(layer)),
+      experts_(make_experts(spec, layer, making)),
+      gate_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, making.presence(), making.seed,
+            making.capacity, making.gradient_blocks),
+      parts_{making.ranks,
+             topology_of(spec, layer, making.ranks),
              input_gradient_of(layer),
              spec.input_width(layer),
              spec.output_width(layer),
-             capacity,
+             making.capacity,
              *experts_,
              gate_} {
   static const model::AllExperts all;
@@ -53,7 +55,7 @@ Mixing& ShardedMixture::mixing() {
   return *mixing_;
 }
 
-void ShardedMixture::forward(ConstMatrixView x, const GateStep& step) {
+void ShardedMixture::forward(ConstMatrixView x, const BatchStep& step) {
   rows_ = x.rows;
   mixing().forward(x, step, output().matrix(rows_));
 }

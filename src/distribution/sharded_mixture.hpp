@@ -11,11 +11,10 @@ namespace dmoe::distribution {
 /// A layer of kind mixture or classifier_mixture: they differ in their experts alone.
 class ShardedMixture final : public Layer, public Mixture {
  public:
-  ShardedMixture(const model::NetworkSpec& spec, Index layer, const comm::Communicator& ranks,
-                 std::uint64_t seed, Index capacity);
+  ShardedMixture(const model::NetworkSpec& spec, Index layer, const Making& making);
 
   bool reads_everywhere() override { return mixing().reads_everywhere(); }
-  void forward(ConstMatrixView x, const GateStep& step) override;
+  void forward(ConstMatrixView x, const BatchStep& step) override;
   void ship_d_output() override { mixing().send_d_output(shared_d_output()); }
   void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
 

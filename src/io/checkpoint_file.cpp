@@ -160,6 +160,8 @@ void prune_checkpoints(const std::string& folder, Index keep, Index last_step) {
 void save_checkpoint(const std::string& path, distribution::Network& network, training::Sgd& optimizer,
                      const Checkpoint& checkpoint) {
   const TimedActivity writing(network.ranks().timing(), Activity::io);
+  optimizer.collect_velocities();
+  if (network.grid().replica() > 0) return;
   hdf5::AtomicFile file(path, network.ranks());
   write_model(*file, network, {checkpoint.state.step, checkpoint.state.epoch, checkpoint.state.phase});
   file->create_group("/optimizer");

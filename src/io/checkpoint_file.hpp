@@ -43,8 +43,8 @@ std::vector<std::string> find_checkpoints(const std::string& folder,
 void prune_checkpoints(const std::string& folder, Index keep,
                        Index last_step = std::numeric_limits<Index>::max());
 
-/// Saves network, optimiser and the coordinator's checkpoint. Throws RunError on all ranks, and then there is
-/// no new file. Collective over the network's ranks.
+/// Saves network, optimiser and the coordinator's checkpoint; the first replica writes. Throws RunError on
+/// all its ranks, and then there is no new file. Collective over all replicas.
 void save_checkpoint(const std::string& path, distribution::Network& network, training::Sgd& optimizer,
                      const Checkpoint& checkpoint);
 

@@ -58,6 +58,7 @@ void read_model(const hdf5::File& file, distribution::Network& network) {
 
 void save_model(const std::string& path, distribution::Network& network, const std::string& config_toml,
                 const Trained& trained) {
+  if (network.grid().replica() > 0) return;
   const TimedActivity writing(network.ranks().timing(), Activity::io);
   hdf5::AtomicFile file(path, network.ranks());
   write_format(*file, model_format, config_toml);

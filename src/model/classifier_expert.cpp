@@ -8,15 +8,15 @@
 namespace dmoe::model {
 
 ClassifierExperts::ClassifierExperts(const LayerSpec& spec, Index inputs, Index classes, Index layer,
-                                     Index first, Index count, std::uint64_t seed)
+                                     Index first, Index count, std::uint64_t seed, Index gradient_blocks)
     : ExpertGroup(spec, first, count),
       experts_(spec.experts),
       hidden_(spec.hidden),
       classes_(classes),
-      hidden_weight_(count * spec.hidden, inputs),
-      hidden_bias_(count, spec.hidden),
-      output_weight_(count * classes, spec.hidden),
-      output_bias_(count, classes),
+      hidden_weight_(count * spec.hidden, inputs, gradient_blocks),
+      hidden_bias_(count, spec.hidden, gradient_blocks),
+      output_weight_(count * classes, spec.hidden, gradient_blocks),
+      output_bias_(count, classes, gradient_blocks),
       hidden_values_(spec.hidden),
       outputs_(classes),
       d_hidden_(spec.hidden),
@@ -32,55 +32,56 @@ ClassifierExperts::ClassifierExperts(const LayerSpec& spec, Index inputs, Index 
 void ClassifierExperts::compute() {
   hidden_values_.rows(buffer_rows());
   outputs_.rows(buffer_rows());
-  for (Index i = 0; i < count(); ++i) {
-    const MatrixView hidden = part(hidden_values_, i);
-    const MatrixView output = part(outputs_, i);
-    numerics::linear(batch(i).x, of(hidden_weight_.value, i, hidden_), hidden_bias_.value.view().row(i),
+  for_each_product([&](Index i, const ExpertBatch& batch) {
+    const MatrixView hidden = part(hidden_values_, batch);
+    const MatrixView output = part(outputs_, batch);
+    numerics::linear(batch.x, of(hidden_weight_.value, i, hidden_), hidden_bias_.value.view().row(i),
                      numerics::Activation::relu, hidden);
     numerics::linear(hidden, of(output_weight_.value, i, classes_), output_bias_.value.view().row(i),
                      numerics::Activation::identity, output);
     numerics::masked_softmax(output, no_class_masked_, output);
-  }
+  });
 }
 
 void ClassifierExperts::backward_output(std::span<const ExpertUse> uses, ConstMatrixView d_z) {
   d_logits_.rows(buffer_rows());
   d_hidden_.rows(buffer_rows());
-  for (Index i = 0; i < count(); ++i) {
-    const ConstMatrixView output = part(outputs_, i);
-    const MatrixView d_logits = part(d_logits_, i);
-    const MatrixView d_hidden = part(d_hidden_, i);
-    const ExpertUse& use = uses[size(i)];
-    const Index rows = batch(i).rows;
-    for (Index r = 0; r < rows; ++r) {
+  for_each_use(uses, [&](const ExpertBatch& batch, const ExpertUse& use) {
+    const ConstMatrixView output = part(outputs_, batch);
+    const MatrixView d_logits = part(d_logits_, batch);
+    for (Index r = 0; r < batch.rows; ++r) {
       const auto d = d_z.row(use.z_row(r));
       const auto d_output = d_logits.row(r);
       use.d_gates[r] = numerics::dot(d, output.row(r));
       const float gate = use.gates[r];
       for (std::size_t c = 0; c < d.size(); ++c) d_output[c] = gate * d[c];
     }
-    std::ranges::fill(d_logits.rows_from(rows, d_logits.rows - rows).values(), 0.0F);
+    std::ranges::fill(d_logits.rows_from(batch.rows, d_logits.rows - batch.rows).values(), 0.0F);
     numerics::softmax_gradient(output, d_logits, d_logits);
-    numerics::linear_input_gradient(d_logits, of(output_weight_.value, i, classes_), d_hidden);
-    numerics::relu_gradient(part(hidden_values_, i), d_hidden);
-  }
+  });
+  for_each_product([&](Index i, const ExpertBatch& batch) {
+    const MatrixView d_hidden = part(d_hidden_, batch);
+    numerics::linear_input_gradient(part(d_logits_, batch), of(output_weight_.value, i, classes_), d_hidden);
+    numerics::relu_gradient(part(hidden_values_, batch), d_hidden);
+  });
 }
 
 void ClassifierExperts::backward_input(MatrixView d_inputs) const {
-  for (Index i = 0; i < count(); ++i) {
-    numerics::linear_input_gradient(part(d_hidden_, i), of(hidden_weight_.value, i, hidden_),
-                                    part(d_inputs, i));
-  }
+  for_each_product([&](Index i, const ExpertBatch& batch) {
+    numerics::linear_input_gradient(part(d_hidden_, batch), of(hidden_weight_.value, i, hidden_),
+                                    part(d_inputs, batch));
+  });
 }
 
 void ClassifierExperts::backward_weights() {
+  const auto rows_of = [](const GrowingMatrix& all) {
+    return [&all](const ExpertBatch& batch) { return part(all, batch); };
+  };
+  const auto x = [](const ExpertBatch& batch) { return batch.x; };
   for (Index i = 0; i < count(); ++i) {
     if (!has_gradient(i)) continue;
-    numerics::linear_weight_gradient(part(d_logits_, i), part(hidden_values_, i),
-                                     of(output_weight_.gradient, i, classes_));
-    numerics::column_sums(part(d_logits_, i), output_bias_.gradient.view().row(i));
-    numerics::linear_weight_gradient(part(d_hidden_, i), batch(i).x, of(hidden_weight_.gradient, i, hidden_));
-    numerics::column_sums(part(d_hidden_, i), hidden_bias_.gradient.view().row(i));
+    gradients(i, rows_of(d_logits_), rows_of(hidden_values_), output_weight_, output_bias_);
+    gradients(i, rows_of(d_hidden_), x, hidden_weight_, hidden_bias_);
   }
 }
 
@@ -88,7 +89,7 @@ void ClassifierExperts::for_each_parameter(const std::string& prefix, const Para
   const auto list = [&](const char* name, std::vector<Index> shape, std::vector<std::string> dimensions,
                         Weights& weights) {
     visit({prefix + name, std::move(shape), std::move(dimensions), Split::by_expert, first(), count(),
-           weights.value.values(), weights.gradient.values(), activity()});
+           weights.value.values(), weights.first_gradient(), activity()});
   };
   list("/hidden_weight", {experts_, hidden_, hidden_weight_.value.columns()}, {"expert", "hidden", "input"},
        hidden_weight_);

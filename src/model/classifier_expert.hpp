@@ -14,7 +14,7 @@ class ClassifierExperts final : public ExpertGroup {
  public:
   /// Weights from the seed.
   ClassifierExperts(const LayerSpec& spec, Index inputs, Index classes, Index layer, Index first, Index count,
-                    std::uint64_t seed);
+                    std::uint64_t seed, Index gradient_blocks = 1);
 
   using ExpertGroup::backward_output;
   /// (rows, C): class probabilities.

@@ -2,56 +2,83 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "numerics/kernels.hpp"
 #include "numerics/linear.hpp"
 
 namespace dmoe::model {
 
-void ExpertGroup::forward(std::span<const ExpertBatch> batches) {
-  assert(batches.size() == batches_.size());
-  std::ranges::copy(batches, batches_.begin());
+void ExpertGroup::forward(std::span<const ExpertBatch> batches, const Slices& slices) {
+  assert(batches.size() == size(count_ * slices.count()));
+  slices_ = &slices;
+  batches_.assign(batches.begin(), batches.end());
+  products_.assign(batches.begin(), batches.end());
+  products_of_each_ = slices.count();
   use();
 }
 
-void ExpertGroup::forward(ConstMatrixView x) {
-  for (Index i = 0; i < count_; ++i) batches_[size(i)] = {x, i * x.rows, x.rows};
+void ExpertGroup::forward(ConstMatrixView x, const Slices& slices) {
+  slices_ = &slices;
+  batches_.clear();
+  products_.clear();
+  const auto batch_of = [&](Index i, const RowRange& range) {
+    return ExpertBatch{x.rows_from(range.first, range.count), i * x.rows + range.first, range.count};
+  };
+  for (Index i = 0; i < count_; ++i) {
+    for (Index j = 0; j < slices.count(); ++j) batches_.push_back(batch_of(i, slices.of(j, x.rows)));
+    slices.for_each_product(x.rows, [&](const RowRange& range) { products_.push_back(batch_of(i, range)); });
+  }
+  products_of_each_ = count_ == 0 ? 1 : static_cast<Index>(products_.size()) / count_;
   use();
+}
+
+bool ExpertGroup::has_rows(Index i) const {
+  for (Index j = 0; j < slices_->count(); ++j)
+    if (batch(i, j).rows > 0) return true;
+  return false;
 }
 
 void ExpertGroup::use() {
   for (Index i = 0; i < count_; ++i) {
-    if (batch(i).rows > 0) activity_.before_use(i);
+    if (has_rows(i)) activity_.before_use(i);
   }
   compute();
 }
 
 void ExpertGroup::backward_output(ConstMatrixView gates, ConstMatrixView d_z, MatrixView d_gates) {
   assert(d_gates.columns == count_ && gates.rows == d_z.rows && d_gates.rows == d_z.rows);
-  uses_.resize(size(count_));
-  for (Index i = 0; i < count_; ++i)
-    uses_[size(i)] = {nullptr, {gates.data + first_ + i, gates.columns}, {d_gates.data + i, count_}};
+  uses_.clear();
+  for (Index i = 0; i < count_; ++i) {
+    for (Index j = 0; j < slices_->count(); ++j) {
+      const Index row = slices_->of(j, d_z.rows).first;
+      uses_.push_back({nullptr,
+                       row,
+                       {gates.data + row * gates.columns + first_ + i, gates.columns},
+                       {d_gates.data + row * count_ + i, count_}});
+    }
+  }
   backward_output(uses_, d_z);
 }
 
 bool ExpertGroup::has_gradient(Index i) {
-  std::uint8_t& has_rows = activity_.has_gradient[size(i)];
-  const bool had_rows = has_rows != 0;
-  has_rows = batch(i).rows > 0 ? 1 : 0;
-  return had_rows || has_rows != 0;
+  std::uint8_t& has_gradient = activity_.has_gradient[size(i)];
+  const bool had_gradient = has_gradient != 0;
+  has_gradient = has_rows(i) ? 1 : 0;
+  return had_gradient || has_gradient != 0;
 }
 
 Index ExpertGroup::buffer_rows() const {
-  return count_ == 0 ? 0 : batches_.back().first + batches_.back().x.rows;
+  return batches_.empty() ? 0 : batches_.back().first + batches_.back().x.rows;
 }
 
 Experts::Experts(const LayerSpec& spec, Index inputs, Index layer, Index first, Index count,
-                 std::uint64_t seed)
+                 std::uint64_t seed, Index gradient_blocks)
     : ExpertGroup(spec, first, count),
       experts_(spec.experts),
       hidden_(spec.hidden),
-      weight_(count * spec.hidden, inputs),
-      bias_(count, spec.hidden),
+      weight_(count * spec.hidden, inputs, gradient_blocks),
+      bias_(count, spec.hidden, gradient_blocks),
       outputs_(spec.hidden),
       d_activation_(spec.hidden) {
   for (Index i = 0; i < count; ++i) initialise(seed, layer, TensorRole::expert_weight, first + i, weight(i));
@@ -59,20 +86,18 @@ Experts::Experts(const LayerSpec& spec, Index inputs, Index layer, Index first, 
 
 void Experts::compute() {
   outputs_.rows(buffer_rows());
-  for (Index i = 0; i < count(); ++i) {
-    numerics::linear(batch(i).x, weight(i), bias_.value.view().row(i), numerics::Activation::relu,
-                     part(outputs_, i));
-  }
+  for_each_product([&](Index i, const ExpertBatch& batch) {
+    numerics::linear(batch.x, weight(i), bias_.value.view().row(i), numerics::Activation::relu,
+                     part(outputs_, batch));
+  });
 }
 
 void Experts::backward_output(std::span<const ExpertUse> uses, ConstMatrixView d_z) {
   d_activation_.rows(buffer_rows());
-  for (Index i = 0; i < count(); ++i) {
-    const ConstMatrixView output = part(outputs_, i);
-    const MatrixView d_activation = part(d_activation_, i);
-    const ExpertUse& use = uses[size(i)];
-    const Index rows = batch(i).rows;
-    for (Index r = 0; r < rows; ++r) {
+  for_each_use(uses, [&](const ExpertBatch& batch, const ExpertUse& use) {
+    const ConstMatrixView output = part(outputs_, batch);
+    const MatrixView d_activation = part(d_activation_, batch);
+    for (Index r = 0; r < batch.rows; ++r) {
       const auto f = output.row(r);
       const auto d = d_z.row(use.z_row(r));
       const auto out = d_activation.row(r);
@@ -80,8 +105,8 @@ void Experts::backward_output(std::span<const ExpertUse> uses, ConstMatrixView d
       const float gate = use.gates[r];
       for (std::size_t h = 0; h < f.size(); ++h) out[h] = f[h] > 0 ? gate * d[h] : 0.0F;
     }
-    std::ranges::fill(d_activation.rows_from(rows, d_activation.rows - rows).values(), 0.0F);
-  }
+    std::ranges::fill(d_activation.rows_from(batch.rows, d_activation.rows - batch.rows).values(), 0.0F);
+  });
 }
 
 void Experts::backward_output(ConstMatrixView d_outputs) {
@@ -92,16 +117,16 @@ void Experts::backward_output(ConstMatrixView d_outputs) {
 }
 
 void Experts::backward_input(MatrixView d_inputs) const {
-  for (Index i = 0; i < count(); ++i)
-    numerics::linear_input_gradient(part(d_activation_, i), weight(i), part(d_inputs, i));
+  for_each_product([&](Index i, const ExpertBatch& batch) {
+    numerics::linear_input_gradient(part(d_activation_, batch), weight(i), part(d_inputs, batch));
+  });
 }
 
 void Experts::backward_weights() {
+  const auto d_y = [&](const ExpertBatch& batch) { return part(std::as_const(d_activation_), batch); };
+  const auto x = [](const ExpertBatch& batch) { return batch.x; };
   for (Index i = 0; i < count(); ++i) {
-    if (!has_gradient(i)) continue;
-    numerics::linear_weight_gradient(part(d_activation_, i), batch(i).x,
-                                     weight_.gradient.view().rows_from(i * hidden_, hidden_));
-    numerics::column_sums(part(d_activation_, i), bias_.gradient.view().row(i));
+    if (has_gradient(i)) gradients(i, d_y, x, weight_, bias_);
   }
 }
 
@@ -114,7 +139,7 @@ void Experts::for_each_parameter(const std::string& prefix, const ParameterVisit
          first(),
          count(),
          weight_.value.values(),
-         weight_.gradient.values(),
+         weight_.first_gradient(),
          activity()});
   visit({prefix + "/bias",
          {experts_, hidden_},
@@ -123,7 +148,7 @@ void Experts::for_each_parameter(const std::string& prefix, const ParameterVisit
          first(),
          count(),
          bias_.value.values(),
-         bias_.gradient.values(),
+         bias_.first_gradient(),
          activity()});
 }
 

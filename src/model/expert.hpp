@@ -9,10 +9,12 @@
 #include "core/matrix.hpp"
 #include "model/network_spec.hpp"
 #include "model/parameters.hpp"
+#include "model/slices.hpp"
 
 namespace dmoe::model {
 
-/// What one expert works on in a batch: n rows of inputs, and as many rows of its group's buffers.
+/// What one expert works on in one slice of a batch: n rows of inputs, and as many rows of its group's
+/// buffers. Those of one expert follow each other there.
 struct ExpertBatch {
   ConstMatrixView x;  // (n and what pads the products, D); what pads is 0
   Index first = 0;    // of the buffers
@@ -27,12 +29,13 @@ struct Strided {
   T& operator[](Index i) const { return data[i * stride]; }
 };
 
-/// Where the outputs (n, H) of one expert went: row r into row z_rows[r] of z, times gates[r].
+/// Where the outputs (n, H) of one expert for one slice went: row r into row z_rows[r] of z, times gates[r].
 struct ExpertUse {
-  const Index* z_rows = nullptr;  // (n); null where they are 0 .. n-1
-  Strided<const float> gates;     // (n)
-  Strided<float> d_gates;         // (n), to be filled: dLoss/dgate
-  Index z_row(Index r) const { return z_rows == nullptr ? r : z_rows[r]; }
+  const Index* z_rows = nullptr;  // (n); null where they are first_z_row, ..
+  Index first_z_row = 0;
+  Strided<const float> gates;  // (n)
+  Strided<float> d_gates;      // (n), to be filled: dLoss/dgate
+  Index z_row(Index r) const { return z_rows == nullptr ? first_z_row + r : z_rows[r]; }
 };
 
 /// Experts [first, first + count) of a layer of N, each from x (n, D) to f_i(x) (n, H). Forward, then
@@ -41,7 +44,7 @@ struct ExpertUse {
 class ExpertGroup {
  public:
   ExpertGroup(const LayerSpec& spec, Index first, Index count)
-      : first_(first), count_(count), batches_(size(count)), activity_(count, spec.is_gated()) {}
+      : first_(first), count_(count), activity_(count, spec.is_gated()) {}
   virtual ~ExpertGroup() = default;
   ExpertGroup(const ExpertGroup&) = delete;
   ExpertGroup& operator=(const ExpertGroup&) = delete;
@@ -49,16 +52,16 @@ class ExpertGroup {
   Index first() const { return first_; }
   Index count() const { return count_; }
 
-  /// outputs: f_i of what each own expert has to do (one batch each, in the order of their rows). The inputs
-  /// must stay as they are until backward_weights. Local.
-  void forward(std::span<const ExpertBatch> batches);
+  /// outputs: f_i of what each own expert has to do: one batch for each slice that is here, in the order of
+  /// their rows, expert after expert. The inputs must stay as they are until backward_weights. Local.
+  void forward(std::span<const ExpertBatch> batches, const Slices& slices = Slices::whole());
   /// Of x (B, D) for every own expert. Local.
-  void forward(ConstMatrixView x);
+  void forward(ConstMatrixView x, const Slices& slices = Slices::whole());
   /// f_i of the own experts, one below the other: of the second kind of forward (count B, H).
   virtual ConstMatrixView outputs() const = 0;
 
   /// dLoss/dgate = <dz, f_i> of every row; and keeps the gradient g_i dz through each expert's output. d_z
-  /// (rows, H); one use each. Local.
+  /// (rows, H); one use for each batch. Local.
   virtual void backward_output(std::span<const ExpertUse> uses, ConstMatrixView d_z) = 0;
   /// After the second kind of forward: gates (B, N) as used, d_z (B, H), and d_gates (B, count) of the own
   /// experts. Local.
@@ -74,13 +77,30 @@ class ExpertGroup {
  protected:
   /// outputs() of all batches.
   virtual void compute() = 0;
-  /// What own expert i works on in this batch.
-  const ExpertBatch& batch(Index i) const { return batches_[size(i)]; }
-  /// Its rows of a buffer of all, with what pads them.
-  template <class Buffer>
-  auto part(Buffer& all, Index i) const {
-    return all.rows_from(batch(i).first, batch(i).x.rows);
+  /// All that own expert i multiplies at once: (i, its batch). Rows are computed together where none depends
+  /// on those beside it.
+  template <class Product>
+  void for_each_product(const Product& product) const {
+    for (std::size_t p = 0; p < products_.size(); ++p)
+      if (products_[p].x.rows > 0) product(static_cast<Index>(p) / products_of_each_, products_[p]);
   }
+  /// All batches of own experts, and the use of each: (batch, use).
+  template <class Visit>
+  void for_each_use(std::span<const ExpertUse> uses, const Visit& visit) const {
+    for (std::size_t b = 0; b < batches_.size(); ++b) visit(batches_[b], uses[b]);
+  }
+  /// The rows of a batch in a buffer of all, with what pads them.
+  template <class Buffer>
+  static auto part(Buffer& all, const ExpertBatch& batch) {
+    return all.rows_from(batch.first, batch.x.rows);
+  }
+  /// What own expert i works on in slice j of those here.
+  const ExpertBatch& batch(Index i, Index j) const { return batches_[size(i * slices_->count() + j)]; }
+  const Slices& slices() const { return *slices_; }
+  /// The gradients of W and b of own expert i, of which each has as many rows, dy and x of a batch being
+  /// d_y(batch) and x(batch).
+  template <class OutputGradient, class Input>
+  void gradients(Index i, const OutputGradient& d_y, const Input& x, Weights& weight, Weights& bias) const;
   /// Rows of the buffers, padding included.
   Index buffer_rows() const;
   /// Whether the gradient of own expert i has to be computed: not where it was 0 and stays so. Once in each
@@ -89,12 +109,16 @@ class ExpertGroup {
   ExpertActivity* activity() { return &activity_; }
 
  private:
+  bool has_rows(Index i) const;
   /// Announces the experts that have rows, and computes.
   void use();
 
   Index first_;
   Index count_;
-  std::vector<ExpertBatch> batches_;
+  const Slices* slices_ = &Slices::whole();
+  std::vector<ExpertBatch> batches_;   // (own experts, slices here)
+  std::vector<ExpertBatch> products_;  // (own experts, products of each)
+  Index products_of_each_ = 1;
   std::vector<ExpertUse> uses_;
   ExpertActivity activity_;
 };
@@ -103,7 +127,8 @@ class ExpertGroup {
 class Experts final : public ExpertGroup {
  public:
   /// Weights from the seed.
-  Experts(const LayerSpec& spec, Index inputs, Index layer, Index first, Index count, std::uint64_t seed);
+  Experts(const LayerSpec& spec, Index inputs, Index layer, Index first, Index count, std::uint64_t seed,
+          Index gradient_blocks = 1);
 
   using ExpertGroup::backward_output;
   using ExpertGroup::forward;
@@ -129,5 +154,20 @@ class Experts final : public ExpertGroup {
   GrowingMatrix outputs_;       // (rows, H)
   GrowingMatrix d_activation_;  // (rows, H): gradient before max(0, .)
 };
+
+template <class OutputGradient, class Input>
+void ExpertGroup::gradients(Index i, const OutputGradient& d_y, const Input& x, Weights& weight,
+                            Weights& bias) const {
+  const auto is_there = [&](Index j) { return batch(i, j).rows > 0; };
+  const Index rows = count_ == 0 ? 0 : weight.value.rows() / count_;
+  sum_over_slices(
+      slices(), is_there, [&](Index k) { return weight.gradient_block(k, i * rows, rows); },
+      [&](Index j, MatrixView into, Into how) {
+        add_weight_gradient(d_y(batch(i, j)), x(batch(i, j)), into, how);
+      });
+  sum_over_slices(
+      slices(), is_there, [&](Index k) { return bias.gradient_block(k, i, 1); },
+      [&](Index j, MatrixView into, Into how) { add_bias_gradient(d_y(batch(i, j)), into, how); });
+}
 
 }  // namespace dmoe::model

@@ -15,13 +15,13 @@ namespace dmoe::model {
 using numerics::Activation;
 
 Gate::Gate(const LayerSpec& spec, Index inputs, Index layer, Presence presence, std::uint64_t seed,
-           Index capacity)
+           Index capacity, Index gradient_blocks)
     : spec_(spec), inputs_(inputs), layer_(layer), p_(spec.experts) {
   if (presence == Presence::elsewhere) return;
-  hidden_weight_ = Weights(spec.gate_hidden, inputs);
-  hidden_bias_ = Weights(1, spec.gate_hidden);
-  output_weight_ = Weights(spec.experts, spec.gate_hidden);
-  output_bias_ = Weights(1, spec.experts);
+  hidden_weight_ = Weights(spec.gate_hidden, inputs, gradient_blocks);
+  hidden_bias_ = Weights(1, spec.gate_hidden, gradient_blocks);
+  output_weight_ = Weights(spec.experts, spec.gate_hidden, gradient_blocks);
+  output_bias_ = Weights(1, spec.experts, gradient_blocks);
   hidden_ = Matrix(capacity, spec.gate_hidden);
   logits_ = Matrix(capacity, spec.experts);
   d_hidden_ = Matrix(capacity, spec.gate_hidden);
@@ -30,18 +30,22 @@ Gate::Gate(const LayerSpec& spec, Index inputs, Index layer, Presence presence, 
   initialise(seed, layer, TensorRole::gate_output_weight, 0, output_weight_.value.view());
 }
 
-MatrixView Gate::logits_of(ConstMatrixView x) {
+MatrixView Gate::logits_of(ConstMatrixView x, const Slices& slices) {
   rows_ = x.rows;
-  const MatrixView hidden = hidden_.first_rows(rows_);
-  const MatrixView logits = logits_.first_rows(rows_);
-  numerics::linear(x, hidden_weight_.value.view(), hidden_bias_.value.values(), Activation::relu, hidden);
-  numerics::linear(hidden, output_weight_.value.view(), output_bias_.value.values(), Activation::identity,
-                   logits);
-  return logits;
+  slices_ = &slices;
+  slices.for_each_product(rows_, [&](const RowRange& range) {
+    const MatrixView hidden = hidden_.view().rows_from(range.first, range.count);
+    numerics::linear(x.rows_from(range.first, range.count), hidden_weight_.value.view(),
+                     hidden_bias_.value.values(), Activation::relu, hidden);
+    numerics::linear(hidden, output_weight_.value.view(), output_bias_.value.values(), Activation::identity,
+                     logits_.view().rows_from(range.first, range.count));
+  });
+  return logits_.first_rows(rows_);
 }
 
-void Gate::forward(ConstMatrixView x, std::span<const std::uint8_t> masked, MatrixView gates) {
-  numerics::masked_softmax(logits_of(x), masked, gates);
+void Gate::forward(ConstMatrixView x, std::span<const std::uint8_t> masked, MatrixView gates,
+                   const Slices& slices) {
+  numerics::masked_softmax(logits_of(x, slices), masked, gates);
 }
 
 void Gate::add_noise(MatrixView logits, float deviation, const Presentation& presentation) const {
@@ -70,8 +74,9 @@ void renormalise(ConstMatrixView logits, Index b, const std::vector<Index>& chos
 }  // namespace
 
 void Gate::forward(ConstMatrixView x, std::span<const std::uint8_t> masked, const Routing& routing,
-                   const std::optional<Presentation>& presentation, const Choices& choices) {
-  const MatrixView logits = logits_of(x);
+                   const std::optional<Presentation>& presentation, const Choices& choices,
+                   const Slices& slices) {
+  const MatrixView logits = logits_of(x, slices);
   if (presentation && routing.noise() > 0) add_noise(logits, routing.noise(), *presentation);
   const bool needs_p = routing.value() != GateValue::renormalised;
   p_.rows(needs_p ? rows_ : 1);
@@ -97,10 +102,15 @@ void Gate::forward(ConstMatrixView x, std::span<const std::uint8_t> masked, cons
 }
 
 void Gate::backward_from_logits(MatrixView d_x) {
-  const MatrixView d_hidden = d_hidden_.first_rows(rows_);
-  numerics::linear_input_gradient(d_logits_.first_rows(rows_), output_weight_.value.view(), d_hidden);
-  numerics::relu_gradient(hidden_.first_rows(rows_), d_hidden);
-  if (d_x.rows > 0) numerics::linear_input_gradient(d_hidden, hidden_weight_.value.view(), d_x);
+  slices_->for_each_product(rows_, [&](const RowRange& range) {
+    const MatrixView d_hidden = d_hidden_.view().rows_from(range.first, range.count);
+    numerics::linear_input_gradient(d_logits_.view().rows_from(range.first, range.count),
+                                    output_weight_.value.view(), d_hidden);
+    numerics::relu_gradient(hidden_.view().rows_from(range.first, range.count), d_hidden);
+    if (d_x.rows > 0)
+      numerics::linear_input_gradient(d_hidden, hidden_weight_.value.view(),
+                                      d_x.rows_from(range.first, range.count));
+  });
 }
 
 void Gate::backward_input(ConstMatrixView gates, ConstMatrixView d_gates, MatrixView d_x) {
@@ -159,21 +169,34 @@ void Gate::gradient_of_all(const ConstChoices& choices, ConstMatrixView d_values
   }
 }
 
+void Gate::add_output_bias_gradient(const RowRange& range, MatrixView into, Into how) const {
+  if (!has_few_) return add_bias_gradient(d_logits_.view().rows_from(range.first, range.count), into, how);
+  const auto experts = size(into.columns);
+  const auto place_of = [&](Index row) { return std::ranges::lower_bound(places_, size(row) * experts); };
+  const std::span<const std::size_t> places(place_of(range.first), place_of(range.first + range.count));
+  add_bias_gradient(into, how, [&](MatrixView sums) {
+    std::ranges::fill(sums.values(), 0.0F);
+    for (const std::size_t place : places) sums.data[place % experts] += d_logits_.values()[place];
+  });
+}
+
 void Gate::backward_weights(ConstMatrixView x) {
   assert(x.rows == rows_);
-  const ConstMatrixView d_logits = d_logits_.first_rows(rows_);
-  const ConstMatrixView d_hidden = d_hidden_.first_rows(rows_);
-  numerics::linear_weight_gradient(d_logits, hidden_.first_rows(rows_), output_weight_.gradient.view());
-  const auto d_output_bias = output_bias_.gradient.values();
-  if (has_few_) {  // the same sums
-    std::ranges::fill(d_output_bias, 0.0F);
-    for (const std::size_t place : places_)
-      d_output_bias[place % d_output_bias.size()] += d_logits.data[place];
-  } else {
-    numerics::column_sums(d_logits, d_output_bias);
-  }
-  numerics::linear_weight_gradient(d_hidden, x, hidden_weight_.gradient.view());
-  numerics::column_sums(d_hidden, hidden_bias_.gradient.values());
+  const auto rows_of = [&](ConstMatrixView all, Index j) {
+    return all.rows_from(slices_->of(j, rows_).first, slices_->of(j, rows_).count);
+  };
+  const auto is_there = [&](Index j) { return slices_->of(j, rows_).count > 0; };
+  sum_over_slices(
+      *slices_, is_there, [&](Index k) { return output_weight_.gradient_block(k); },
+      [&](Index j, MatrixView into, Into how) {
+        add_weight_gradient(rows_of(d_logits_.view(), j), rows_of(hidden_.view(), j), into, how);
+      });
+  sum_over_slices(
+      *slices_, is_there, [&](Index k) { return output_bias_.gradient_block(k); },
+      [&](Index j, MatrixView into, Into how) {
+        add_output_bias_gradient(slices_->of(j, rows_), into, how);
+      });
+  linear_gradients(*slices_, d_hidden_.first_rows(rows_), x, hidden_weight_, hidden_bias_);
 }
 
 void Gate::for_each_parameter(const std::string& prefix, const ParameterVisitor& visit) {
@@ -186,7 +209,7 @@ void Gate::for_each_parameter(const std::string& prefix, const ParameterVisitor&
          0,
          hidden,
          hidden_weight_.value.values(),
-         hidden_weight_.gradient.values()});
+         hidden_weight_.first_gradient()});
   visit({prefix + "/hidden_bias",
          {spec_.gate_hidden},
          {"gate_hidden"},
@@ -194,7 +217,7 @@ void Gate::for_each_parameter(const std::string& prefix, const ParameterVisitor&
          0,
          hidden,
          hidden_bias_.value.values(),
-         hidden_bias_.gradient.values()});
+         hidden_bias_.first_gradient()});
   visit({prefix + "/output_weight",
          {spec_.experts, spec_.gate_hidden},
          {"expert", "gate_hidden"},
@@ -202,7 +225,7 @@ void Gate::for_each_parameter(const std::string& prefix, const ParameterVisitor&
          0,
          experts,
          output_weight_.value.values(),
-         output_weight_.gradient.values()});
+         output_weight_.first_gradient()});
   visit({prefix + "/output_bias",
          {spec_.experts},
          {"expert"},
@@ -210,7 +233,7 @@ void Gate::for_each_parameter(const std::string& prefix, const ParameterVisitor&
          0,
          experts,
          output_bias_.value.values(),
-         output_bias_.gradient.values()});
+         output_bias_.first_gradient()});
 }
 
 }  // namespace dmoe::model

@@ -7,33 +7,39 @@
 namespace dmoe::model {
 
 LinearHead::LinearHead(Index inputs, Index classes, Index layer, Presence presence, std::uint64_t seed,
-                       Index capacity)
+                       Index capacity, Index gradient_blocks)
     : inputs_(inputs), classes_(classes) {
   if (presence == Presence::elsewhere) return;
-  weight_ = Weights(classes, inputs);
-  bias_ = Weights(1, classes);
+  weight_ = Weights(classes, inputs, gradient_blocks);
+  bias_ = Weights(1, classes, gradient_blocks);
   logits_ = Matrix(capacity, classes);
   d_logits_ = Matrix(capacity, classes);
   initialise(seed, layer, TensorRole::head_weight, 0, weight_.value.view());
 }
 
-void LinearHead::forward(ConstMatrixView z) {
-  rows_ = z.rows;
-  numerics::linear(z, weight_.value.view(), bias_.value.values(), numerics::Activation::identity,
-                   logits_.first_rows(rows_));
+void LinearHead::compute(ConstMatrixView z) {
+  slices().for_each_product(rows(), [&](const RowRange& range) {
+    numerics::linear(z.rows_from(range.first, range.count), weight_.value.view(), bias_.value.values(),
+                     numerics::Activation::identity, logits_.view().rows_from(range.first, range.count));
+  });
 }
 
 numerics::Loss LinearHead::loss(std::span<const std::int32_t> labels) const {
   return numerics::cross_entropy(scores(), labels);
 }
 
-numerics::Loss LinearHead::backward(ConstMatrixView z, std::span<const std::int32_t> labels, MatrixView d_z) {
-  const MatrixView d_logits = d_logits_.first_rows(rows_);
-  const numerics::Loss loss = numerics::cross_entropy(scores(), labels, d_logits);
-  numerics::linear_input_gradient(d_logits, weight_.value.view(), d_z);
-  numerics::linear_weight_gradient(d_logits, z, weight_.gradient.view());
-  numerics::column_sums(d_logits, bias_.gradient.values());
-  return loss;
+void LinearHead::backward(ConstMatrixView z, std::span<const std::int32_t> labels, MatrixView d_z,
+                          Index batch_rows) {
+  const MatrixView d_logits = d_logits_.first_rows(rows());
+  lose(labels, [&](const RowRange& range, std::span<const std::int32_t> of_range) {
+    return numerics::cross_entropy(scores().rows_from(range.first, range.count), of_range,
+                                   d_logits.rows_from(range.first, range.count), batch_rows);
+  });
+  slices().for_each_product(rows(), [&](const RowRange& range) {
+    numerics::linear_input_gradient(d_logits.rows_from(range.first, range.count), weight_.value.view(),
+                                    d_z.rows_from(range.first, range.count));
+  });
+  linear_gradients(slices(), d_logits, z, weight_, bias_);
 }
 
 void LinearHead::for_each_parameter(const std::string& prefix, const ParameterVisitor& visit) {
@@ -45,7 +51,7 @@ void LinearHead::for_each_parameter(const std::string& prefix, const ParameterVi
          0,
          classes,
          weight_.value.values(),
-         weight_.gradient.values()});
+         weight_.first_gradient()});
   visit({prefix + "/bias",
          {classes_},
          {"class"},
@@ -53,11 +59,10 @@ void LinearHead::for_each_parameter(const std::string& prefix, const ParameterVi
          0,
          classes,
          bias_.value.values(),
-         bias_.gradient.values()});
+         bias_.first_gradient()});
 }
 
-void DistributionHead::forward(ConstMatrixView z) {
-  rows_ = z.rows;
+void DistributionHead::compute(ConstMatrixView z) {
   std::ranges::copy(z.values(), p_.view().data);
 }
 
@@ -65,9 +70,12 @@ numerics::Loss DistributionHead::loss(std::span<const std::int32_t> labels) cons
   return numerics::negative_log_likelihood(scores(), labels);
 }
 
-numerics::Loss DistributionHead::backward(ConstMatrixView z, std::span<const std::int32_t> labels,
-                                          MatrixView d_z) {
-  return numerics::negative_log_likelihood(z, labels, d_z);
+void DistributionHead::backward(ConstMatrixView z, std::span<const std::int32_t> labels, MatrixView d_z,
+                                Index batch_rows) {
+  lose(labels, [&](const RowRange& range, std::span<const std::int32_t> of_range) {
+    return numerics::negative_log_likelihood(z.rows_from(range.first, range.count), of_range,
+                                             d_z.rows_from(range.first, range.count), batch_rows);
+  });
 }
 
 }  // namespace dmoe::model

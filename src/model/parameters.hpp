@@ -37,11 +37,15 @@ struct Parameter {
   Index first = 0;  // this rank holds [first, first + count) of axis 0
   Index count = 0;
   std::span<float> values;
-  std::span<float> gradient;
+  std::span<float> gradient;  // as many values; the other blocks of K follow in memory
   /// Of the experts that axis 0 counts; none where nobody keeps count. Outlives the parameter's use.
   ExpertActivity* activity = nullptr;
 
   bool is_sharded() const { return split == Split::by_expert; }
+  /// Block k of the K that the gradient is held in, the first of which is `gradient`.
+  std::span<float> gradient_block(Index k) const {
+    return {gradient.data() + k * static_cast<Index>(gradient.size()), gradient.size()};
+  }
 };
 
 using ParameterVisitor = std::function<void(const Parameter&)>;
@@ -50,10 +54,18 @@ using ParameterVisitor = std::function<void(const Parameter&)>;
 /// parameters.
 enum class Presence { here, elsewhere };
 
-/// A tensor and the gradient of the loss with respect to it, of one shape.
+/// A tensor and the gradient of the loss with respect to it, of one shape: K of them one below the other,
+/// where the sum over the rows of a batch is held in K blocks (slices.hpp).
 struct Weights {
   Weights() = default;
-  Weights(Index rows, Index columns) : value(rows, columns), gradient(rows, columns) {}
+  Weights(Index rows, Index columns, Index blocks = 1)
+      : value(rows, columns), gradient(blocks * rows, columns) {}
+  /// Rows [first, first + count) of block k of the gradient.
+  MatrixView gradient_block(Index k, Index first, Index count) {
+    return gradient.view().rows_from(k * value.rows() + first, count);
+  }
+  MatrixView gradient_block(Index k) { return gradient_block(k, 0, value.rows()); }
+  std::span<float> first_gradient() { return gradient.values().first(value.values().size()); }
   Matrix value;
   Matrix gradient;
 };

@@ -134,9 +134,22 @@ std::string instruction_set() {
   }
 }
 
-bool has_bf16_products() {
-  constexpr auto needed = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);  // a bit for each extension
+namespace {
+
+/// A set has a bit for each of its extensions.
+bool has_all_of(dnnl::cpu_isa set) {
+  const auto needed = static_cast<unsigned>(set);
   return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
+}
+
+}  // namespace
+
+bool has_independent_rows() {
+  return has_all_of(dnnl::cpu_isa::avx512_core);
+}
+
+bool has_bf16_products() {
+  return has_all_of(dnnl::cpu_isa::avx512_core_bf16);
 }
 
 bool MultiplyAddLoop::is_available() {
@@ -163,6 +176,10 @@ std::string instruction_set() {
 #else
   return "generic";
 #endif
+}
+
+bool has_independent_rows() {
+  return false;
 }
 
 bool has_bf16_products() {

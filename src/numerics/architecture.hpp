@@ -29,6 +29,10 @@ std::string cpu_name();
 /// The same of the text of /proc/cpuinfo. Local.
 std::string cpu_name(std::istream& cpuinfo);
 
+/// Whether the products of the instruction set in use compute each row alike, whatever rows stand beside it:
+/// seen with AVX-512. Local.
+bool has_independent_rows();
+
 /// Whether the instruction set in use has products of bf16: on x86-64 AVX-512 with BF16, or AMX. Local.
 bool has_bf16_products();
 

@@ -124,9 +124,10 @@ Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels)
   return cross_entropy_of(logits, labels, [](auto&&...) {});
 }
 
-Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels, MatrixView d_logits) {
+Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels, MatrixView d_logits,
+                   Index batch_rows) {
   assert(d_logits.rows == logits.rows);
-  const auto rows = static_cast<double>(logits.rows);
+  const auto rows = static_cast<double>(batch_rows);
   return cross_entropy_of(
       logits, labels, [&](Index b, std::size_t label, std::span<const double> exps, double sum) {
         const auto d_row = d_logits.row(b);
@@ -157,12 +158,13 @@ Loss negative_log_likelihood(ConstMatrixView p, std::span<const std::int32_t> la
   return total;
 }
 
-Loss negative_log_likelihood(ConstMatrixView p, std::span<const std::int32_t> labels, MatrixView d_p) {
+Loss negative_log_likelihood(ConstMatrixView p, std::span<const std::int32_t> labels, MatrixView d_p,
+                             Index batch_rows) {
   assert(d_p.rows == p.rows && d_p.columns == p.columns);
   std::ranges::fill(d_p.values(), 0.0F);
   for (Index b = 0; b < p.rows; ++b) {
     const auto label = static_cast<std::size_t>(labels[size(b)]);
-    d_p.row(b)[label] = -1.0F / (label_probability(p.row(b), label) * static_cast<float>(p.rows));
+    d_p.row(b)[label] = -1.0F / (label_probability(p.row(b), label) * static_cast<float>(batch_rows));
   }
   return negative_log_likelihood(p, labels);
 }

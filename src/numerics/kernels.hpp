@@ -35,19 +35,28 @@ void softmax_gradient(ConstMatrixView p, ConstMatrixView d_p, MatrixView d_logit
 struct Loss {
   double sum = 0;    // cross-entropy summed over the rows, nats
   Index errors = 0;  // rows whose largest logit (the first of equals) is not the label's
+  Loss& operator+=(const Loss& more) {
+    sum += more.sum;
+    errors += more.errors;
+    return *this;
+  }
 };
 
 /// Cross-entropy of softmax(logits (B, C)) against labels (B). Local.
 Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels);
 
-/// The same, and its gradient: d_logits (B, C) of the mean cross-entropy over the B rows. Local.
-Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels, MatrixView d_logits);
+/// The same, and its gradient: d_logits (B, C) of the mean cross-entropy over a batch of `batch_rows` rows,
+/// of which these are B. Local.
+Loss cross_entropy(ConstMatrixView logits, std::span<const std::int32_t> labels, MatrixView d_logits,
+                   Index batch_rows);
 
 /// Cross-entropy of distributions p (B, C) against labels (B): -log p_label, where p is at least the smallest
 /// normal number; a row is wrong whose largest p (the first of equals) is not the label's. Local.
 Loss negative_log_likelihood(ConstMatrixView p, std::span<const std::int32_t> labels);
 
-/// The same, and the gradient of its mean over the B rows: d_p (B, C). Local.
-Loss negative_log_likelihood(ConstMatrixView p, std::span<const std::int32_t> labels, MatrixView d_p);
+/// The same, and the gradient of its mean over a batch of `batch_rows` rows, of which these are B: d_p (B,
+/// C). Local.
+Loss negative_log_likelihood(ConstMatrixView p, std::span<const std::int32_t> labels, MatrixView d_p,
+                             Index batch_rows);
 
 }  // namespace dmoe::numerics

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cassert>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <new>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "core/enum_names.hpp"
 #include "core/error.hpp"
 #include "core/free_memory.hpp"
+#include "core/random.hpp"
 #include "numerics/architecture.hpp"
 
 /// Of the OpenMP runtime with which oneDNN makes its threads; not from omp.h, which is the compiler's own.
@@ -23,7 +25,7 @@ namespace dmoe::numerics {
 
 namespace {
 
-enum class Epilogue { none, bias, bias_relu };
+enum class Epilogue { none, bias, bias_relu, sum };
 enum class Order { row_major, transposed };
 
 /// c (m, n) = a (m, k) b (k, n), a and b possibly stored transposed, with an epilogue on c.
@@ -103,12 +105,14 @@ class Operand {
   dnnl::reorder rounding_;
 };
 
-/// c = a b, plus the bias where there is one, and relu of it where wanted. The one place where oneDNN 2 and 3
-/// differ: 3 has no descriptors of operations, and no scale of what comes after them.
+/// c = a b, plus the bias where there is one, and relu of it or c as it was added where wanted. The one place
+/// where oneDNN 2 and 3 differ: 3 has no descriptors of operations, and no scale of what comes after them.
 dnnl::matmul compiled(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
-                      const dnnl::memory::desc& bias, const dnnl::memory::desc& c, bool has_relu) {
+                      const dnnl::memory::desc& bias, const dnnl::memory::desc& c, Epilogue epilogue) {
+  const bool has_relu = epilogue == Epilogue::bias_relu;
   dnnl::primitive_attr attributes;
   dnnl::post_ops after;
+  if (epilogue == Epilogue::sum) after.append_sum(1.0F);
 #if DNNL_VERSION_MAJOR >= 3
   if (has_relu) after.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
   attributes.set_post_ops(after);
@@ -129,14 +133,14 @@ constexpr std::size_t memory_to_compile = 32 << 20;
 class Product {
  public:
   explicit Product(const ProductShape& shape)
-      : has_bias_(shape.epilogue != Epilogue::none),
+      : has_bias_(shape.epilogue == Epilogue::bias || shape.epilogue == Epilogue::bias_relu),
         a_(shape.m, shape.k, shape.a, shape.arithmetic.precision, room_of_a),
         b_(shape.k, shape.n, shape.b, shape.arithmetic.precision, room_of_b) {
     const auto a = a_.description();
     const auto b = b_.description();
     const auto c = descriptor(shape.m, shape.n, Order::row_major);
     const auto bias = has_bias_ ? descriptor(1, shape.n, Order::row_major) : dnnl::memory::desc();
-    primitive_ = compiled(a, b, bias, c, shape.epilogue == Epilogue::bias_relu);
+    primitive_ = compiled(a, b, bias, c, shape.epilogue);
     c_ = dnnl::memory(c, engine(), nullptr);
     if (has_bias_) bias_ = dnnl::memory(bias, engine(), nullptr);
   }
@@ -179,6 +183,43 @@ void multiply(const ProductShape& shape, const float* a, const float* b, const f
   }
 }
 
+/// c += a b: the product is rounded, then added. Of a shape with the epilogue sum.
+void multiply_and_add(const ProductShape& shape, const float* a, const float* b, float* c) {
+  static Matrix rounded(1, 0);
+  const Index count = shape.m * shape.n;
+  if (rounded.columns() < count) rounded = Matrix(1, count);
+  ProductShape alone = shape;
+  alone.epilogue = Epilogue::none;
+  float* const product = rounded.view().data;
+  multiply(alone, a, b, nullptr, product);
+  for (Index i = 0; i < count; ++i) c[i] += product[i];
+}
+
+/// Whether the compiled product of this shape, with the epilogue sum, does the same: it need not, for a
+/// library may begin a sum with what is there. What a shape's code does, it does with all values; it is tried
+/// once, with values of chance, so many that none differs by chance alone.
+bool adds_what_was_rounded(const ProductShape& shape) {
+  constexpr Index enough = 1024;
+  if (shape.m * shape.n < enough) return false;
+  static std::map<ProductShape, bool> known;
+  if (const auto found = known.find(shape); found != known.end()) return found->second;
+  const auto random = [&](Index rows, Index columns, std::uint64_t index) {
+    Matrix matrix(rows, columns);
+    RandomStream stream(0, Purpose::self_test, index);
+    for (float& value : matrix.values()) value = stream.uniform(-1, 1);
+    return matrix;
+  };
+  const Matrix a = random(shape.m, shape.k, 1);
+  const Matrix b = random(shape.k, shape.n, 2);
+  Matrix at_once = random(shape.m, shape.n, 3);
+  Matrix in_turn = random(shape.m, shape.n, 3);
+  multiply(shape, a.view().data, b.view().data, nullptr, at_once.view().data);
+  multiply_and_add(shape, a.view().data, b.view().data, in_turn.view().data);
+  const bool is_same =
+      std::memcmp(at_once.view().data, in_turn.view().data, at_once.values().size_bytes()) == 0;
+  return known.emplace(shape, is_same).first->second;
+}
+
 void use(const Arithmetic& arithmetic) {
   if (arithmetic.threads != in_force.threads) omp_set_num_threads(arithmetic.threads);
   in_force = arithmetic;
@@ -213,6 +254,22 @@ void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d
   multiply({d_weight.rows, d_weight.columns, x.rows, Order::transposed, Order::row_major, Epilogue::none,
             in_force},
            d_y.data, x.data, nullptr, d_weight.data);
+}
+
+void add_linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight) {
+  assert(d_y.rows == x.rows && d_weight.rows == d_y.columns && d_weight.columns == x.columns);
+  if (d_weight.count() == 0 || x.rows == 0) return;
+  const ProductShape shape{d_weight.rows,    d_weight.columns, x.rows,  Order::transposed,
+                           Order::row_major, Epilogue::sum,    in_force};
+  if (adds_what_was_rounded(shape)) {
+    multiply(shape, d_y.data, x.data, nullptr, d_weight.data);
+  } else {
+    multiply_and_add(shape, d_y.data, x.data, d_weight.data);
+  }
+}
+
+bool rows_are_independent() {
+  return in_force == Arithmetic{} && has_independent_rows();
 }
 
 Index padded_rows(Index rows) {

@@ -188,19 +188,21 @@ LoadedData load_data(const comm::Communicator& world, const config::Config& conf
   return result;
 }
 
-std::unique_ptr<distribution::Network> make_network(const comm::Communicator& world,
-                                                    const config::Config& config,
+model::NetworkSpec network_of(const config::Config& config, const data::Dataset& dataset) {
+  return model::baseline_of({dataset.input_width(), dataset.class_count(), config.layers}, config.baseline);
+}
+
+std::unique_ptr<distribution::Network> make_network(const exchange::Grid& grid, const config::Config& config,
                                                     const data::Dataset& dataset, Index capacity) {
   std::unique_ptr<distribution::Network> network;
-  comm::together(world, [&] {
-    const model::NetworkSpec spec =
-        model::baseline_of({dataset.input_width(), dataset.class_count(), config.layers}, config.baseline);
+  comm::together(grid.world(), [&] {
+    const model::NetworkSpec spec = network_of(config, dataset);
     try {
-      network = std::make_unique<distribution::Network>(spec, world, config.training.seed, capacity,
+      network = std::make_unique<distribution::Network>(spec, grid, config.training.seed, capacity,
                                                         arithmetic_of(config.numerics));
     } catch (const std::bad_alloc&) {
       throw InputError("a network of {} parameters with batches of {} does not fit into memory on {} ranks",
-                       spec.parameter_count(), capacity, world.size());
+                       spec.parameter_count(), capacity, grid.world().size());
     }
   });
   return network;

@@ -10,6 +10,7 @@
 #include "data/contents.hpp"
 #include "data/dataset.hpp"
 #include "distribution/network.hpp"
+#include "exchange/grid.hpp"
 #include "io/data_record.hpp"
 
 namespace dmoe::run {
@@ -50,10 +51,12 @@ LoadedData load_data(const comm::Communicator& world, const config::Config& conf
                      const std::vector<data::Split>& splits = {data::Split::train, data::Split::validation,
                                                                data::Split::test});
 
-/// The network of a config, with fresh weights and buffers for `capacity` rows. Throws on all ranks where
-/// there are more ranks than experts, or too little memory. Collective.
-std::unique_ptr<distribution::Network> make_network(const comm::Communicator& world,
-                                                    const config::Config& config,
+/// The network that a config makes of such data. Local.
+model::NetworkSpec network_of(const config::Config& config, const data::Dataset& dataset);
+
+/// It, with fresh weights and buffers for `capacity` rows. Throws on all ranks where there are more ranks of
+/// a replica than experts, or too little memory. Collective.
+std::unique_ptr<distribution::Network> make_network(const exchange::Grid& grid, const config::Config& config,
                                                     const data::Dataset& dataset, Index capacity);
 
 }  // namespace dmoe::run

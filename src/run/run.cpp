@@ -11,7 +11,9 @@
 #include "io/model_file.hpp"
 #include "numerics/architecture.hpp"
 #include "run/launch.hpp"
+#include "run/layout.hpp"
 #include "training/routings.hpp"
+#include "training/self_test.hpp"
 
 namespace dmoe::run {
 
@@ -85,8 +87,9 @@ Run::Run(const comm::Session& session, config::Config config, RunOptions options
       record_(record_of(data_)) {
   if (resumes(options_)) before_ = find_resumption(world_, folder(), config_, data_.contents);
   if (before_.is_finished) return;
-  network_ =
-      run::make_network(world_, config_, *data_.dataset, training::Trainer::capacity(config_.training));
+  training::self_test(world_);
+  const exchange::Grid grid = make_grid(world_, config_, network_of(config_, dataset()));
+  network_ = make_network(grid, config_, dataset(), training::Trainer::capacity(config_.training));
   comm::together(world_, [&] {
     const std::vector<std::string> routings = check_routings(config_, network_->spec());
     if (!world_.is_coordinator()) return;
@@ -174,6 +177,7 @@ void Run::save_checkpoint() {
   const std::string checkpoints = checkpoint_folder(folder());
   io::Checkpoint checkpoint{trainer_->state(), numerics::instruction_set(), {}};
   if (file_) checkpoint.run = file_->summary();
+  require_equal_replicas();
   comm::together(world_, [&] {
     io::save_checkpoint(io::checkpoint_path(checkpoints, trainer_->steps_done()), *network_,
                         trainer_->optimizer(), checkpoint);
@@ -182,9 +186,23 @@ void Run::save_checkpoint() {
     io::prune_checkpoints(checkpoints, config_.training.checkpoint.keep, trainer_->steps_done());
 }
 
+void Run::require_equal_replicas() {
+  std::optional<int> other;
+  if (auto* const replicas = network_->replicas()) other = replicas->differing_replica();
+  comm::together(world_, [&] {
+    if (other)
+      throw RunError(
+          "replica {} has other weights than the first after step {}: nothing is saved; a rank's memory or "
+          "CPU "
+          "is not to be trusted",
+          *other + 1, trainer_->steps_done());
+  });
+}
+
 void Run::save_model() {
   const TimedActivity saving(world_.timing(), Activity::io);
   const training::State state = trainer_->state();
+  require_equal_replicas();
   comm::together(world_, [&] {
     io::save_model(model_file(folder()), *network_, config_.text,
                    {state.step, state.epoch, state.phase, record_});

@@ -72,6 +72,8 @@ class Run {
   void open_run_file(const io::Launch& launch);
   void save_checkpoint();
   void save_model();
+  /// Throws RunError on all ranks where replicas do not hold the same.
+  void require_equal_replicas();
   void close_run_file(io::RunStatus status);
   std::string unusual_features() const;
 

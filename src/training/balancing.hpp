@@ -32,10 +32,10 @@ class Balancing {
   /// (N_l) of every layer: 1 where an expert is left out of the coming step. Local.
   const distribution::Masks& masks() const { return masks_; }
   /// Starts to sum what the last forward pass assigned, and takes along what this rank requests. Collective
-  /// over the network's ranks.
+  /// over all replicas.
   void start(const distribution::StepRequests& mine) { reduction_.start(mine); }
   /// Waits for the sums, adds them to the totals, and masks for the next step. Throws InputError where a rule
-  /// masks every expert. Collective over the network's ranks.
+  /// masks every expert. Collective over all replicas.
   void finish();
   /// What any rank requested with the last step. Local.
   distribution::StepRequests requests() const { return reduction_.requests(); }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
 #include <numeric>
 #include <vector>
 
@@ -10,20 +12,22 @@ namespace dmoe::training {
 bool for_each_batch(distribution::Network& network, const data::Dataset& dataset, const Pass& pass,
                     const StopRequested& stop_requested,
                     const std::function<void(const data::Batch&)>& visit) {
-  const comm::Communicator& ranks = network.ranks();
+  const exchange::Grid& grid = network.grid();
   const Index count = dataset.example_count(pass.split);
   const Index capacity = std::min(pass.batch_size, count);
   const distribution::Masks masks = network.no_masks();
   data::Batch batch(capacity, dataset.input_width(), dataset.factors().size());
   std::vector<Index> examples(size(capacity));
-  for (Index first = 0; first < count; first += capacity) {
+  for (Index round = 0; round < count; round += grid.replicas() * capacity) {
     std::array<std::int64_t, 1> stop{stop_requested() ? 1 : 0};
-    ranks.all_reduce(stop);
+    grid.world().all_reduce(stop);
     if (stop[0] != 0) return false;
+    const Index first = round + grid.replica() * capacity;
+    if (first >= count) continue;
     examples.resize(size(std::min(capacity, count - first)));
     std::iota(examples.begin(), examples.end(), first);
     {
-      const TimedActivity presenting(ranks.timing(), Activity::data);
+      const TimedActivity presenting(grid.world().timing(), Activity::data);
       dataset.present(pass.split, examples,
                       {pass.draw.purpose, pass.draw.first + static_cast<std::uint64_t>(first)}, batch);
     }
@@ -33,9 +37,30 @@ bool for_each_batch(distribution::Network& network, const data::Dataset& dataset
   return true;
 }
 
+namespace {
+
+/// The losses of all batches, added in their order: those of each replica, that were met one after the other,
+/// from its coordinator.
+numerics::Loss sum_of(const exchange::Grid& grid, const std::vector<numerics::Loss>& own, Index batches) {
+  numerics::Loss total;
+  if (!grid.group().is_coordinator()) return total;
+  std::vector<std::int64_t> values(size(2 * batches));
+  for (std::size_t b = 0; b < own.size(); ++b) {
+    const std::size_t place = 2 * (b * size(grid.replicas()) + size(grid.replica()));
+    values[place] = std::bit_cast<std::int64_t>(own[b].sum);
+    values[place + 1] = own[b].errors;
+  }
+  grid.column().all_reduce(values);
+  for (std::size_t place = 0; place < values.size(); place += 2)
+    total += {std::bit_cast<double>(values[place]), values[place + 1]};
+  return total;
+}
+
+}  // namespace
+
 std::optional<Score> evaluate(distribution::Network& network, const data::Dataset& dataset, const Pass& pass,
                               const StopRequested& stop_requested, Work* work) {
-  numerics::Loss total;
+  std::vector<numerics::Loss> losses;  // of the batches of this replica
   Work done{std::vector<Index>(size(network.spec().layer_count())), 0};
   Timing& timing = network.ranks().timing();
   const auto seconds_but_of_data = [&] {
@@ -45,16 +70,18 @@ std::optional<Score> evaluate(distribution::Network& network, const data::Datase
   };
   const double began = seconds_but_of_data();
   const bool is_whole = for_each_batch(network, dataset, pass, stop_requested, [&](const data::Batch& batch) {
-    const numerics::Loss loss = network.loss(batch.labels());
-    total.sum += loss.sum;
-    total.errors += loss.errors;
+    losses.push_back(network.loss(batch.labels()));
     for (Index l = 0; l < network.spec().layer_count(); ++l)
       done.expert_rows[size(l)] += network.expert_rows(l);
   });
   done.seconds = seconds_but_of_data() - began;
   if (work != nullptr) *work = std::move(done);
   if (!is_whole) return std::nullopt;
-  const auto count = static_cast<double>(dataset.example_count(pass.split));
+  const Index examples = dataset.example_count(pass.split);
+  const Index capacity = std::min(pass.batch_size, examples);
+  const Index batches = examples == 0 ? 0 : (examples + capacity - 1) / capacity;
+  const numerics::Loss total = sum_of(network.grid(), losses, batches);
+  const auto count = static_cast<double>(examples);
   return Score{total.sum / count, static_cast<double>(total.errors) / count};
 }
 

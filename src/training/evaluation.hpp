@@ -22,8 +22,8 @@ struct Pass {
 };
 
 /// Runs the network over a split in the order of the examples, no expert masked, and calls visit(batch) on
-/// every rank after each forward pass. Returns false where it was stopped half way, on all ranks alike.
-/// Collective over the network's ranks.
+/// every rank after each forward pass. Batch b is that of replica b mod R. Returns false where it was stopped
+/// half way, on all ranks alike. Collective over all replicas.
 bool for_each_batch(distribution::Network& network, const data::Dataset& dataset, const Pass& pass,
                     const StopRequested& stop_requested,
                     const std::function<void(const data::Batch&)>& visit);
@@ -35,7 +35,8 @@ struct Work {
 };
 
 /// The score over a split, on the coordinator (zeros elsewhere); nothing where it was stopped half way, on
-/// all ranks alike. What it took goes to `work` where that is asked for. Collective over the network's ranks.
+/// all ranks alike. What it took of this replica goes to `work` where that is asked for. Collective over all
+/// replicas.
 std::optional<Score> evaluate(distribution::Network& network, const data::Dataset& dataset, const Pass& pass,
                               const StopRequested& stop_requested, Work* work = nullptr);
 

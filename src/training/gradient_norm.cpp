@@ -8,7 +8,7 @@
 
 namespace dmoe::training {
 
-GradientNorm::GradientNorm(distribution::Network& network) : ranks_(&network.ranks()) {
+GradientNorm::GradientNorm(distribution::Network& network) : network_(network) {
   Index slots = 0;
   network.for_each_parameter([&](const model::Parameter& parameter) {
     const Index rows = parameter.shape.front();
@@ -26,10 +26,11 @@ GradientNorm::GradientNorm(distribution::Network& network) : ranks_(&network.ran
 }
 
 double GradientNorm::operator()() {
+  network_.share_gradients();
   std::fill(sums_.begin(), sums_.end(), std::int64_t{0});
   for (const Part& part : own_)
     sums_[size(part.slot)] = std::bit_cast<std::int64_t>(numerics::squared_norm(part.gradient));
-  ranks_->all_reduce(sums_);
+  network_.ranks().all_reduce(sums_);
   double sum = 0;
   for (const std::int64_t bits : sums_) sum += std::bit_cast<double>(bits);
   return std::sqrt(sum);

@@ -16,7 +16,7 @@ class GradientNorm {
   /// The network must outlive it. Local.
   explicit GradientNorm(distribution::Network& network);
 
-  /// Of the last backward pass. Collective over the network's ranks.
+  /// Of the last backward pass, over the whole batch. Collective over all replicas.
   double operator()();
 
  private:
@@ -24,7 +24,7 @@ class GradientNorm {
     Index slot;
     std::span<const float> gradient;
   };
-  const comm::Communicator* ranks_;
+  distribution::Network& network_;
   std::vector<Part> own_;
   std::vector<std::int64_t>
       sums_;  // of all parts: the bits of a double, from its owner, and 0 from all others

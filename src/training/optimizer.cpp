@@ -29,18 +29,18 @@ struct Update {
 };
 
 /// A step of the weights w, with velocities v or none; returns the largest magnitude of a gradient.
-std::uint32_t step_with(std::span<const float> gradient, float scale, Update update, std::span<float> w,
-                        std::span<float> v) {
+std::uint32_t step_with(std::span<const float> gradient, float scale, float zero, Update update,
+                        std::span<float> w, std::span<float> v) {
   std::uint32_t largest = 0;
   if (v.empty()) {
     for (std::size_t i = 0; i < w.size(); ++i) {
       largest = std::max(largest, magnitude(gradient[i]));
-      update(w[i], scale * gradient[i]);
+      update(w[i], scale * gradient[i] + zero);
     }
   } else {
     for (std::size_t i = 0; i < w.size(); ++i) {
       largest = std::max(largest, magnitude(gradient[i]));
-      update(w[i], v[i], scale * gradient[i]);
+      update(w[i], v[i], scale * gradient[i] + zero);
     }
   }
   return largest;
@@ -81,20 +81,25 @@ void rest(Index steps, Update update, std::span<float> all_w, std::span<float> a
 }  // namespace
 
 Sgd::Sgd(distribution::Network& network, double momentum, double weight_decay)
-    : momentum_(static_cast<float>(momentum)), weight_decay_(static_cast<float>(weight_decay)) {
+    : network_(network),
+      momentum_(static_cast<float>(momentum)),
+      weight_decay_(static_cast<float>(weight_decay)),
+      zero_(network.grid().slices().slices() > 1 ? 0.0F : -0.0F) {
   network.for_each_parameter([&](const model::Parameter& parameter) {
-    const Index blocks =
-        parameter.activity != nullptr ? parameter.count : std::min<Index>(parameter.count, 1);
-    tensors_.push_back({parameter, std::vector<float>(momentum != 0 ? parameter.values.size() : 0),
-                        std::vector<Index>(size(blocks))});
+    const exchange::OwnedPart own = network.owned(tensors_.size());
+    model::ExpertActivity* const activity = network.replicas() == nullptr ? parameter.activity : nullptr;
+    const Index blocks = activity != nullptr ? parameter.count : std::min<Index>(parameter.count, 1);
+    tensors_.push_back({parameter, own.first, parameter.values.subspan(own.first, own.gradient.size()),
+                        own.gradient, std::vector<float>(momentum != 0 ? own.gradient.size() : 0),
+                        std::vector<Index>(size(blocks)), activity});
   });
   if (is_plain()) return;
   for (const Tensor& tensor : tensors_) {
-    model::ExpertActivity* const experts = tensor.parameter.activity;
+    model::ExpertActivity* const experts = tensor.activity;
     if (experts == nullptr) continue;
     experts->before_use = [this, experts](Index expert) {
       for (Tensor& own : tensors_) {
-        if (own.parameter.activity == experts) catch_up(own, expert);
+        if (own.activity == experts) catch_up(own, expert);
       }
     };
   }
@@ -103,7 +108,7 @@ Sgd::Sgd(distribution::Network& network, double momentum, double weight_decay)
 Sgd::~Sgd() {
   catch_up();
   for (const Tensor& tensor : tensors_) {
-    if (tensor.parameter.activity != nullptr) tensor.parameter.activity->before_use = [](Index) {};
+    if (tensor.activity != nullptr) tensor.activity->before_use = [](Index) {};
   }
 }
 
@@ -116,15 +121,16 @@ std::optional<std::string> Sgd::step(Rates rates, float scale) {
     for (Index block = 0; block < tensor.blocks(); ++block) {
       if (tensor.rests(block)) continue;
       assert(is_plain() || tensor.steps_taken[size(block)] == rates_.steps());  // since it was used
-      largest = std::max(largest, step_with(tensor.part(tensor.parameter.gradient, block), scale,
-                                            tensor.is_gated() ? update_of_experts : update,
-                                            tensor.part(tensor.parameter.values, block),
-                                            tensor.part(tensor.velocity, block)));
+      largest = std::max(largest,
+                         step_with(tensor.part(tensor.gradient, block), scale, zero_,
+                                   tensor.is_gated() ? update_of_experts : update,
+                                   tensor.part(tensor.values, block), tensor.part(tensor.velocity, block)));
       tensor.steps_taken[size(block)] = rates_.steps() + 1;
     }
     if (largest >= infinite && damaged == nullptr) damaged = &tensor;
   }
   rates_.add(update_of_experts.rate);
+  network_.share_weights();
   if (damaged == nullptr) return std::nullopt;
   return damaged->parameter.name;
 }
@@ -133,7 +139,7 @@ void Sgd::catch_up(Tensor& tensor, Index block) {
   Index& taken = tensor.steps_taken[size(block)];
   if (!is_plain()) {
     rates_.for_each_since(taken, [&](float rate, Index steps) {
-      rest(steps, {momentum_, weight_decay_, rate}, tensor.part(tensor.parameter.values, block),
+      rest(steps, {momentum_, weight_decay_, rate}, tensor.part(tensor.values, block),
            tensor.part(tensor.velocity, block));
     });
   }
@@ -148,14 +154,34 @@ void Sgd::catch_up() {
   rates_.forget();
 }
 
+void Sgd::collect_velocities() {
+  if (momentum_ == 0 || network_.replicas() == nullptr) return;
+  std::vector<std::span<const float>> own;
+  for (const Tensor& tensor : tensors_) own.emplace_back(tensor.velocity);
+  network_.replicas()->collect(own, collected_);
+}
+
 void Sgd::for_each_velocity(const model::ParameterVisitor& visit) {
   if (momentum_ == 0) return;
   catch_up();
-  for (Tensor& tensor : tensors_) {
+  const bool is_collected = !collected_.empty();
+  for (std::size_t p = 0; p < tensors_.size(); ++p) {
+    Tensor& tensor = tensors_[p];
     model::Parameter velocity = tensor.parameter;
-    velocity.values = tensor.velocity;
+    const bool is_whole = tensor.velocity.size() == velocity.values.size();
+    std::vector<float> whole;
+    if (is_whole) {
+      velocity.values = tensor.velocity;
+    } else {
+      whole = is_collected ? std::move(collected_[p]) : std::vector<float>(velocity.values.size());
+      velocity.values = whole;
+    }
     visit(velocity);
+    if (!is_whole)
+      std::copy_n(velocity.values.subspan(tensor.first).begin(), tensor.velocity.size(),
+                  tensor.velocity.begin());
   }
+  collected_.clear();
 }
 
 }  // namespace dmoe::training

@@ -44,6 +44,7 @@ struct CheckpointSpec {
 struct TrainingSpec {
   std::uint64_t seed = 0;
   Index batch_size = 100;
+  Index slices = 1;  // of a batch, over which gradients are summed
   double momentum = 0;
   double weight_decay = 0;
   double max_gradient_norm = 0;  // the gradient is shortened to it; 0: never

@@ -27,6 +27,7 @@ Trainer::Trainer(const TrainingSpec& spec, distribution::Network& network, const
       batch_(spec.batch_size, dataset.input_width(), dataset.factors().size()),
       optimizer_(network, spec.momentum, spec.weight_decay),
       balancing_(spec.phases, network),
+      batch_loss_(network.grid()),
       open_row_(balancing_.masked_steps()),
       trouble_(network) {
   for (const PhaseSpec& phase : spec.phases)
@@ -44,7 +45,7 @@ Plan Trainer::plan() const {
 }
 
 Outcome Trainer::run(const SaveCheckpoint& save_checkpoint) {
-  if (network_.ranks().is_coordinator()) observer_.began(plan());
+  if (world().is_coordinator()) observer_.began(plan());
   saved_step_ = step_;
   const Outcome outcome = run_steps(save_checkpoint);
   if (outcome == Outcome::stopped) save(save_checkpoint);
@@ -120,34 +121,40 @@ void Trainer::begin_phase(Index phase) {
 }
 
 numerics::Loss Trainer::step(double learning_rate) {
-  const auto first = static_cast<std::uint64_t>(sampler_.first_presentation(step_));
+  const std::span<const Index> examples = sampler_.examples(step_);
+  const auto batch_rows = static_cast<Index>(examples.size());
+  const model::RowRange own = network_.grid().slices().own_rows(batch_rows);
+  const auto first = static_cast<std::uint64_t>(sampler_.first_presentation(step_) + own.first);
   {
-    const TimedActivity presenting(network_.ranks().timing(), Activity::data);
-    dataset_.present(data::Split::train, sampler_.examples(step_), {Purpose::train_transform, first}, batch_);
+    const TimedActivity presenting(world().timing(), Activity::data);
+    dataset_.present(data::Split::train, examples.subspan(size(own.first), size(own.count)),
+                     {Purpose::train_transform, first}, batch_);
   }
   network_.forward(batch_.inputs(), balancing_.masks(), model::Presentation{spec_.seed, first});
   balancing_.start(requests());
-  const numerics::Loss loss = network_.backward(batch_.inputs(), batch_.labels());
+  const numerics::Loss own_loss = network_.backward(batch_.inputs(), batch_.labels(), batch_rows);
+  batch_loss_.start(network_.slice_losses());
   const auto scale = gradient_norm_ ? clip_scale((*gradient_norm_)(), spec_.max_gradient_norm) : 1.0F;
   const std::optional<std::string> damaged = optimizer_.step(rates(learning_rate), scale);
   balancing_.finish();
   ++step_;
-  trouble_.note(step_, loss, damaged, learning_rate);
-  return loss;
+  examples_of_step_ = batch_rows;
+  trouble_.note(step_, own_loss, damaged, learning_rate);
+  return batch_loss_.finish();
 }
 
 distribution::StepRequests Trainer::requests() const {
   const double minutes = spec_.checkpoint.every_minutes;
   const auto since_checkpoint = Timing::Clock::now() - saved_at_;
   return {.stop = stop_requested_(),
-          .checkpoint = network_.ranks().is_coordinator() && minutes > 0 &&
+          .checkpoint = world().is_coordinator() && minutes > 0 &&
                         since_checkpoint >= std::chrono::duration<double, std::ratio<60>>(minutes),
           .help = trouble_.is_there()};
 }
 
 bool Trainer::evaluate_all() {
   trouble_.check();
-  const comm::Communicator& ranks = network_.ranks();
+  const comm::Communicator& ranks = world();
   EvaluationRow row;
   row.epoch = epochs_done();
   row.has_validation = dataset_.example_count(data::Split::validation) > 0;
@@ -175,7 +182,7 @@ bool Trainer::evaluate_all() {
 }
 
 RankSeconds Trainer::rank_seconds() const {
-  const comm::Communicator& ranks = network_.ranks();
+  const comm::Communicator& ranks = world();
   const std::vector<double> all = ranks.gather(ranks.timing().seconds());
   constexpr std::size_t activities = activity_names.size();
   RankSeconds seconds(all.size() / activities);
@@ -184,9 +191,9 @@ RankSeconds Trainer::rank_seconds() const {
 }
 
 void Trainer::report_step(const numerics::Loss& loss, double rate) {
-  open_row_.add(loss, batch_.rows, rate);
-  if (network_.ranks().is_coordinator()) {
-    const TimedActivity reporting(network_.ranks().timing(), Activity::io);
+  open_row_.add(loss, examples_of_step_, rate);
+  if (world().is_coordinator()) {
+    const TimedActivity reporting(world().timing(), Activity::io);
     observer_.stepped(row_so_far());
   }
   if (timetable_.log_row_is_due(step_)) log_row();
@@ -201,8 +208,8 @@ LogRow Trainer::row_so_far() const {
 }
 
 void Trainer::log_row() {
-  if (network_.ranks().is_coordinator()) {
-    const TimedActivity reporting(network_.ranks().timing(), Activity::io);
+  if (world().is_coordinator()) {
+    const TimedActivity reporting(world().timing(), Activity::io);
     const Window window = open_row_.window();
     LogRow row = row_so_far();
     row.layers = balancing_.rows(window.masked_steps, window.steps);

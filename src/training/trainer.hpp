@@ -11,6 +11,7 @@
 #include "data/dataset.hpp"
 #include "data/sampler.hpp"
 #include "distribution/network.hpp"
+#include "exchange/batch_loss.hpp"
 #include "training/balancing.hpp"
 #include "training/evaluation.hpp"
 #include "training/gradient_norm.hpp"
@@ -39,7 +40,7 @@ class Trainer {
           Observer& observer, StopRequested stop_requested);
 
   /// Trains to the end, or to the step at which any rank was told to stop, and saves whenever it is time and
-  /// when it stops. Throws NumericalError. Collective over the network's ranks.
+  /// when it stops. Throws NumericalError. Collective over all replicas.
   Outcome run(const SaveCheckpoint& save = [] {});
 
   /// One step on its own, for benchmarks and tests: step t of the first phase. The optimiser may leave
@@ -86,6 +87,8 @@ class Trainer {
   LogRow row_so_far() const;
   void log_row();
 
+  const comm::Communicator& world() const { return network_.grid().world(); }
+
   const TrainingSpec& spec_;
   distribution::Network& network_;
   const data::Dataset& dataset_;
@@ -94,14 +97,16 @@ class Trainer {
 
   data::EpochSampler sampler_;
   Timetable timetable_;
-  data::Batch batch_;
+  data::Batch batch_;  // the rows of this replica
   Sgd optimizer_;
   std::optional<GradientNorm> gradient_norm_;  // where the gradient is clipped
   Balancing balancing_;
+  exchange::BatchLoss batch_loss_;
   std::vector<std::unique_ptr<Schedule>> schedules_;  // one a phase
 
-  Index step_ = 0;    // steps done
-  Index phase_ = -1;  // the phase in force
+  Index step_ = 0;              // steps done
+  Index examples_of_step_ = 0;  // of the last one
+  Index phase_ = -1;            // the phase in force
   Index evaluations_ = 0;
   Index evaluated_epoch_ = -1;
   OpenRow open_row_;

@@ -19,11 +19,11 @@ void Trouble::note(Index step, const numerics::Loss& loss, const std::optional<s
   }
   first_ = {step, fmt::format("step {}, rank {}: {} is not finite; a learning rate below {}, or "
                               "train.max_gradient_norm, may help",
-                              step, network_.ranks().rank(), place, rate)};
+                              step, network_.grid().world().rank(), place, rate)};
 }
 
 void Trouble::check() const {
-  const comm::Communicator& ranks = network_.ranks();
+  const comm::Communicator& ranks = network_.grid().world();
   if (ranks.all_reduce_max(first_.step) == 0) return;
   Event first;  // on the lowest rank of those that met it at the earliest step
   for (const Event& event : comm::gather_objects(ranks, first_)) {

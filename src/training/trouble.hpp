@@ -22,10 +22,10 @@ class Trouble {
   explicit Trouble(distribution::Network& network) : network_(network) {}
 
   bool is_there() const { return first_.step > 0; }
-  /// After a step, the number `step`, at a learning rate: its loss, and the first tensor whose gradient was
-  /// not finite. Local.
+  /// After a step, the number `step`, at a learning rate: the loss of this replica's rows, and the first
+  /// tensor whose gradient was not finite. Local.
   void note(Index step, const numerics::Loss& loss, const std::optional<std::string>& tensor, double rate);
-  /// Throws NumericalError on all ranks where any is in trouble. Collective over the network's ranks.
+  /// Throws NumericalError on all ranks where any is in trouble. Collective over all replicas.
   void check() const;
 
  private:

@@ -94,6 +94,7 @@ baseline = "none"
 [train]
 seed = 0
 batch_size = 100
+slices = 1
 momentum = 0.1
 weight_decay = 0.0
 max_gradient_norm = 0.0
@@ -119,6 +120,7 @@ at_phase_ends = true
 keep = 2
 
 [comm]
+replicas = "auto"
 timeout = "10m"
 
 [numerics]
@@ -441,10 +443,10 @@ TEST(ConfigOverride, is_named_in_every_refusal) {
             "--set train.seed=abc: train.seed must be an integer, got the string \"abc\"");
   EXPECT_EQ(refusal(small_config, {"phases.constrained.epochs=-1"}),
             "--set phases.constrained.epochs=-1: phases.1.epochs must be at least 0, got -1");
-  EXPECT_EQ(
-      refusal(small_config, {"train.sed=1"}),
-      "--set train.sed=1: unknown key train.sed (did you mean seed?); allowed: seed, batch_size, momentum, "
-      "weight_decay, max_gradient_norm, log_every_steps, stop_after");
+  EXPECT_EQ(refusal(small_config, {"train.sed=1"}),
+            "--set train.sed=1: unknown key train.sed (did you mean seed?); allowed: seed, batch_size, "
+            "slices, momentum, "
+            "weight_decay, max_gradient_norm, log_every_steps, stop_after");
   EXPECT_EQ(refusal(small_config, {"bogus.key=1"}),
             "--set bogus.key=1: unknown key bogus; allowed: data, layers, network, train, evaluation, "
             "phases, checkpoint, comm, numerics");

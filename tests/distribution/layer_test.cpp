@@ -65,8 +65,8 @@ TEST(Layer, of_every_kind_has_the_bits_of_one_rank) {
     SCOPED_TRACE(fmt::format("{} of {} experts", model::to_text(layer.kind), layer.experts));
     const model::NetworkSpec spec = above_a_layer(layer);
     const comm::Communicator alone = comm::Communicator::local();
-    const auto sharded = make_layer(spec, 1, world(), 5, capacity);
-    const auto whole = make_layer(spec, 1, alone, 5, capacity);
+    const auto sharded = make_layer(spec, 1, {world(), 5, capacity});
+    const auto whole = make_layer(spec, 1, {alone, 5, capacity});
     for (const Index rows : {8, 3}) {
       const Pass got(*sharded, world(), spec, 1, rows);
       const Pass expected(*whole, alone, spec, 1, rows);
@@ -86,7 +86,7 @@ TEST(Layer, that_is_the_first_does_not_touch_the_input_gradient) {
   for (const model::LayerSpec& layer : {model::LayerSpec{5, 4, 3}, model::LayerSpec{5, 4, 0, concatenated},
                                         model::LayerSpec{1, 4, 0, single}}) {
     const model::NetworkSpec spec{inputs, 3, {layer}};
-    const auto first = make_layer(spec, 0, world(), 5, capacity);
+    const auto first = make_layer(spec, 0, {world(), 5, capacity});
     const Pass pass(*first, world(), spec, 0, 4);
     EXPECT_TRUE(std::ranges::all_of(pass.d_x.values(), [](float value) { return value == 0.0F; }));
   }

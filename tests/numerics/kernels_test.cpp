@@ -169,7 +169,7 @@ TEST(CrossEntropy, and_its_gradient_equal_naive_ones) {
   std::vector<std::int32_t> labels;
   for (Index b = 0; b < rows; ++b) labels.push_back(narrow<std::int32_t>(b % classes));
   Matrix d_logits(rows, classes);
-  const Loss loss = cross_entropy(logits.view(), labels, d_logits.view());
+  const Loss loss = cross_entropy(logits.view(), labels, d_logits.view(), rows);
   const Loss alone = cross_entropy(logits.view(), labels);
   EXPECT_EQ(alone.sum, loss.sum);
   EXPECT_EQ(alone.errors, loss.errors);
@@ -211,7 +211,7 @@ TEST(CrossEntropy, survives_large_logits) {
   Matrix logits(1, 2);
   logits.values()[0] = 1e4F;
   Matrix d_logits(1, 2);
-  EXPECT_DOUBLE_EQ(cross_entropy(logits.view(), std::array<std::int32_t, 1>{1}, d_logits.view()).sum, 1e4);
+  EXPECT_DOUBLE_EQ(cross_entropy(logits.view(), std::array<std::int32_t, 1>{1}, d_logits.view(), 1).sum, 1e4);
   EXPECT_EQ(d_logits.values()[0], 1.0F);
   EXPECT_EQ(d_logits.values()[1], -1.0F);
 }

@@ -105,6 +105,48 @@ TEST(LinearWeightGradient, is_d_y_transposed_times_x) {
   }
 }
 
+/// Few and many rows: more than any block of rows that a library sums at a time.
+constexpr std::array<Index, 8> row_counts{1, 3, 16, 32, 50, 128, 513, 1100};
+
+TEST(AddLinearWeightGradient, adds_what_was_rounded) {
+  for (const auto& [batch, inputs, hidden] : shapes) {
+    for (const Index rows : row_counts) {
+      const Matrix d_y = random_matrix(rows, hidden, 1);
+      const Matrix x = random_matrix(rows, inputs, 2);
+      Matrix sum = random_matrix(hidden, inputs, 3);
+      Matrix expected = random_matrix(hidden, inputs, 3);
+      Matrix product(hidden, inputs);
+      linear_weight_gradient(d_y.view(), x.view(), product.view());
+      for (std::size_t i = 0; i < product.values().size(); ++i) expected.values()[i] += product.values()[i];
+      add_linear_weight_gradient(d_y.view(), x.view(), sum.view());
+      EXPECT_TRUE(same_bits(sum.view(), expected.view())) << rows << " rows of " << inputs << ", " << hidden;
+    }
+  }
+}
+
+TEST(Rows, that_are_called_independent_are) {
+  if (!rows_are_independent()) return;  // then nobody relies on it
+  for (const auto& [batch, inputs, hidden] : shapes) {
+    const Matrix x = random_matrix(row_counts.back(), inputs, 1);
+    const Matrix d_y = random_matrix(row_counts.back(), hidden, 4);
+    const Matrix weight = random_matrix(hidden, inputs, 2);
+    const Matrix bias = random_matrix(1, hidden, 3);
+    Matrix whole(x.rows(), hidden);
+    Matrix whole_d_x(x.rows(), inputs);
+    linear(x.view(), weight.view(), bias.values(), Activation::relu, whole.view());
+    linear_input_gradient(d_y.view(), weight.view(), whole_d_x.view());
+    for (const Index rows : row_counts) {
+      Matrix y(rows, hidden);
+      Matrix d_x(rows, inputs);
+      const Index first = x.rows() - rows;
+      linear(x.view().rows_from(first, rows), weight.view(), bias.values(), Activation::relu, y.view());
+      linear_input_gradient(d_y.view().rows_from(first, rows), weight.view(), d_x.view());
+      EXPECT_TRUE(same_bits(y.view(), whole.view().rows_from(first, rows)));
+      EXPECT_TRUE(same_bits(d_x.view(), whole_d_x.view().rows_from(first, rows)));
+    }
+  }
+}
+
 TEST(Linear, leaves_nothing_to_do_without_rows_or_outputs) {
   const Matrix x(0, 3);
   const Matrix weight = random_matrix(4, 3, 1);
