@@ -1,4 +1,4 @@
-"""A training that is killed again and again, anywhere, and goes on each time on another number of ranks.
+"""A training that is killed again and again, anywhere, and goes on each time on another grid of ranks.
 
 Kills come at random moments after a random number of checkpoints; a checkpoint is written every few steps, so that many
 of them hit a write. DMOE_CHAOS_KILLS kills (25) and DMOE_CHAOS_SEED change how many and which.
@@ -27,6 +27,8 @@ MOST_CHECKPOINTS = 8  # between two kills
 EPOCHS = 1 + 3 * KILLS * STEPS_BETWEEN * (MOST_CHECKPOINTS + 2) // 13
 SETTINGS = ["--set", f"phases.constrained.epochs={EPOCHS}", "--set", f"checkpoint.every_steps={STEPS_BETWEEN}"]
 SETTINGS += ["--set", "checkpoint.keep=3", "--set", "evaluation.every_epochs=20"]
+SETTINGS += ["--set", "train.slices=4"]
+GRIDS = [(None, 1), (1, "auto"), (2, 1), (3, "auto"), (4, 1), (2, 2), (4, 4), (4, 2), (4, 2), (4, 2)]  # ranks, replicas
 SECONDS = 120  # until something must have happened
 
 
@@ -49,9 +51,10 @@ class Chaos(unittest.TestCase):
         self.output = self.folder / "run"
         self.chance = random.Random(SEED)
 
-    def command(self, output, ranks):
+    def command(self, output, ranks, replicas="auto"):
         launcher = [] if ranks is None else [MPIEXEC, "-n", ranks]
-        return list(map(str, [*launcher, DMOE, "train", self.config, "--output", output, "--resume", *SETTINGS]))
+        settings = [*SETTINGS, "--set", f"comm.replicas={replicas}"]
+        return list(map(str, [*launcher, DMOE, "train", self.config, "--output", output, "--resume", *settings]))
 
     def newest_step(self):
         steps = [int(path.stem.split("-")[1]) for path in (self.output / "checkpoints").glob("step-*.h5")]
@@ -67,13 +70,13 @@ class Chaos(unittest.TestCase):
             return [process.pid]
         return started if kind == "all" else [self.chance.choice(started)]
 
-    def disturb(self, ranks):
+    def disturb(self, ranks, replicas):
         """One launch and its end by kill -9; returns what the kill hit, or nothing where the run was finished."""
         began_at = self.newest_step()
         goal = began_at + STEPS_BETWEEN * self.chance.randint(1, MOST_CHECKPOINTS)
         log = self.folder / "log.txt"
         with log.open("w") as stream:
-            process = subprocess.Popen(self.command(self.output, ranks), stdout=stream, stderr=stream)
+            process = subprocess.Popen(self.command(self.output, ranks, replicas), stdout=stream, stderr=stream)
         self.addCleanup(process.kill)
         deadline = time.monotonic() + SECONDS
         while self.newest_step() < goal and process.poll() is None:
@@ -106,11 +109,11 @@ class Chaos(unittest.TestCase):
         self.assertEqual(process.returncode, 0, process.stderr)
         kills: list[dict] = []
         while len(kills) < KILLS:
-            hit = self.disturb(self.chance.choice([None, 1, 2, 3, 4]))
+            hit = self.disturb(*self.chance.choice(GRIDS))
             self.assertIsNotNone(hit, f"finished after {len(kills)} kills")
             kills.append(hit)
         rest = SECONDS * (1 + KILLS // 10)  # whatever no kill came to
-        process = run(self.command(self.output, self.chance.choice([None, 1, 2, 3, 4])), timeout=rest)
+        process = run(self.command(self.output, *self.chance.choice(GRIDS)), timeout=rest)
         self.assertEqual(process.returncode, 0, process.stderr)
         self.assertEqual(differing(self.output, whole, config=False), [])
         self.assertEqual([str(path) for path in self.output.rglob(".*.partial-*")], [])

@@ -22,6 +22,7 @@ PROMPT_SECONDS = 10  # promised for a rank that was killed
 SECONDS = 120
 ENDLESS = ["--set", "phases.again.epochs=1000000", "--set", "evaluation.every_epochs=0"]
 SAVING = ["--set", "checkpoint.every_steps=50"]
+GRID = ["--set", "train.slices=2", "--set", "comm.replicas=2"]  # with four ranks, 2 x 2
 
 
 class Failures(unittest.TestCase):
@@ -33,9 +34,9 @@ class Failures(unittest.TestCase):
         self.config.write_text(CONFIG)
         self.output = self.folder / "run"
 
-    def start(self, *settings):
+    def start(self, *settings, ranks=RANKS):
         """A training under way, past its first checkpoint."""
-        command = [MPIEXEC, "-n", RANKS, DMOE, "train", self.config, "--output", self.output, "--resume"]
+        command = [MPIEXEC, "-n", ranks, DMOE, "train", self.config, "--output", self.output, "--resume"]
         command += [*ENDLESS, *SAVING]
         log = (self.folder / "log.txt").open("w")
         self.addCleanup(log.close)
@@ -43,7 +44,7 @@ class Failures(unittest.TestCase):
         self.addCleanup(process.kill)
         deadline = time.monotonic() + SECONDS
         before = self.newest()
-        while len(ranks_of(process.pid)) < RANKS or self.newest() == before:
+        while len(ranks_of(process.pid)) < ranks or self.newest() == before:
             self.assertIsNone(process.poll(), self.log())
             self.assertLess(time.monotonic(), deadline, self.log())
             time.sleep(0.05)
@@ -55,10 +56,10 @@ class Failures(unittest.TestCase):
     def log(self):
         return (self.folder / "log.txt").read_text()
 
-    def assert_resumable(self):
+    def assert_resumable(self, *settings):
         with h5py.File(self.output / "run.h5") as file:
             self.assertIn(file["provenance"].attrs["status"], ("running", "failed"))
-        command = [DMOE, "train", self.config, "--output", self.output, "--resume", *ENDLESS]
+        command = [DMOE, "train", self.config, "--output", self.output, "--resume", *ENDLESS, *settings]
         process = run([*command, "--set", "train.stop_after=1s"], timeout=SECONDS)
         self.assertEqual(process.returncode, 75, process.stderr)
         self.assertIn("going on after step", process.stdout)
@@ -117,6 +118,31 @@ class Failures(unittest.TestCase):
                 self.assertIsNotNone(found, self.log())
                 self.assertNotEqual(int(found.group(1)), rank)
                 self.assert_resumable()
+
+    def test_rank_of_a_replica_that_dies_or_hangs_ends_the_job(self):
+        slices = ["--set", "train.slices=2"]
+        for rank in (0, 1, 2, 3):
+            for sent in (signal.SIGKILL, signal.SIGSTOP):
+                with self.subTest(rank=rank, sent=sent.name):
+                    process = self.start(*GRID, "--set", "comm.timeout=2s", ranks=4)
+                    os.kill(ranks_of(process.pid)[rank], sent)
+                    status = process.wait(PROMPT_SECONDS)
+                    self.assertTrue(status != 0 or launchers.loses_statuses(), self.log())
+                    if sent == signal.SIGSTOP:
+                        self.assert_names_who_waits(rank)
+                    self.assert_resumable(*slices)
+
+    def assert_names_who_waits(self, rank):
+        """And among whom, where these are not all."""
+        waited = r"dmoe: rank (\d) has waited [2-9] s in (?:MPI_[^:]*?|a collective HDF5 operation)(?: among ([^:]*))?:"
+        found = re.findall(waited, self.log())
+        self.assertTrue(found, self.log())
+        for waiting, among in found:
+            self.assertNotEqual(int(waiting), rank)
+            replica, place = divmod(int(waiting), 2)
+            names = {f"replica {replica + 1} (ranks {2 * replica}, {2 * replica + 1})",
+                     f"the replicas of a part (ranks {place}, {place + 2})", ""}
+            self.assertIn(among, names)
 
 
 if __name__ == "__main__":

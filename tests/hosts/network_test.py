@@ -98,6 +98,7 @@ class Network(unittest.TestCase):
         return Hosts(Path(tempfile.mkdtemp(dir=self.folder)), count, SWITCH, delay_milliseconds)
 
     def command(self, output, *settings):
+        """A training; of a run that is there, with its recipe."""
         return [DMOE, "train", self.config, "--output", output, "--resume", *settings]
 
     def alone(self, output, *settings):
@@ -106,11 +107,11 @@ class Network(unittest.TestCase):
         self.assertEqual(process.returncode, 0, process.stderr)
         return process.stdout
 
-    def across(self, hosts, slots, output):
+    def across(self, hosts, slots, output, *settings):
         """The same training with so many ranks on each host."""
-        process = run(hosts.mpirun(slots, self.command(output)), timeout=SECONDS)
+        process = run(hosts.mpirun(slots, self.command(output, *settings)), timeout=SECONDS)
         self.assertEqual(process.returncode, 0, process.stdout + process.stderr)
-        self.assertEqual(differing(output, self.whole), [])
+        self.assertEqual(differing(output, self.whole, config=not settings), [])
         self.assertIn("model.h5/model/layers/1/experts/weight", contents(output))
 
     def test_same_bits_as_on_one_host(self):
@@ -141,14 +142,30 @@ class Network(unittest.TestCase):
         print(f"\n{text}\nmessages of {STEPS} steps were under way for at least {under_way:.2f} s")
         self.assertGreaterEqual(sum(seconds.values()) - seconds["io"], under_way)  # whatever else the machine does
 
+    def test_a_replica_on_each_host(self):
+        slices = ["--set", "train.slices=3"]
+        self.alone(self.whole, *slices)
+        with self.hosts(3) as hosts:
+            output = self.folder / "replicas"
+            self.across(hosts, [2, 2, 2], output, *slices, "--set", "comm.replicas=3")
+            with h5py.File(output / "run.h5") as file:
+                self.assertEqual(list(file["launches/1"].attrs["hosts"]), [n for n in hosts.names for _ in range(2)])
+
     def test_link_that_goes_down_ends_the_job(self):
-        self.alone(self.whole, *LONG)
+        self.ends_where_a_link_goes_down([2, 1, 1])
+
+    def test_link_to_a_replica_that_goes_down_ends_the_job(self):
+        self.ends_where_a_link_goes_down([1, 1, 2], "--set", "train.slices=2", "--set", "comm.replicas=2")
+
+    def ends_where_a_link_goes_down(self, slots, *settings):
+        long = [*LONG, *settings[:2]]
+        self.alone(self.whole, *long)
         output, log = self.folder / "cut", self.folder / "log.txt"
         deadline = time.monotonic() + SECONDS
         with self.hosts(3) as hosts:
-            command = self.command(output, *LONG, "--set", "comm.timeout=3s")
+            command = self.command(output, *LONG, *settings, "--set", "comm.timeout=3s")
             with log.open("w") as stream:
-                process = subprocess.Popen(hosts.mpirun([2, 1, 1], command), stdout=stream, stderr=stream)
+                process = subprocess.Popen(hosts.mpirun(slots, command), stdout=stream, stderr=stream)
             self.addCleanup(process.wait)
             while not any((output / "checkpoints").glob("step-*.h5")):
                 self.assertIsNone(process.poll(), log.read_text())
@@ -165,9 +182,9 @@ class Network(unittest.TestCase):
         said = log.read_text()
         found = re.search(r"dmoe: rank (\d) has waited \d+ s in (MPI_|a collective HDF5).*", said)
         self.assertIsNotNone(found, said)
-        self.assertIn(found.group(1), "012")  # what the last one says does not come through
+        self.assertIn(found.group(1), "0123"[: sum(slots[:2])])  # what the last host says does not come through
         print(f"\n{found.group()}\nafter the link went down ranks ended in {ranks:.1f} s, mpirun in {launcher:.1f} s")
-        self.assertIn("going on after step", self.alone(output, *LONG))
+        self.assertIn("going on after step", self.alone(output, *long))
         self.assertEqual(differing(output, self.whole, config=False), [])
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import tempfile
+import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,6 +51,7 @@ balance = {{ rule = "none" }}
 learning_rate = {{ schedule = "exponential", start = 0.3, end = 0.05 }}
 """
 EPOCHS = {"short": 4, "other": 6, "long": 100, "endless": 1000000}
+SLICED = {"sliced": ("short", 2), "endless_sliced": ("endless", 2)}  # of which, and in how many slices
 # The more checkpoints, the longer a training takes; the bits are the same.
 OFTEN = "--set checkpoint.every_steps=10"
 TWO_NODES = ["--nodelist=n2,n3", "--nodes=2", "--ntasks-per-node=1"]
@@ -69,6 +71,9 @@ class Jobs(unittest.TestCase):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="dmoe jobs-")))
         for name, epochs in EPOCHS.items():
             (self.folder / f"{name}.toml").write_text(CONFIG.format(epochs=epochs))
+        for name, (of, slices) in SLICED.items():
+            text = CONFIG.format(epochs=EPOCHS[of]).replace("[evaluation]", f"slices = {slices}\n[evaluation]")
+            (self.folder / f"{name}.toml").write_text(text)
         self.addCleanup(self.cluster.clear)
 
     def command(self, *words, status=0, cwd=None, **variables):
@@ -233,6 +238,21 @@ class Jobs(unittest.TestCase):
         self.assert_undisturbed("part/short-s0", "short", 0)
         self.assert_undisturbed("part/late-s0", "other", 0)
 
+    def test_rank_of_a_replica_that_dies_or_hangs_ends_the_job(self):
+        for sent in (signal.SIGKILL, signal.SIGSTOP):
+            with self.subTest(sent.name):
+                output = f"grid-{sent.name}"
+                settings = f"{OFTEN} --set comm.replicas=2 --set comm.timeout=3s"
+                options = ["--nodelist=n2,n3", "--nodes=2", "--ntasks-per-node=2"]
+                job = self.sbatch("train", *options, CONFIG="endless_sliced.toml", RUN=output, OPTIONS=settings)
+                self.until_checkpoint(self.folder / output)
+                signal_ranks(output, sent, most=1)
+                began = time.monotonic()
+                state = self.cluster.ended(job)
+                self.assertLess(time.monotonic() - began, 20)  # SLURM's own pace included
+                self.assertNotEqual(state["ExitCode"], "0:0", self.log(job))
+                signal_ranks(output, signal.SIGKILL)
+
     def test_restarts_are_limited(self):
         options = "--set train.stop_after=1s --set evaluation.every_epochs=0"
         variables = {"CONFIG": "endless.toml", "OPTIONS": options, "MAX_RESTARTS": "1"}
@@ -285,6 +305,7 @@ class Jobs(unittest.TestCase):
     def test_submit(self):
         cases = {
             "mine/one": ["short.toml", "--output", "mine/one", "--nodes", "2", "--ranks", "1", "--set", "train.seed=3"],
+            "mine/grid": ["sliced.toml", "--output", "mine/grid", "--nodes", "2", "--ranks", "2", "--replicas", "2"],
             "runs/other": ["other.toml", "--preemptible", "--partition", "high", "--", "--comment=mine"],
             "runs/array": ["short.toml", "other.toml", "--seeds", "0,3", "--launcher", "srun", "--threads", "2"],
         }
@@ -293,6 +314,8 @@ class Jobs(unittest.TestCase):
         jobs = {output: job for output, (job, _, _) in submitted.items()}
         self.assert_ended(jobs["mine/one"], name="mine/one")
         self.assert_undisturbed("mine/one", "short", 3)
+        self.assertIn("4 ranks: 2 replicas of 2 ranks", self.assert_ended(jobs["mine/grid"], name="mine/grid"))
+        self.assert_undisturbed("mine/grid", "sliced")
         self.assert_ended(jobs["runs/other"], name="runs/other")
         self.assert_undisturbed("runs/other", "other")
         state = self.cluster.state(jobs["runs/other"])
@@ -323,6 +346,8 @@ class Jobs(unittest.TestCase):
             "which config?": [],
             "unknown option '--rank'": ["short.toml", "--rank", "2"],
             "--ranks must be at least 1, got '0'": ["short.toml", "--ranks", "0"],
+            "--replicas 3: 2 ranks cannot be shared out": ["sliced.toml", "--replicas", "3"],
+            "--replicas 2: short.toml has train.slices = 1": ["short.toml", "--replicas", "2"],
             "--seeds must be numbers as in 0,1,2, got ''": ["short.toml", "--seeds"],
             "--time must be as 30, 02:00:00 or 1-12, got 'soon'": ["short.toml", "--time", "soon"],
             "--warning 120 leaves no time of --time 2": ["short.toml", "--time", "2"],
@@ -342,13 +367,16 @@ class Jobs(unittest.TestCase):
         self.assertEqual(sorted(self.folder.rglob("*")), before)
 
 
-def signal_ranks(output, number):
-    """To all processes of dmoe that train to that folder."""
+def signal_ranks(output, number, most=1000):
+    """To all processes of dmoe that train to that folder, or some of them."""
     for process in Path("/proc").iterdir():
+        if most == 0:
+            return
         try:
             words = (process / "cmdline").read_text().split("\0")
             if Path(os.readlink(process / "exe")) == Path(DMOE).resolve() and output in words:
                 os.kill(int(process.name), number)
+                most -= 1
         except (OSError, ValueError):
             pass  # no process, or gone
 
