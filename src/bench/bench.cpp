@@ -31,6 +31,8 @@ const std::vector<Bench>& benches() {
        any_number, evaluate},
       {"ranks", "a step and an evaluation on all ranks against one; each rank's time; bytes sent", 2,
        experts_of_network, ranks},
+      {"replicas", "a step in slices, and on all ranks as replicas and as shards, against one rank", 2,
+       any_number, replicas},
       {"size", "a step, an evaluation and memory for 4 to 1024 experts a layer, two for each row", 1,
        fewest_experts, size_of_layers},
       {"sum", "the sum over the ranks in fixed order against MPI's own reduction", 2, any_number, sum},

@@ -61,6 +61,11 @@ void evaluate(const comm::Communicator& world, const Options& options, const Rec
 /// over `world`.
 void ranks(const comm::Communicator& world, const Options& options, const Record& record);
 
+/// A step in 2, 4 and 8 slices of the batch on one rank over one of the whole ("step_in_2_slices", ..), and
+/// on all ranks, as shards and as replicas ("step_of_shards", "step_of_replicas": time, speed-up over one
+/// rank with the whole batch). Collective over `world`.
+void replicas(const comm::Communicator& world, const Options& options, const Record& record);
+
 /// A step and an evaluation for each number of experts, two of which each row chooses, for each number of
 /// rows: "step", "evaluate", the gates alone ("gate", and their products, "gate_products"), what is left for
 /// the experts; ratios to the first number of experts; memory of each rank; rows of an expert and shapes of

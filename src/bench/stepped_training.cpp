@@ -14,11 +14,11 @@ bool never() {
 
 }  // namespace
 
-SteppedTraining::SteppedTraining(const model::NetworkSpec& network, const comm::Communicator& ranks,
+SteppedTraining::SteppedTraining(const model::NetworkSpec& network, const exchange::Grid& grid,
                                  const data::Dataset& dataset, Index rows, const std::string& balancing_rule)
     : dataset_(dataset),
       spec_(spec_of(rows, balancing_rule)),
-      network_(network, ranks, spec_.seed, rows),
+      network_(network, grid, spec_.seed, rows),
       trainer_(spec_, network_, dataset, observer_, never) {
   trainer_.begin_phase(0);
 }

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "comm/communicator.hpp"
 #include "data/dataset.hpp"
 #include "distribution/network.hpp"
+#include "exchange/grid.hpp"
 #include "training/trainer.hpp"
 
 namespace dmoe::bench {
@@ -15,8 +15,8 @@ namespace dmoe::bench {
 class SteppedTraining {
  public:
   /// Batches of `rows`, in training and in evaluation. Throws InputError for more ranks than experts. Local.
-  SteppedTraining(const model::NetworkSpec& network, const comm::Communicator& ranks,
-                  const data::Dataset& dataset, Index rows, const std::string& balancing_rule);
+  SteppedTraining(const model::NetworkSpec& network, const exchange::Grid& grid, const data::Dataset& dataset,
+                  Index rows, const std::string& balancing_rule);
 
   /// Training steps, presenting their batches included. Collective.
   void steps(Index count);

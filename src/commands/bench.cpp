@@ -152,10 +152,11 @@ void add_measured_options(CLI::App& parser, bench::Options& measured) {
   parser
       .add_option_function<std::string>(
           "--network", network,
-          "of step, evaluate and ranks: A (4x100-4x100, default) or experts x units of each layer")
+          "of step, evaluate, ranks and replicas: A (4x100-4x100, default) or experts x units of each layer")
       ->option_text("A|16x50-16x50");
   add("--batch-size", measured.batch_sizes,
-      "rows of step, evaluate, ranks and sum (default: 100 128 512; of an evaluation 500; sum: 100 128)",
+      "rows of step, evaluate, ranks, replicas and sum (default: 100 128 512; of an evaluation 500; "
+      "replicas: 128 512 2048; sum: 100 128)",
       million, "ROWS..");
   add("--experts", measured.experts, "of size: in each of two layers (default: 4 16 64 256 1024)", 65'536,
       "COUNT..");

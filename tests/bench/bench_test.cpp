@@ -97,7 +97,7 @@ TEST(Benches, have_names_of_their_own_and_a_line_of_help) {
     EXPECT_FALSE(bench.help.empty());
     EXPECT_EQ(bench.help.find('\n'), std::string::npos);
   }
-  EXPECT_EQ(names, (std::set<std::string>{"step", "evaluate", "ranks", "size", "sum", "shapes"}));
+  EXPECT_EQ(names, (std::set<std::string>{"step", "evaluate", "ranks", "replicas", "size", "sum", "shapes"}));
 }
 
 const Bench& bench_named(const std::string& name) {
@@ -105,7 +105,7 @@ const Bench& bench_named(const std::string& name) {
 }
 
 TEST(Obstacle, is_too_few_ranks_where_they_are_compared) {
-  for (const char* name : {"ranks", "sum"}) {
+  for (const char* name : {"ranks", "replicas", "sum"}) {
     EXPECT_EQ(obstacle(bench_named(name), 1, tiny()), "needs at least 2 ranks: mpirun -n 2");
     EXPECT_EQ(obstacle(bench_named(name), 2, tiny()), "");
   }
@@ -174,6 +174,18 @@ TEST(BenchRanks, relates_all_ranks_to_one) {
     }
     EXPECT_LE(coordinator, all * (1 + 1e-9));  // of the same steps, read within
   }
+}
+
+TEST(BenchReplicas, relates_slices_shards_and_replicas_to_one_rank_with_the_whole_batch) {
+  if (world().size() == 1) return;
+  const Recorded found(replicas, tiny());
+  if (!world().is_coordinator()) return;
+  const double one = found.value("step", time_ms, on_ranks(1));
+  for (const char* name : {"step_in_2_slices", "step_in_4_slices", "step_in_8_slices"})
+    expect_same(found.value(name, {"over_whole_batch", ""}), found.value(name, time_ms, on_ranks(1)) / one);
+  for (const char* name : {"step_of_shards", "step_of_replicas"})
+    expect_same(found.value(name, {"speedup", ""}),
+                one / found.value(name, time_ms, on_ranks(world().size())));
 }
 
 TEST(BenchRanks, counts_the_bytes_of_the_closed_form) {

@@ -15,11 +15,12 @@ COLUMNS = ("measurement network batch experts chosen ranks rank precision quanti
 TEXTS = {"measurement", "network", "precision", "quantity", "unit"}
 TINY = "--repetitions 1 --steps 1 --batch-size 6 9 --network 3x8-5x4 --experts 2 5 --hidden 8 --rows 16 7".split()
 ALONE = {"step", "evaluate", "size", "shapes"}
-TOGETHER = {*ALONE, "ranks", "sum"}
+TOGETHER = {*ALONE, "ranks", "replicas", "sum"}
 MEASURED = {
     "step": {"step", "products", "peak"},
     "evaluate": {"evaluate", "forward_products", "peak"},
     "ranks": {"step", "evaluate", "step_sent", "step_received", "step_reduced", "closed_form_sent"},
+    "replicas": {"step", "step_in_2_slices", "step_in_8_slices", "step_of_shards", "step_of_replicas"},
     "size": {"step", "evaluate", "gate", "gate_products", "step_less_gate", "memory", "expert_rows", "weights_moved"},
     "sum": {"sum_fixed_order", "sum_any_order"},
     "shapes": {"first_call", "later_call"},
