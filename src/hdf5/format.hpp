@@ -12,8 +12,9 @@ namespace dmoe::hdf5 {
 /// The newest that this dmoe reads, and the one it writes.
 inline constexpr Index format_version = 1;
 /// Counts what was added to that version: a reader of files with more does not know all that is there.
-/// 1: what the data were (/data). 2: the layers of a run's network, typed (/network/layers).
-inline constexpr Index format_minor = 2;
+/// 1: what the data were (/data). 2: the layers of a run's network, typed (/network/layers). 3: replicas of a
+/// launch.
+inline constexpr Index format_minor = 3;
 
 /// Writes format, format_version, format_minor and dmoe_version. Local or collective, as the file.
 void write_format(File& file, std::string_view format);

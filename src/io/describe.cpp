@@ -114,8 +114,12 @@ void describe_network(Page& page, const NetworkRecord& network) {
 /// Numbered from 1, as in /launches.
 void describe_launch(Page& page, std::size_t number, const Launch& launch) {
   page.item(fmt::format("launch {}", number), "{}", launch.command_line);
-  page.item("ran on", "{} rank{} on {}, {} thread{} each; {}", launch.ranks, launch.ranks == 1 ? "" : "s",
-            hosts_text(launch.hosts), launch.threads, launch.threads == 1 ? "" : "s", launch.mpi_library);
+  const std::string replicas = launch.replicas == 1 ? ""
+                                                    : fmt::format(" ({} replicas of {})", launch.replicas,
+                                                                  launch.ranks / launch.replicas);
+  page.item("ran on", "{} rank{}{} on {}, {} thread{} each; {}", launch.ranks, launch.ranks == 1 ? "" : "s",
+            replicas, hosts_text(launch.hosts), launch.threads, launch.threads == 1 ? "" : "s",
+            launch.mpi_library);
   page.item("processor", "{} ({})", launch.cpu, launch.instruction_set);
 }
 

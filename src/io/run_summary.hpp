@@ -25,6 +25,7 @@ struct Launch {
   std::vector<std::string> hosts;  // of every rank
   std::string mpi_library;
   Index ranks = 1;
+  Index replicas = 1;
   Index threads = 1;  // of each rank
   std::string cpu;
   std::string instruction_set;

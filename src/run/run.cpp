@@ -117,7 +117,8 @@ training::Outcome Run::train(training::Observer& observer, const training::StopR
   if (is_finished() || trainer_) throw InputError("{}: is trained already", folder());
   open();
   began_ = Timing::Clock::now();
-  const io::Launch launch = launch_of(session_, options_.command_line, config_.numerics.threads);
+  io::Launch launch = launch_of(session_, options_.command_line, config_.numerics.threads);
+  launch.replicas = network_->grid().replicas();
   const auto is_to_stop = [&] {
     if (stop_requested()) return true;
     is_out_of_time_ = world_.is_coordinator() && config_.stop_after && seconds() >= *config_.stop_after;
