@@ -1,6 +1,7 @@
 #include "exchange/routed_exchange.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace dmoe::exchange {
 
@@ -65,26 +66,27 @@ void RowReduction::combine(const RoutePlan& plan, MatrixView sum) {
   sent_.wait();
   if (!ranks_->is_coordinator()) return;
   for (PeerRows& peer : peers_) peer.request.wait();
-  next_.clear();
-  for (Index rank = 0; rank < plan.topology().ranks(); ++rank) {
-    Index first_row = 0;
-    for (Index k = plan.first_block(rank); k < plan.first_block(rank + 1); ++k) {
-      const auto count = static_cast<Index>(plan.block_rows(k).size());
+  // The terms of each row one after the other, their blocks from left to right.
+  const auto for_each_row_of_block = [&](const auto& visit) {
+    for (Index rank = 0; rank < plan.topology().ranks(); ++rank) {
       GrowingMatrix& sums = rank == 0 ? own_ : peers_[size(rank - 1)].rows;
-      next_.push_back(count == 0 ? nullptr : sums.rows_from(first_row, count).data);
-      first_row += count;
+      Index place = 0;
+      for (Index k = plan.first_block(rank); k < plan.first_block(rank + 1); ++k)
+        for (const Index b : plan.block_rows(k)) visit(b, k, sums.rows_from(place++, 1).data);
     }
-  }
-  used_.assign(next_.size(), 0);
+  };
+  end_.assign(size(sum.rows + 1), 0);
+  for_each_row_of_block([&](Index b, Index /*k*/, const float* /*values*/) { ++end_[size(b + 1)]; });
+  std::partial_sum(end_.begin(), end_.end(), end_.begin());
+  terms_.resize(size(end_.back()));
+  for_each_row_of_block([&](Index b, Index k, const float* values) {
+    terms_[size(end_[size(b)]++)] = {plan.block(k).first, values};
+  });
+  std::size_t begin = 0;
   for (Index b = 0; b < sum.rows; ++b) {
-    terms_.clear();
-    for (std::size_t k = 0; k < next_.size(); ++k) {
-      const std::span<const Index> rows = plan.block_rows(static_cast<Index>(k));
-      if (size(used_[k]) == rows.size() || rows[size(used_[k])] != b) continue;
-      terms_.push_back({plan.block(static_cast<Index>(k)).first, next_[k] + used_[k] * sum.columns});
-      ++used_[k];
-    }
-    model::sum_terms(terms_, sum.row(b));
+    const auto end = size(end_[size(b)]);
+    model::sum_terms(std::span(terms_).subspan(begin, end - begin), sum.row(b));
+    begin = end;
   }
 }
 

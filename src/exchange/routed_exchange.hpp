@@ -72,8 +72,8 @@ class RowReduction {
   comm::Request sent_;
   std::vector<PeerRows> peers_;
   std::vector<model::TreeTerm> terms_;  // scratch
-  std::vector<const float*> next_;      // scratch: of each block, the sum of its next row
-  std::vector<Index> used_;             // scratch: of each expert or block, rows that are done
+  std::vector<Index> used_;             // scratch: of each expert, entries that are done
+  std::vector<Index> end_;              // scratch: of each row, its terms that stand already
 };
 
 /// One value of each entry, computed where its expert is, on the coordinator.
