@@ -91,6 +91,17 @@ class Replicas(unittest.TestCase):
                     ranks = f"{of_each} rank{'s' if of_each > 1 else ''}"
                     self.assertIn(f"{replicas * of_each} ranks: {replicas} replicas of {ranks}, 4 slices of 13", text)
                 self.assert_as_whole(output)
+                with h5py.File(output / "run.h5") as file:
+                    self.assertEqual(file["launches/1"].attrs["replicas"], replicas)
+
+    def test_bits_do_not_need_rows_that_are_independent(self):
+        """Those of a product are with AVX-512, and are not with less."""
+        whole = self.folder / "whole-avx2"
+        self.train(whole, 1, 1, "--set", "numerics.isa=avx2")
+        for replicas, of_each in [(2, 2), (4, 1)]:
+            output = self.folder / f"avx2-{replicas}x{of_each}"
+            self.train(output, replicas, replicas * of_each, "--set", "numerics.isa=avx2")
+            self.assertEqual(differing(output, whole, config=False), [])
 
     def test_slices_change_bits_and_replicas_do_not(self):
         """Else the comparison above would be of nothing."""
