@@ -46,7 +46,7 @@ class OtherVersions(SmallFrames):
 
         copy = self.changed(change)
         said = self.assert_read(copy)
-        for line in ("train.future = { a = 1 }", 'more = { b = [2.5, "x"] }', "what format 1.1000 has added to 1.2"):
+        for line in ("train.future = { a = 1 }", 'more = { b = [2.5, "x"] }', "what format 1.1000 has added to 1.3"):
             self.assertEqual(said.count(line), 3, said)
         process = self.resumed(copy)
         self.assertEqual(process.returncode, 2, process.stdout)
