@@ -2,11 +2,15 @@
 
 #include <algorithm>
 
+#include "core/error.hpp"
+
 namespace dmoe::analysis {
 
 std::optional<Assignments> collect(distribution::Network& network, const data::Dataset& dataset,
                                    const training::Pass& pass,
                                    const training::StopRequested& stop_requested) {
+  if (network.grid().replicas() > 1)
+    throw InputError("an analysis is of one replica, got {}", network.grid().replicas());
   const bool keeps = network.ranks().is_coordinator();
   const Index examples = keeps ? dataset.example_count(pass.split) : 0;
   Assignments result{{}, dataset.factors(), {}, dataset.groups(pass.split)};

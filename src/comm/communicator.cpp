@@ -67,6 +67,7 @@ Communicator Communicator::split(int color, int key, const std::string& among) c
     check(MPI_Comm_set_errhandler(owner->handle, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
     if (checks_calls()) check(MPI_Comm_dup(owner->handle, &owner->checks), "MPI_Comm_dup");
     part = Communicator(std::move(owner));
+    if (part.size() == 1) part = local();  // the same, without MPI
   }
   part.among_ = std::make_unique<const std::string>(among);
   part.traffic_ = traffic_;

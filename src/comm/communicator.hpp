@@ -55,9 +55,9 @@ class Communicator {
   Communicator& operator=(Communicator&& other) noexcept;
   ~Communicator();
 
-  /// Those ranks that name the same `color`, in the order of their `key`. They count into this communicator's
-  /// traffic and clock. `among` says which these are where one has to be named that does not answer: "replica
-  /// 2 (ranks 2 and 3)". Collective.
+  /// Those ranks that name the same `color`, in the order of their `key`; a local one where it is one. They
+  /// count into this communicator's traffic and clock. `among` says which these are where one has to be named
+  /// that does not answer: "replica 2 (ranks 2 and 3)". Collective.
   Communicator split(int color, int key, const std::string& among) const;
 
   int rank() const { return rank_; }

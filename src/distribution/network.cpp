@@ -24,10 +24,8 @@ const exchange::Grid& checked(const exchange::Grid& grid, const model::NetworkSp
     throw InputError("{} ranks{}, but no layer of this network is split over ranks; start {}", ranks, of_each,
                      grid.replicas() > 1 ? std::to_string(grid.replicas()) : "one");
   if (ranks > most)
-    throw InputError(
-        "{} ranks{}, but no layer has more than {} experts; start at most {} ranks, or let each of several "
-        "replicas take its slices of a batch (comm.replicas, train.slices)",
-        ranks, of_each, most, most * grid.replicas());
+    throw InputError("{} ranks{}, but no layer has more than {} experts; start at most {} ranks", ranks,
+                     of_each, most, most * grid.replicas());
   return grid;
 }
 

@@ -35,9 +35,10 @@ void Grid::check(const comm::Communicator& world, Index replicas, Index slices) 
     throw InputError("comm.replicas is {}, but train.slices is {}: a replica needs a slice of the batch",
                      replicas, slices);
   if (world.size() % replicas != 0)
-    throw InputError("comm.replicas is {}: {} cannot be shared out to as many; start a multiple of {}",
-                     replicas, world.size() == 1 ? "one rank" : fmt::format("{} ranks", world.size()),
-                     replicas);
+    throw InputError(
+        "comm.replicas is {}: {} cannot be shared out to as many; start a multiple of {}, or "
+        "--set comm.replicas=auto",
+        replicas, world.size() == 1 ? "one rank" : fmt::format("{} ranks", world.size()), replicas);
 }
 
 Grid::Grid(const comm::Communicator& world)
@@ -58,6 +59,12 @@ Grid::Grid(const comm::Communicator& world, Index replicas, Index slices, Index 
   }
   batch_rows_ = batch_rows;
   slices_ = share_of(slices, batch_rows, replicas, replica());
+}
+
+Index Grid::most_rows(Index batch_rows) const {
+  Index most = 0;
+  for (Index r = 0; r < replicas(); ++r) most = std::max(most, slices_of(r).own_rows(batch_rows).count);
+  return most;
 }
 
 model::Slices Grid::slices_of(Index replica) const {

@@ -1,9 +1,9 @@
 // How P ranks stand: R replicas of the network, each split over E ranks, P = R E.
 //
-//                    e = 0    e = 1    e = 2
-//     replica 0        0        1        2       a row is a group: one network, its experts sharded; its
-//     first replica 1        3        4        5       rank is the replica's coordinator
-//                      a column: ranks that hold the same parts of the network
+//                  e = 0   e = 1   e = 2
+//     replica 0      0       1       2      a row is a group: one network, its experts sharded
+//     replica 1      3       4       5      its first rank is the replica's coordinator
+//                  a column: ranks that hold the same parts of the network
 //
 // A batch is cut into S slices (model/slices.hpp), which are shared out to the replicas as experts are to
 // ranks. How many slices is recipe, R is layout: the bits are the same for any.
@@ -38,6 +38,8 @@ class Grid {
   Index replica() const { return column().rank(); }
   /// Those of this replica.
   const model::Slices& slices() const { return slices_; }
+  /// The most rows of a batch that any replica has: of one of up to `batch_rows`. Local.
+  Index most_rows(Index batch_rows) const;
   /// Those of any replica. Local.
   model::Slices slices_of(Index replica) const;
 

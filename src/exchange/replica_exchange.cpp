@@ -33,12 +33,13 @@ ReplicaExchange::ReplicaExchange(const Grid& grid, std::vector<model::Parameter>
   }
   owned_.resize(parameters_.size());
   // The sum stands where the first block came in: it is the leftmost leaf, in whose place a sum may be made.
-  float* sum = received_.front().view().data;
+  Index place = 0;
   for (const Piece& piece : pieces_[own()]) {
-    const std::span<float> gradient =
-        own() == 0 ? piece.of(parameters_[piece.parameter].gradient) : std::span<float>(sum, piece.count);
+    const std::span<float> gradient = own() == 0
+                                          ? piece.of(parameters_[piece.parameter].gradient)
+                                          : received_.front().view().row(0).subspan(size(place), piece.count);
     owned_[piece.parameter] = {piece.first, gradient};
-    sum += piece.count;
+    place += static_cast<Index>(piece.count);
   }
 }
 
@@ -129,8 +130,6 @@ void ReplicaExchange::collect(const std::vector<std::span<const float>>& own_par
       requests_.push_back(column.start_send(own_parts[piece.parameter], 0, comm::Tag::weights));
     return wait();
   }
-  whole.clear();
-  for (const model::Parameter& parameter : parameters_) whole.emplace_back(parameter.values.size());
   for (const Piece& piece : pieces_.front())
     std::ranges::copy(own_parts[piece.parameter], piece.of(whole[piece.parameter]).begin());
   for (std::size_t r = 1; r < replicas(); ++r) {
@@ -153,7 +152,10 @@ std::optional<int> ReplicaExchange::differing_replica() const {
   std::vector<std::int64_t> hashes(replicas());
   hashes[own()] = std::bit_cast<std::int64_t>(hash);
   grid_.column().all_reduce(hashes);
-  const auto other = std::ranges::find_if(hashes, [&](std::int64_t one) { return one != hashes.front(); });
+  // Most are right.
+  const std::int64_t usual = *std::ranges::max_element(
+      hashes, {}, [&](std::int64_t one) { return std::ranges::count(hashes, one); });
+  const auto other = std::ranges::find_if(hashes, [&](std::int64_t one) { return one != usual; });
   if (other == hashes.end()) return std::nullopt;
   return narrow<int>(other - hashes.begin());
 }

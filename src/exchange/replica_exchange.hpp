@@ -41,11 +41,11 @@ class ReplicaExchange {
   void share_gradients();
   /// The weights, by their owners. Collective over the column.
   void share_weights();
-  /// On replica 0, whole[p] := the values of parameter p of whose owned part every rank has own[p]; nothing
-  /// elsewhere. Collective over the column.
+  /// On replica 0, whole[p] := the values of parameter p, as long, of whose owned part every rank has own[p];
+  /// nothing elsewhere. Collective over the column.
   void collect(const std::vector<std::span<const float>>& own, std::vector<std::vector<float>>& whole);
-  /// The lowest replica whose weights are not those of replica 0. Collective over the column, and the same on
-  /// all of it.
+  /// The lowest replica whose weights are not those of most, or, of two, of the first. Collective over the
+  /// column, and the same on all of it.
   std::optional<int> differing_replica() const;
 
  private:

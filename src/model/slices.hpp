@@ -56,8 +56,6 @@ class Slices {
     const Index begin = std::min(j * length_, rows);
     return {begin, std::min((j + 1) * length_, rows) - begin};
   }
-  /// The slice j that a row of those here is in. Local.
-  Index holding(Index row) const { return slices_ == 1 ? 0 : row / length_; }
 
   /// Calls product(range) for ranges that together are `rows` rows: all at once where no row depends on those
   /// beside it, else slice by slice. Local.

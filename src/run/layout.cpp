@@ -1,8 +1,12 @@
 #include "run/layout.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "comm/together.hpp"
 #include "console/wording.hpp"
@@ -10,19 +14,42 @@
 
 namespace dmoe::run {
 
+namespace {
+
+/// The fewest replicas, if there are any, of up to `most_ranks` ranks each.
+std::optional<Index> fewest_replicas(Index ranks, Index most_ranks, Index slices) {
+  for (Index replicas = 1; replicas <= std::min(slices, ranks); ++replicas)
+    if (ranks % replicas == 0 && ranks / replicas <= most_ranks) return replicas;
+  return std::nullopt;
+}
+
+/// "10 or 12": the numbers of ranks nearest to one that will not do.
+std::string nearest(Index ranks, Index most_ranks, Index slices) {
+  std::vector<std::string> numbers;
+  for (Index fewer = std::min(ranks - 1, most_ranks * slices); fewer > 0 && numbers.empty(); --fewer)
+    if (fewest_replicas(fewer, most_ranks, slices)) numbers.push_back(std::to_string(fewer));
+  for (Index more = ranks + 1; more <= most_ranks * slices; ++more) {
+    if (!fewest_replicas(more, most_ranks, slices)) continue;
+    numbers.push_back(std::to_string(more));
+    break;
+  }
+  return fmt::format("{}", fmt::join(numbers, " or "));
+}
+
+}  // namespace
+
 Index replicas_of(const config::Config& config, const model::NetworkSpec& network, int ranks) {
-  if (config.comm.replicas) return *config.comm.replicas;
   const Index most_ranks = std::max(network.most_experts(), Index{1});  // of a replica
   const Index slices = config.training.slices;
-  for (Index replicas = 1; replicas <= std::min<Index>(slices, ranks); ++replicas) {
-    if (ranks % replicas == 0 && ranks / replicas <= most_ranks) return replicas;
-  }
+  if (config.comm.replicas) return *config.comm.replicas;
+  if (const std::optional<Index> replicas = fewest_replicas(ranks, most_ranks, slices)) return *replicas;
   if (slices == 1) return 1;  // the network says what is wrong
   throw InputError(
-      "{} ranks cannot be shared out: a replica has at most {} (the most experts of a layer), and there are "
-      "at "
-      "most {} replicas (train.slices); start fewer, or a multiple of {}",
-      ranks, console::counted(most_ranks, "rank"), slices, std::min<Index>(slices, 2));
+      "{} ranks cannot be shared out: a replica has at most {}, as many as a layer has experts, and there "
+      "are at "
+      "most {}, as many as train.slices; start {}",
+      ranks, console::counted(most_ranks, "rank"), console::counted(slices, "replica"),
+      nearest(ranks, most_ranks, slices));
 }
 
 exchange::Grid make_grid(const comm::Communicator& world, const config::Config& config,

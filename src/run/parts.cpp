@@ -202,7 +202,7 @@ std::unique_ptr<distribution::Network> make_network(const exchange::Grid& grid, 
                                                         arithmetic_of(config.numerics));
     } catch (const std::bad_alloc&) {
       throw InputError("a network of {} parameters with batches of {} does not fit into memory on {} ranks",
-                       spec.parameter_count(), capacity, grid.world().size());
+                       spec.parameter_count(), capacity, grid.group().size());
     }
   });
   return network;

@@ -89,7 +89,7 @@ Run::Run(const comm::Session& session, config::Config config, RunOptions options
   if (before_.is_finished) return;
   training::self_test(world_);
   const exchange::Grid grid = make_grid(world_, config_, network_of(config_, dataset()));
-  network_ = make_network(grid, config_, dataset(), training::Trainer::capacity(config_.training));
+  network_ = make_network(grid, config_, dataset(), training::Trainer::capacity(config_.training, grid));
   comm::together(world_, [&] {
     const std::vector<std::string> routings = check_routings(config_, network_->spec());
     if (!world_.is_coordinator()) return;

@@ -4,7 +4,10 @@
 #include <array>
 #include <bit>
 #include <cassert>
+#include <cstddef>
 #include <cstring>
+
+#include "comm/together.hpp"
 
 namespace dmoe::training {
 
@@ -156,8 +159,14 @@ void Sgd::catch_up() {
 
 void Sgd::collect_velocities() {
   if (momentum_ == 0 || network_.replicas() == nullptr) return;
+  const exchange::Grid& grid = network_.grid();
   std::vector<std::span<const float>> own;
-  for (const Tensor& tensor : tensors_) own.emplace_back(tensor.velocity);
+  comm::together(grid.world(), [&] {  // memory may run out
+    for (const Tensor& tensor : tensors_) {
+      own.emplace_back(tensor.velocity);
+      if (grid.replica() == 0) collected_.emplace_back(tensor.parameter.values.size());
+    }
+  });
   network_.replicas()->collect(own, collected_);
 }
 
@@ -174,6 +183,7 @@ void Sgd::for_each_velocity(const model::ParameterVisitor& visit) {
       velocity.values = tensor.velocity;
     } else {
       whole = is_collected ? std::move(collected_[p]) : std::vector<float>(velocity.values.size());
+      std::ranges::copy(tensor.velocity, whole.begin() + static_cast<std::ptrdiff_t>(tensor.first));
       velocity.values = whole;
     }
     visit(velocity);

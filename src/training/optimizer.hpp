@@ -25,7 +25,7 @@ struct Rates {
 /// the steps that it skipped, all at once, before the network uses it again: the bits of an optimiser that
 /// never skips, for one pass over its memory.
 ///
-/// Where there are replicas, each rank steps what it owns (distribution/replica_exchange.hpp) of every
+/// Where there are replicas, each rank steps what it owns (exchange/replica_exchange.hpp) of every
 /// parameter, without skipping, and sends the others the weights. It alone has the velocity of it.
 class Sgd {
  public:

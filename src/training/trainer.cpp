@@ -4,6 +4,8 @@
 #include <ratio>
 #include <utility>
 
+#include "core/error.hpp"
+
 namespace dmoe::training {
 
 namespace {
@@ -24,12 +26,14 @@ Trainer::Trainer(const TrainingSpec& spec, distribution::Network& network, const
       stop_requested_(std::move(stop_requested)),
       sampler_(dataset.example_count(data::Split::train), spec.batch_size, spec.seed),
       timetable_(spec, sampler_.steps_per_epoch()),
-      batch_(spec.batch_size, dataset.input_width(), dataset.factors().size()),
+      batch_(network.grid().most_rows(spec.batch_size), dataset.input_width(), dataset.factors().size()),
       optimizer_(network, spec.momentum, spec.weight_decay),
       balancing_(spec.phases, network),
       batch_loss_(network.grid()),
       open_row_(balancing_.masked_steps()),
       trouble_(network) {
+  if (const Index slices = network.grid().slices().slices(); slices != spec.slices)
+    throw InputError("train.slices is {}, but the network is made for {}", spec.slices, slices);
   for (const PhaseSpec& phase : spec.phases)
     schedules_.push_back(schedules().find(phase.schedule.name).make(phase.schedule.settings));
   if (spec.max_gradient_norm > 0) gradient_norm_.emplace(network);

@@ -35,7 +35,8 @@ class Trainer {
   /// Saves the trainer's state, its network and its optimiser. Collective.
   using SaveCheckpoint = std::function<void()>;
 
-  /// Everything given must outlive the trainer. Throws InputError for a spec that cannot be trained. Local.
+  /// Everything given must outlive the trainer. Throws InputError for a spec that cannot be trained, or whose
+  /// slices are not those of the network. Local.
   Trainer(const TrainingSpec& spec, distribution::Network& network, const data::Dataset& dataset,
           Observer& observer, StopRequested stop_requested);
 
@@ -65,9 +66,9 @@ class Trainer {
   /// Puts the rule, the routings and the schedule of a phase in force. Local.
   void begin_phase(Index phase);
 
-  /// Rows that the network's buffers must hold.
-  static Index capacity(const TrainingSpec& spec) {
-    return std::max(spec.batch_size, spec.evaluation.batch_size);
+  /// Rows that the network's buffers must hold on such a grid.
+  static Index capacity(const TrainingSpec& spec, const exchange::Grid& grid) {
+    return std::max(grid.most_rows(spec.batch_size), spec.evaluation.batch_size);
   }
 
  private:

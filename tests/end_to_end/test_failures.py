@@ -121,6 +121,7 @@ class Failures(unittest.TestCase):
 
     def test_rank_of_a_replica_that_dies_or_hangs_ends_the_job(self):
         slices = ["--set", "train.slices=2"]
+        self.named = set()
         for rank in (0, 1, 2, 3):
             for sent in (signal.SIGKILL, signal.SIGSTOP):
                 with self.subTest(rank=rank, sent=sent.name):
@@ -131,6 +132,7 @@ class Failures(unittest.TestCase):
                     if sent == signal.SIGSTOP:
                         self.assert_names_who_waits(rank)
                     self.assert_resumable(*slices)
+        self.assertTrue(any(self.named), "nobody waited among others than all")
 
     def assert_names_who_waits(self, rank):
         """And among whom, where these are not all."""
@@ -143,6 +145,7 @@ class Failures(unittest.TestCase):
             names = {f"replica {replica + 1} (ranks {2 * replica}, {2 * replica + 1})",
                      f"the replicas of a part (ranks {place}, {place + 2})", ""}
             self.assertIn(among, names)
+            self.named.add(among)
 
 
 if __name__ == "__main__":

@@ -137,6 +137,7 @@ class Replicas(unittest.TestCase):
 
     def test_what_cannot_be_is_refused_in_words(self):
         cases: list[tuple[int | str, int, list[str], str]] = [
+            ("auto", 11, [], "as many as train.slices; start 10 or 12"),
             (5, 5, [], "comm.replicas is 5, but train.slices is 4"),
             (2, 3, [], "comm.replicas is 2: 3 ranks cannot be shared out to as many; start a multiple of 2"),
             (4, 1, [], "comm.replicas is 4: one rank cannot be shared out to as many; start a multiple of 4"),
@@ -151,6 +152,15 @@ class Replicas(unittest.TestCase):
                 output = self.folder / "refused"
                 self.assertIn(message, self.train(output, replicas, ranks, *extra, status=2))
                 self.assertFalse(output.exists())
+
+    def test_numbers_that_go_wrong_end_all_replicas_with_one_message(self):
+        output = self.folder / "diverged"
+        error = self.train(output, 2, 4, "--set", "phases.*.learning_rate.start=1e30",
+                           "--set", "train.max_gradient_norm=0", status=1)  # fmt: skip
+        self.assertRegex(error, r"dmoe: step \d+, rank \d: .* is not finite")
+        self.assertEqual(error.count("is not finite"), 1)
+        with h5py.File(output / "run.h5") as file:
+            self.assertEqual(file["provenance"].attrs["status"], "failed")
 
     def test_slices_are_of_the_recipe(self):
         output = self.folder / "recipe"

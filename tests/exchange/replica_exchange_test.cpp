@@ -109,7 +109,7 @@ TEST(ReplicaExchange, shares_weights_and_collects_what_each_owns) {
     std::ranges::copy(leaf(0, t).values().subspan(part.first, values.size()), values.begin());
     own.emplace_back(values);
   }
-  std::vector<std::vector<float>> whole;
+  std::vector<std::vector<float>> whole{std::vector<float>(5), std::vector<float>(37)};
   exchange.collect(own, whole);
   exchange.share_weights();
   for (std::size_t t = 0; t < parameters.size(); ++t) {
@@ -127,9 +127,12 @@ TEST(ReplicaExchange, names_the_replica_whose_weights_have_another_bit) {
   const Grid grid(world(), replicas, replicas, 64);
   Tensors tensors(1);
   std::vector<model::Parameter> parameters = tensors.parameters();
-  if (grid.replica() == 1) parameters[1].values[17] = -0.0F;
   const ReplicaExchange exchange(grid, parameters);
-  EXPECT_EQ(exchange.differing_replica(), 1);
+  for (const Index damaged : {Index{1}, replicas - 1, Index{0}}) {
+    if (grid.replica() == damaged) parameters[1].values[17] = -0.0F;
+    EXPECT_EQ(exchange.differing_replica(), replicas == 2 ? 1 : damaged);
+    parameters[1].values[17] = 0;
+  }
 }
 
 TEST(ReplicaExchange, sends_and_receives_what_its_closed_form_says) {

@@ -82,7 +82,7 @@ void train(const std::string& folder, const comm::Communicator& world) {
   const std::string config = "[train]\nseed = 3\n";
   const training::TrainingSpec spec = training_spec();
   const data::ImageDataset dataset(splits(), {.max_translation = 1, .train_seed = 3, .test_seed = 1});
-  distribution::Network network(network_spec, world, 3, training::Trainer::capacity(spec));
+  distribution::Network network(network_spec, world, 3, training::Trainer::capacity(spec, world));
   const io::DataRecord data{dataset.example_count(data::Split::train), 0,
                             dataset.example_count(data::Split::test), folder, data::contents_of(dataset)};
   training::Observer nobody;

@@ -170,7 +170,7 @@ void expect_steady_steps(const std::vector<PartSpec>& routings, int steps_before
   rate.set("start", 0.1);
   spec.phases = {{"constrained", 100, {"margin", margin}, {"constant", rate}, routings}};
   const test::TinyDataset dataset(22, 0, 5);  // 3 steps an epoch, the last one smaller
-  distribution::Network network(network_spec, world(), 0, Trainer::capacity(spec));
+  distribution::Network network(network_spec, world(), 0, Trainer::capacity(spec, world()));
   Observer nobody;
   Trainer trainer(spec, network, dataset, nobody, [] { return false; });
   trainer.begin_phase(0);

@@ -62,7 +62,7 @@ struct Training {
   Training(const comm::Communicator& ranks, TrainingSpec of, StopRequested stop = never, Index validation = 0)
       : spec(std::move(of)),
         dataset(22, validation, 10),
-        network(network_spec, ranks, spec.seed, Trainer::capacity(spec)),
+        network(network_spec, ranks, spec.seed, Trainer::capacity(spec, ranks)),
         trainer(spec, network, dataset, recorder, std::move(stop)) {}
   std::vector<float> weights() {
     std::vector<float> all;
