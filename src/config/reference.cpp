@@ -212,7 +212,7 @@ toml::table schema_of(const SettingSpec& setting) {
     if (setting.form == TextForm::duration)
       result.insert("pattern", R"(^(never|(?=\d)(\d{1,6}h)?(\d{1,6}m)?(\d{1,6}s)?)$)");
     if (setting.form == TextForm::count) {
-      result.insert("type", toml::array{"string", "integer"});
+      result.insert_or_assign("type", toml::array{"string", "integer"});
       result.insert("pattern", "^(auto|[1-9][0-9]{0,5}|1000000)$");
       limit("minimum", 1);
       limit("maximum", 1e6);
@@ -288,7 +288,7 @@ toml::table schema_of(const Table& table) {
 std::string type_text(const SettingSpec& setting) {
   if (!setting.names.empty()) return fmt::format("{}", fmt::join(quoted(setting.names), ", "));
   if (setting.form == TextForm::duration) return R"(time such as "90s", "55m", "1h30m", or "never")";
-  if (setting.form == TextForm::count) return R"(number, from 1 on, or "auto")";
+  if (setting.form == TextForm::count) return R"(integer, 1 to 1000000, or "auto")";
   if (std::holds_alternative<bool>(setting.initial)) return "true or false";
   if (std::holds_alternative<std::string>(setting.initial)) return "text";
   std::string text = is_integer(setting) ? "integer" : "number";

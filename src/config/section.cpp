@@ -66,7 +66,8 @@ std::optional<Index> parsed_count(const std::string& text) {
   Index count = 0;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   const bool is_number = error == std::errc() && rest == text.data() + text.size();
-  return is_number && count >= 1 && count <= most ? std::optional(count) : std::nullopt;
+  return is_number && text.front() != '0' && count >= 1 && count <= most ? std::optional(count)
+                                                                         : std::nullopt;
 }
 
 std::string Section::path_of(std::string_view key) const {
@@ -147,7 +148,7 @@ std::string Section::text(const SettingSpec& spec) {
   } else if (node != nullptr && spec.form == TextForm::count && node->is_integer()) {
     value = std::to_string(node->as_integer()->get());
   } else if (node != nullptr) {
-    wrong_type(spec.name, "a string", *node);
+    wrong_type(spec.name, spec.form == TextForm::count ? "an integer or \"auto\"" : "a string", *node);
   } else if (!spec.has_default) {
     miss(spec.name, "a string");
   }
@@ -158,7 +159,7 @@ std::string Section::text(const SettingSpec& spec) {
   }
   if (spec.form == TextForm::count && value != "auto" && !parsed_count(value))
     refuse(spec.name,
-           fmt::format(R"(must be a number of 1 to 1000000, or "auto", got {})", toml_quoted(value)));
+           fmt::format(R"(must be an integer of 1 to 1000000, or "auto", got {})", toml_quoted(value)));
   return value;
 }
 

@@ -30,22 +30,22 @@ std::string ranks_text(int first, int stride, int count) {
 
 }  // namespace
 
-void Grid::check(const comm::Communicator& world, Index replicas, Index slices) {
+void Grid::check(Index ranks, Index replicas, Index slices) {
   if (replicas > slices)
     throw InputError("comm.replicas is {}, but train.slices is {}: a replica needs a slice of the batch",
                      replicas, slices);
-  if (world.size() % replicas != 0)
+  if (ranks % replicas != 0)
     throw InputError(
         "comm.replicas is {}: {} cannot be shared out to as many; start a multiple of {}, or "
         "--set comm.replicas=auto",
-        replicas, world.size() == 1 ? "one rank" : fmt::format("{} ranks", world.size()), replicas);
+        replicas, ranks == 1 ? "one rank" : fmt::format("{} ranks", ranks), replicas);
 }
 
 Grid::Grid(const comm::Communicator& world)
     : world_(&world), column_(std::make_shared<comm::Communicator>(comm::Communicator::local())) {}
 
 Grid::Grid(const comm::Communicator& world, Index replicas, Index slices, Index batch_rows) : Grid(world) {
-  check(world, replicas, slices);
+  check(world.size(), replicas, slices);
   if (replicas > 1) {
     const int group_size = narrow<int>(world.size() / replicas);
     const int replica = world.rank() / group_size;

@@ -26,7 +26,7 @@ class Grid {
   Grid(const comm::Communicator& world, Index replicas, Index slices, Index batch_rows);
 
   /// Throws InputError where that constructor would. Local.
-  static void check(const comm::Communicator& world, Index replicas, Index slices);
+  static void check(Index ranks, Index replicas, Index slices);
 
   const comm::Communicator& world() const { return *world_; }
   /// The ranks of this rank's replica, between which its experts are shared out.

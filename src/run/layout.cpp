@@ -52,12 +52,26 @@ Index replicas_of(const config::Config& config, const model::NetworkSpec& networ
       nearest(ranks, most_ranks, slices));
 }
 
+Index usable_ranks(const config::Config& config, Index most_experts, Index ranks) {
+  const Index slices = config.training.slices;
+  if (const std::optional<Index> replicas = config.comm.replicas) {
+    exchange::Grid::check(ranks / *replicas * *replicas, *replicas, slices);
+    if (ranks < *replicas)
+      throw InputError("comm.replicas is {}, but there are no more than {}", *replicas,
+                       console::counted(ranks, "rank"));
+    return *replicas * std::min(ranks / *replicas, most_experts);
+  }
+  Index usable = std::min(ranks, most_experts * slices);
+  while (!fewest_replicas(usable, most_experts, slices)) --usable;
+  return usable;
+}
+
 exchange::Grid make_grid(const comm::Communicator& world, const config::Config& config,
                          const model::NetworkSpec& network) {
   Index replicas = 1;
   comm::together(world, [&] {
     replicas = replicas_of(config, network, world.size());
-    exchange::Grid::check(world, replicas, config.training.slices);
+    exchange::Grid::check(world.size(), replicas, config.training.slices);
   });
   return {world, replicas, config.training.slices, config.training.batch_size};
 }
@@ -65,12 +79,14 @@ exchange::Grid make_grid(const comm::Communicator& world, const config::Config& 
 std::string layout_text(const exchange::Grid& grid, Index batch_size) {
   std::string text = console::counted(grid.world().size(), "rank");
   const Index slices = grid.slices().slices();
+  const Index rows = (batch_size + slices - 1) / slices;
+  const Index empty = slices - (batch_size + rows - 1) / rows;
   if (grid.replicas() > 1)
     text += fmt::format(": {} of {}", console::counted(grid.replicas(), "replica"),
                         console::counted(grid.group().size(), "rank"));
   if (slices > 1)
-    text += fmt::format(", {} of {}", console::counted(slices, "slice"),
-                        console::counted((batch_size + slices - 1) / slices, "example"));
+    text += fmt::format(", {} of {}", console::counted(slices, "slice"), console::counted(rows, "example"));
+  if (empty > 0) text += fmt::format(", {} of them empty", empty);
   return text;
 }
 

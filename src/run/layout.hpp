@@ -14,6 +14,11 @@ namespace dmoe::run {
 /// which no rank is without an expert. Throws InputError where there are none such. Local.
 Index replicas_of(const config::Config& config, const model::NetworkSpec& network, int ranks);
 
+/// Of up to `ranks` ranks the most that can all have work, in the replicas that the config asks for or leaves
+/// open, where no layer has more than `most_experts` experts. Throws InputError where there are none such.
+/// Local.
+Index usable_ranks(const config::Config& config, Index most_experts, Index ranks);
+
 /// The ranks in so many replicas. Throws on all ranks. Collective.
 exchange::Grid make_grid(const comm::Communicator& world, const config::Config& config,
                          const model::NetworkSpec& network);

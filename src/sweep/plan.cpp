@@ -12,6 +12,7 @@
 #include "config/section.hpp"
 #include "core/error.hpp"
 #include "core/text_file.hpp"
+#include "run/layout.hpp"
 
 namespace dmoe::sweep {
 
@@ -96,8 +97,8 @@ std::string described(const PlannedRun& run) {
                      fmt::join(run.overrides(), ", "));
 }
 
-/// The most ranks that have work in the network of a config.
-Index useful_ranks(const config::Config& config) {
+/// Of any layer of the network of a config.
+Index most_experts(const config::Config& config) {
   const bool is_dense = config.baseline == model::Baseline::dense_wide_first ||
                         config.baseline == model::Baseline::dense_equal_widths;
   if (is_dense) return 1;
@@ -197,6 +198,7 @@ class Reader {
     }
     try {
       run.config = config::parse_config(text_of(run.config_path), run.config_path, run.overrides());
+      run.ranks = run::usable_ranks(run.config, most_experts(run.config), plan_.ranks);
     } catch (const InputError& error) {
       throw InputError("{}: {}: {}", grid.place(), grid.path(), error.what());
     }
@@ -205,7 +207,6 @@ class Reader {
       throw InputError("{}: {} and {} are one run, as their effective configs are equal; leave one out",
                        grid.place(), described(plan_.runs[equal->second]), described(run));
     }
-    run.ranks = std::min(plan_.ranks, useful_ranks(run.config));
     run.repetition = repetition_of(run, axes);
     plan_.runs.push_back(std::move(run));
   }

@@ -136,14 +136,15 @@ class Replicas(unittest.TestCase):
         self.assert_as_whole(output)
 
     def test_what_cannot_be_is_refused_in_words(self):
-        cases: list[tuple[int | str, int, list[str], str]] = [
+        cases: list[tuple[float | str, int, list[str], str]] = [
             ("auto", 11, [], "as many as train.slices; start 10 or 12"),
             (5, 5, [], "comm.replicas is 5, but train.slices is 4"),
             (2, 3, [], "comm.replicas is 2: 3 ranks cannot be shared out to as many; start a multiple of 2"),
             (4, 1, [], "comm.replicas is 4: one rank cannot be shared out to as many; start a multiple of 4"),
             (1, 8, [], "no layer has more than 7 experts; start at most 7 ranks"),
-            ("some", 1, [], 'comm.replicas must be a number of 1 to 1000000, or "auto", got "some"'),
-            (0, 1, [], "comm.replicas must be a number of 1 to 1000000"),
+            (2.5, 1, [], "comm.replicas must be an integer or"),
+            ("some", 1, [], 'comm.replicas must be an integer of 1 to 1000000, or "auto", got "some"'),
+            (0, 1, [], "comm.replicas must be an integer of 1 to 1000000"),
             (1, 1, ["--set", "train.slices=51"], "train.slices is 51, but a batch has no more than 50 examples"),
             (1, 1, ["--set", "train.slices=0"], "train.slices must be at least 1"),
         ]

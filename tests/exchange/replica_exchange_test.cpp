@@ -167,9 +167,9 @@ TEST(Grid, stands_in_rows_of_a_replica_and_columns_of_the_same_experts) {
 }
 
 TEST(Grid, says_what_would_do) {
-  EXPECT_THROW(Grid::check(world(), 5, 4), InputError);
-  EXPECT_THROW(Grid::check(world(), world().size() + 1, 64), InputError);
-  EXPECT_NO_THROW(Grid::check(world(), world().size(), 64));
+  EXPECT_THROW(Grid::check(world().size(), 5, 4), InputError);
+  EXPECT_THROW(Grid::check(world().size(), world().size() + 1, 64), InputError);
+  EXPECT_NO_THROW(Grid::check(world().size(), world().size(), 64));
 }
 
 TEST(BatchLoss, adds_the_slices_in_their_order_whoever_has_them) {

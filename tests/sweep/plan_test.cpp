@@ -228,6 +228,21 @@ layers.1.experts = 3
   EXPECT_EQ(ranks(1), (std::vector<Index>{1, 1, 1, 1, 1, 1}));
 }
 
+TEST_F(SweepPlanTest, gives_replicas_ranks_of_their_own) {
+  const auto ranks = [&](const std::string& settings) {
+    return plan("ranks = 11\n[[grids]]\nconfig = 'small.toml'\n" + settings).runs.front().ranks;
+  };
+  EXPECT_EQ(ranks("train.slices = 4\n"), 9);  // 3 replicas of 3; of 4 experts
+  EXPECT_EQ(ranks("train.slices = 4\ncomm.replicas = 2\n"), 8);
+  EXPECT_EQ(ranks("train.slices = 4\ncomm.replicas = 4\n"), 8);
+  EXPECT_EQ(ranks("train.slices = 4\nnetwork.baseline = 'dense_wide_first'\n"), 4);
+  EXPECT_EQ(refusal("[[grids]]\nconfig = 'small.toml'\ntrain.slices = 4\ncomm.replicas = 2\n"),
+            "sweep.toml:1: grids.1: comm.replicas is 2, but there are no more than 1 rank");
+  EXPECT_EQ(refusal("ranks = 8\n[[grids]]\nconfig = 'small.toml'\ncomm.replicas = 2\n"),
+            "sweep.toml:2: grids.1: comm.replicas is 2, but train.slices is 1: a replica needs a slice of "
+            "the batch");
+}
+
 TEST_F(SweepPlanTest, names_folders_below_the_sweep_alone) {
   const SweepPlan sweep =
       plan("[[grids]]\nconfig = 'small.toml'\ndata.name = 'mnist'\ndata.path = '/my digits/..'\n");
