@@ -121,7 +121,7 @@ class Failures(unittest.TestCase):
 
     def test_rank_of_a_replica_that_dies_or_hangs_ends_the_job(self):
         slices = ["--set", "train.slices=2"]
-        self.named = set()
+        self.named: set[str] = set()
         for rank in (0, 1, 2, 3):
             for sent in (signal.SIGKILL, signal.SIGSTOP):
                 with self.subTest(rank=rank, sent=sent.name):

@@ -47,11 +47,9 @@ float sum_of(const std::vector<float>& values, const std::set<Index>& absent = {
   const auto count = static_cast<Index>(values.size());
   const Slices slices(count, count, 0, count);
   float sum = -1;
+  const MatrixView whole{&sum, 1, 1};
   sum_over_slices(
-      slices, [&](Index j) { return !absent.contains(j); },
-      [&](Index /*k*/) {
-        return MatrixView{&sum, 1, 1};
-      },
+      slices, [&](Index j) { return !absent.contains(j); }, [&](Index /*k*/) { return whole; },
       [&](Index j, MatrixView into, Into how) {
         into.data[0] = how == Into::assigned ? values[size(j)] : into.data[0] + values[size(j)];
       });
