@@ -193,9 +193,8 @@ void Run::require_equal_replicas() {
   comm::together(world_, [&] {
     if (other)
       throw RunError(
-          "replica {} has other weights than the first after step {}: nothing is saved; a rank's memory or "
-          "CPU "
-          "is not to be trusted",
+          "replica {} has other weights than the others after step {}: nothing is saved; the memory or the "
+          "CPU of a rank is not to be trusted",
           *other + 1, trainer_->steps_done());
   });
 }

@@ -5,9 +5,8 @@
 
 namespace dmoe::training {
 
-/// Throws RunError on all ranks where integers are not summed right, or where a row of a product depends on
-/// the rows beside it although the instruction set is one with which it does not. Some milliseconds, once a
-/// process. Collective.
+/// Throws RunError on all ranks where integers are not summed right. Microseconds, once a process.
+/// Collective.
 void self_test(const comm::Communicator& world);
 
 }  // namespace dmoe::training
