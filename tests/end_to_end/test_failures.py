@@ -124,7 +124,7 @@ class Failures(unittest.TestCase):
         self.named: set[str] = set()
         for rank, sent in ((0, signal.SIGKILL), (3, signal.SIGKILL), (1, signal.SIGSTOP), (2, signal.SIGSTOP)):
             with self.subTest(rank=rank, sent=sent.name):
-                process = self.start(*GRID, "--set", "comm.timeout=2s", ranks=4)
+                process = self.start(*GRID, "--set", "comm.timeout=5s", ranks=4)  # an MPI that polls is slow
                 os.kill(ranks_of(process.pid)[rank], sent)
                 status = process.wait(PROMPT_SECONDS)
                 self.assertTrue(status != 0 or launchers.loses_statuses(), self.log())
