@@ -63,11 +63,14 @@ void replicas(const comm::Communicator& world, const Options& options, const Rec
     Contest contest(world, options, rows);
     contest.add("step", Where::coordinator, alone);
     for (const Index slices : {2, 4, 8})
-      contest.add(fmt::format("step_in_{}_slices", slices), Where::coordinator, {alone, 1, slices, rows});
+      contest.add(fmt::format("step_in_{}_slices", slices), Where::coordinator, {alone, 1, {rows, slices}});
     if (world.size() <= options.network.spec.most_experts())
       contest.add("step_of_shards", Where::everywhere, world);
     const Index ranks = world.size();
-    if (ranks <= rows) contest.add("step_of_replicas", Where::everywhere, {world, ranks, ranks, rows});
+    if (ranks <= std::min(rows, options.network.spec.most_experts()))
+      contest.add("step_of_shards_gating_rows", Where::everywhere,
+                  {world, 1, {rows, 1, ranks}, exchange::Gating::rows});
+    if (ranks <= rows) contest.add("step_of_replicas", Where::everywhere, {world, ranks, {rows, ranks}});
     contest.run(record);
   }
 }

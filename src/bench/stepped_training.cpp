@@ -17,16 +17,18 @@ bool never() {
 SteppedTraining::SteppedTraining(const model::NetworkSpec& network, const exchange::Grid& grid,
                                  const data::Dataset& dataset, Index rows, const std::string& balancing_rule)
     : dataset_(dataset),
-      spec_(spec_of(rows, grid.slices().slices(), balancing_rule)),
+      spec_(spec_of(rows, grid, balancing_rule)),
       network_(network, grid, spec_.seed, rows),
       trainer_(spec_, network_, dataset, observer_, never) {
   trainer_.begin_phase(0);
 }
 
-training::TrainingSpec SteppedTraining::spec_of(Index rows, Index slices, const std::string& balancing_rule) {
+training::TrainingSpec SteppedTraining::spec_of(Index rows, const exchange::Grid& grid,
+                                                const std::string& balancing_rule) {
   training::TrainingSpec spec;
   spec.batch_size = rows;
-  spec.slices = slices;
+  spec.slices = grid.slices().slices();
+  spec.gate_slices = grid.gate_slices().slices();
   spec.evaluation.batch_size = rows;
   spec.phases.push_back({"bench",
                          1,

@@ -26,7 +26,8 @@ class SteppedTraining {
   distribution::Network& network() { return network_; }
 
  private:
-  static training::TrainingSpec spec_of(Index rows, Index slices, const std::string& balancing_rule);
+  static training::TrainingSpec spec_of(Index rows, const exchange::Grid& grid,
+                                        const std::string& balancing_rule);
 
   const data::Dataset& dataset_;
   training::TrainingSpec spec_;

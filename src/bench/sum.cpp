@@ -14,14 +14,15 @@ constexpr Index width = 100;
 void measure(const comm::Communicator& world, const Options& options, const Record& record, Index rows,
              Index experts) {
   const exchange::Topology topology(experts, world.size());
-  exchange::TreeReduction tree(world, topology, rows, width, comm::Tag::partial_sums);
+  exchange::TreeReduction tree(world, topology, width, comm::Tag::partial_sums);
+  const exchange::Homes homes(world, rows);
   Matrix sum(rows, width);
   const Index count = options.steps.value_or(50);
   const std::vector<Samples> samples = in_turn(world, options.repetitions.value_or(7),
                                                {{Where::everywhere, count,
                                                  [&] {
                                                    for (Index i = 0; i < count; ++i) {
-                                                     tree.begin(rows);
+                                                     tree.begin(homes);
                                                      tree.send();
                                                      tree.combine(sum.view());
                                                    }

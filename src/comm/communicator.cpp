@@ -137,6 +137,41 @@ Request Communicator::start_broadcast(std::span<float> values, Place place) cons
   return {*timing_, "MPI_Wait of a broadcast", among(), bits_of(request), std::move(call)};
 }
 
+Request Communicator::start_all_gather(std::span<float> all, std::span<const Index> starts, Index width,
+                                       Place place) const {
+  if (is_local()) return {};
+  auto call = start_check("all-gather", all.size(), "floats", place);
+  const TimedActivity communicating(*timing_, Activity::communication);
+  auto counts = std::make_unique<Counts>(dmoe::size(2 * size_));  // then places
+  for (int r = 0; r < size_; ++r) {
+    const Index first = starts[dmoe::size(r)];
+    (*counts)[dmoe::size(r)] = narrow<int>((starts[dmoe::size(r + 1)] - first) * width);
+    (*counts)[dmoe::size(size_ + r)] = narrow<int>(first * width);
+  }
+  const std::int64_t own = (*counts)[dmoe::size(rank_)] * static_cast<std::int64_t>(sizeof(float));
+  traffic_->bytes_sent += own * (size_ - 1);
+  traffic_->bytes_received += bytes(all) - own;
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all.data(), counts->data(),
+                        counts->data() + size_, MPI_FLOAT, native_->handle, &request),
+        "MPI_Iallgatherv");
+  Request started(*timing_, "MPI_Wait of an all-gather", among(), bits_of(request), std::move(call));
+  started.counts_ = std::move(counts);
+  return started;
+}
+
+void Communicator::all_to_all(std::span<const std::int64_t> sent, std::span<std::int64_t> received,
+                              Place place) const {
+  if (is_local()) {
+    received[0] = sent[0];
+    return;
+  }
+  const Blocking waiting(*timing_, "MPI_Alltoall", among());
+  compare("all-to-all", sent.size(), "integers", place);
+  check(MPI_Alltoall(sent.data(), 1, MPI_INT64_T, received.data(), 1, MPI_INT64_T, native_->handle),
+        "MPI_Alltoall");
+}
+
 void Communicator::broadcast(std::span<float> values, Place place) const {
   start_broadcast(values, place).wait();
 }

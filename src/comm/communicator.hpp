@@ -30,7 +30,8 @@ enum class Tag : int {
   input_rows = 6,
   output_gradient_rows = 7,
   gradients = 8,
-  weights = 9
+  weights = 9,
+  choices = 10
 };
 
 /// Payload of this rank's float broadcasts, messages and all-reduces since the start; what only steers a run
@@ -77,6 +78,13 @@ class Communicator {
   void broadcast(std::span<std::int64_t> values, Place place = Place::current()) const;
   void broadcast(std::string& text, Place place = Place::current()) const;
   Request start_broadcast(std::span<float> values, Place place = Place::current()) const;
+  /// Every rank's part of `all` on every rank: that of rank r is [starts[r], starts[r + 1]), in units of
+  /// `width` values. Collective.
+  Request start_all_gather(std::span<float> all, std::span<const Index> starts, Index width,
+                           Place place = Place::current()) const;
+  /// received[r] = what rank r has in sent[own rank]; as many values as ranks. Collective.
+  void all_to_all(std::span<const std::int64_t> sent, std::span<std::int64_t> received,
+                  Place place = Place::current()) const;
 
   /// Point to point between different ranks, in order per (peer, tag). Local.
   Request start_send(std::span<const float> values, int to, Tag tag) const;

@@ -25,6 +25,7 @@ Request& Request::operator=(Request&& other) noexcept {
   among_ = other.among_;
   native_ = other.native_;
   check_ = std::move(other.check_);
+  counts_ = std::move(other.counts_);
   return *this;
 }
 
@@ -35,7 +36,13 @@ void Request::wait() {
   check_.reset();
   MPI_Request request = request_of(native_);
   check(wait_for(request), operation_);
+  counts_.reset();
   timing_ = nullptr;
+}
+
+void wait_for_all(std::vector<Request>& requests) {
+  for (Request& request : requests) request.wait();
+  requests.clear();
 }
 
 }  // namespace dmoe::comm

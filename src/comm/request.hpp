@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/timing.hpp"
 
 namespace dmoe::comm {
 
 class CallCheck;
+
+/// Of a collective operation whose ranks have parts of different lengths: MPI reads them until it is done.
+using Counts = std::vector<int>;
 
 /// A started communication. Invariant: holds an active MPI request or none. The buffer it was started with
 /// must live and stay untouched until wait() has returned; the layers keep theirs for as long as they live.
@@ -36,6 +40,10 @@ class Request {
   const char* among_ = nullptr;       // the ranks of a part of all (communicator.hpp)
   std::uintptr_t native_ = 0;         // the MPI_Request (native.hpp)
   std::unique_ptr<CallCheck> check_;  // of what was called, where calls are checked
+  std::unique_ptr<Counts> counts_;
 };
+
+/// Waits for all of them, of which none is left. Local.
+void wait_for_all(std::vector<Request>& requests);
 
 }  // namespace dmoe::comm

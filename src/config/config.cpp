@@ -49,6 +49,14 @@ void take_train(const TableValues& values, const Section& section, Config& confi
   if (spec.slices > spec.batch_size)
     section.refuse("slices", fmt::format("is {}, but a batch has no more than {} examples (train.batch_size)",
                                          spec.slices, spec.batch_size));
+  spec.gate_slices = values.integer("gate_slices");
+  if (spec.gate_slices % spec.slices != 0)
+    section.refuse("gate_slices", fmt::format("must be a multiple of train.slices, which is {}, got {}",
+                                              spec.slices, spec.gate_slices));
+  if (spec.gate_slices > spec.batch_size)
+    section.refuse("gate_slices",
+                   fmt::format("is {}, but a batch has no more than {} examples (train.batch_size)",
+                               spec.gate_slices, spec.batch_size));
   spec.momentum = values.real("momentum");
   spec.weight_decay = values.real("weight_decay");
   spec.max_gradient_norm = values.real("max_gradient_norm");
@@ -106,6 +114,7 @@ void take_checkpoint(const TableValues& values, const Section& /*section*/, Conf
 
 void take_comm(const TableValues& values, const Section& /*section*/, Config& config) {
   config.comm.replicas = parsed_count(values.text("replicas"));
+  config.comm.gating = values.text("gating");
   config.comm.timeout = seconds_of(values.text("timeout"));
 }
 

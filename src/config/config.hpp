@@ -24,6 +24,7 @@ struct NumericsSpec {
 /// [comm]
 struct CommSpec {
   std::optional<Index> replicas;  // of the network; none: as it suits the ranks
+  std::string gating = "auto";    // or coordinator, rows
   std::optional<double> timeout;  // seconds that a rank may wait in one operation; none: for ever
 };
 

@@ -63,6 +63,13 @@ Table train_table() {
                           .initial = initial.slices,
                           .minimum = 1,
                           .maximum = most_rows},
+              SettingSpec{
+                  .name = "gate_slices",
+                  .help = "the same of gates, heads and layers that are not split: a multiple of slices, so "
+                          "that ranks can gate rows of their own (comm.gating); 0: as many as slices",
+                  .initial = initial.gate_slices,
+                  .minimum = 0,
+                  .maximum = most_rows},
               SettingSpec{.name = "momentum",
                           .help = "share of a step that the next one repeats",
                           .initial = initial.momentum,
@@ -185,20 +192,28 @@ Table checkpoint_table() {
 }
 
 Table comm_table() {
-  return {.name = "comm",
-          .help = "what ranks say to each other",
-          .keys = {
-              SettingSpec{.name = "replicas",
-                          .help = "of the network, each on as many of the ranks; at most train.slices",
-                          .initial = "auto",
-                          .form = TextForm::count,
-                          .on_resume = freely},
-              SettingSpec{.name = "timeout",
-                          .help = "the longest wait in one operation; then the job ends",
-                          .initial = "10m",
-                          .form = TextForm::duration,
-                          .on_resume = freely},
-          }};
+  return {
+      .name = "comm",
+      .help = "what ranks say to each other",
+      .keys = {
+          SettingSpec{.name = "replicas",
+                      .help = "of the network, each on as many of the ranks; at most train.slices",
+                      .initial = "auto",
+                      .form = TextForm::count,
+                      .on_resume = freely},
+          SettingSpec{.name = "gating",
+                      .help = "who gates the rows of a replica: its coordinator all of them, or each of its "
+                              "ranks its own rows; auto: rows where a replica has more than 8 ranks and "
+                              "train.gate_slices allows it",
+                      .initial = "auto",
+                      .names = {"auto", "coordinator", "rows"},
+                      .on_resume = freely},
+          SettingSpec{.name = "timeout",
+                      .help = "the longest wait in one operation; then the job ends",
+                      .initial = "10m",
+                      .form = TextForm::duration,
+                      .on_resume = freely},
+      }};
 }
 
 Table numerics_table() {

@@ -7,17 +7,15 @@ ConcatenatedLayer::ConcatenatedLayer(const model::NetworkSpec& spec, Index layer
       own_(topology_of(spec, layer, making.ranks).range(making.ranks.rank())),
       experts_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, own_.first, own_.count,
                making.seed, making.gradient_blocks),
-      side_by_side_(making.ranks, topology_of(spec, layer, making.ranks), making.capacity,
-                    spec.layers[size(layer)].hidden),
+      side_by_side_(making.ranks, topology_of(spec, layer, making.ranks), spec.layers[size(layer)].hidden),
       d_input_(making.ranks, topology_of(spec, layer, making.ranks), input_gradient_of(layer),
-               making.capacity, spec.input_width(layer)) {}
+               spec.input_width(layer)) {}
 
-void ConcatenatedLayer::forward(ConstMatrixView x, const BatchStep& step) {
-  rows_ = x.rows;
-  side_by_side_.begin_gather(rows_);
-  experts_.forward(x, step.slices);
+void ConcatenatedLayer::compute(const exchange::BatchRows& x, const BatchStep& step) {
+  side_by_side_.begin_gather(homes());
+  experts_.forward(x.values, step.slices);
   side_by_side_.send(experts_.outputs());
-  side_by_side_.collect(experts_.outputs(), output().matrix(rows_));
+  side_by_side_.collect(experts_.outputs(), output().own());
 }
 
 void ConcatenatedLayer::ship_d_output() {
@@ -25,13 +23,13 @@ void ConcatenatedLayer::ship_d_output() {
 }
 
 void ConcatenatedLayer::backward_to_input(MatrixView d_x) {
-  d_input_.begin(rows_);
+  d_input_.begin(homes());
   experts_.backward_output(side_by_side_.arrived());
   d_input_.send(experts_);
   d_input_.combine(d_x);
 }
 
-void ConcatenatedLayer::backward_to_weights(ConstMatrixView /*x*/) {
+void ConcatenatedLayer::backward_to_weights(const exchange::BatchRows& /*x*/) {
   experts_.backward_weights();
   side_by_side_.finish();
 }

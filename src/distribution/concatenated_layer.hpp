@@ -1,11 +1,11 @@
 // The experts of one layer over E ranks, all of them side by side: z = (f_1(x), .., f_N(x)), no gate.
 //
-//               coordinator (rank 0)                    every other rank
-//     forward   f_i(x) of the own experts               f_i(x) of the own experts
+//               a row's home                            every rank
+//     forward                                           f_i(x) of the own experts
 //               z                          <-           f_i
 //     backward  their part of dz to all    ->
 //               dx = sum along the tree    <-           own experts' shares of dx
-//               dW_i, db_i of the own experts           dW_i, db_i of the own experts
+//                                                       dW_i, db_i of the own experts
 #pragma once
 
 #include "distribution/input_gradient.hpp"
@@ -19,13 +19,13 @@ class ConcatenatedLayer final : public Layer {
   ConcatenatedLayer(const model::NetworkSpec& spec, Index layer, const Making& making);
 
   bool reads_everywhere() override { return true; }
-  void forward(ConstMatrixView x, const BatchStep& step) override;
   void ship_d_output() override;
   void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
 
  private:
+  void compute(const exchange::BatchRows& x, const BatchStep& step) override;
   void backward_to_input(MatrixView d_x) override;
-  void backward_to_weights(ConstMatrixView x) override;
+  void backward_to_weights(const exchange::BatchRows& x) override;
 
   exchange::ExpertRange own_;
   model::Experts experts_;

@@ -4,19 +4,21 @@ namespace dmoe::distribution {
 
 DenseMixing::DenseMixing(const MixtureParts& parts)
     : Mixing(parts),
-      gates_(parts.ranks, parts.capacity, parts.topology.experts()),
-      output_sum_(parts.ranks, parts.topology, parts.capacity, parts.outputs, comm::Tag::partial_sums),
-      d_gates_(parts.ranks, parts.topology, parts.capacity),
-      d_input_(parts.ranks, parts.topology, parts.input_gradient, parts.capacity, parts.inputs) {}
+      gates_(parts.ranks, parts.topology.experts()),
+      output_sum_(parts.ranks, parts.topology, parts.outputs, comm::Tag::partial_sums),
+      d_gates_(parts.ranks, parts.topology),
+      d_input_(parts.ranks, parts.topology, parts.input_gradient, parts.inputs) {}
 
-void DenseMixing::forward(ConstMatrixView x, const BatchStep& step, MatrixView z) {
-  rows_ = x.rows;
+void DenseMixing::forward(const exchange::BatchRows& x, const BatchStep& step, MatrixView z) {
+  const exchange::Homes& homes = step.homes;
+  homes_ = &homes;
   model::ExpertGroup& experts = parts().experts;
-  output_sum_.begin(rows_);
-  if (ranks().is_coordinator()) parts().gate.forward(x, step.masked, gates_.matrix(rows_), step.slices);
-  gates_.share(rows_);
-  experts.forward(x, step.slices);
-  const ConstMatrixView gates = gates_.arrived(rows_);
+  output_sum_.begin(homes);
+  gates_.begin(homes, exchange::Reach::everywhere);
+  if (homes.has_gates()) parts().gate.forward(x.of(homes.own()), step.masked, gates_.own(), step.gate_slices);
+  gates_.share();
+  experts.forward(x.values, step.slices);
+  const ConstMatrixView gates = gates_.arrived().values;
   for (std::size_t k = 0; k < output_sum_.blocks().size(); ++k) {
     model::weighted_tree_sum(output_sum_.blocks()[k], gates, experts.outputs(), experts.first(),
                              output_sum_.block(static_cast<Index>(k)));
@@ -36,20 +38,19 @@ void DenseMixing::add_assigned(std::span<balance::Total> totals) {
 
 void DenseMixing::backward_to_input(exchange::SharedMatrix& d_z, MatrixView d_x) {
   model::ExpertGroup& experts = parts().experts;
-  d_gates_.begin(rows_);
-  d_input_.begin(rows_);
-  const ConstMatrixView gates = gates_.arrived(rows_);
-  experts.backward_output(gates, d_z.arrived(rows_), d_gates_.own());
+  d_gates_.begin(*homes_);
+  d_input_.begin(*homes_);
+  experts.backward_output(gates(), d_z.arrived().values, d_gates_.own());
   d_gates_.send();
   d_input_.send(experts);
   const ConstMatrixView d_gates = d_gates_.collect();
-  if (ranks().is_coordinator()) parts().gate.backward_input(gates, d_gates, d_gate_input(rows_));
+  if (homes_->has_gates()) parts().gate.backward_input(gates_.own(), d_gates, d_gate_input(*homes_));
   d_input_.combine(d_x);
-  add_gate_share(d_x);
+  if (homes_->has_gates()) add_gate_share(d_x);
 }
 
-void DenseMixing::backward_to_weights(ConstMatrixView x, exchange::SharedMatrix& d_z) {
-  if (ranks().is_coordinator()) parts().gate.backward_weights(x);
+void DenseMixing::backward_to_weights(const exchange::BatchRows& x, exchange::SharedMatrix& d_z) {
+  if (homes_->has_gates()) parts().gate.backward_weights(x.of(homes_->own()));
   parts().experts.backward_weights();
   d_z.finish();
 }

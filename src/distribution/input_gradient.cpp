@@ -3,23 +3,25 @@
 namespace dmoe::distribution {
 
 ExpertInputGradient::ExpertInputGradient(const comm::Communicator& ranks, const exchange::Topology& topology,
-                                         InputGradient gradient, Index capacity, Index inputs)
+                                         InputGradient gradient, Index inputs)
     : gradient_(gradient),
       experts_(topology.experts()),
       own_(topology.range(ranks.rank())),
-      shares_(is_wanted() ? own_.count * capacity : 0, inputs),
-      sum_(ranks, topology, is_wanted() ? capacity : 0, inputs, comm::Tag::input_gradient) {}
+      shares_(inputs),
+      sum_(ranks, topology, inputs, comm::Tag::input_gradient) {}
 
-void ExpertInputGradient::begin(Index rows) {
-  if (is_wanted()) sum_.begin(rows);
+void ExpertInputGradient::begin(const exchange::Homes& homes) {
+  if (!is_wanted()) return;
+  sum_.begin(homes);
+  shares_.rows(own_.count * homes.rows());
 }
 
 void ExpertInputGradient::send(const model::ExpertGroup& experts) {
   if (!is_wanted()) return;
-  experts.backward_input(shares_.view());
+  const MatrixView shares = shares_.rows(experts.outputs().rows);
+  experts.backward_input(shares);
   for (std::size_t k = 0; k < sum_.blocks().size(); ++k) {
-    model::tree_sum(sum_.blocks()[k], experts_, shares_.view(), own_.first,
-                    sum_.block(static_cast<Index>(k)));
+    model::tree_sum(sum_.blocks()[k], experts_, shares, own_.first, sum_.block(static_cast<Index>(k)));
   }
   sum_.send();
 }

@@ -1,4 +1,4 @@
-// dLoss/dx of a layer's experts: each expert's share where the expert is, their sum on the coordinator.
+// dLoss/dx of a layer's experts: each expert's share where the expert is, their sum where the row is at home.
 #pragma once
 
 #include "comm/communicator.hpp"
@@ -14,22 +14,22 @@ namespace dmoe::distribution {
 class ExpertInputGradient {
  public:
   ExpertInputGradient(const comm::Communicator& ranks, const exchange::Topology& topology,
-                      InputGradient gradient, Index capacity, Index inputs);
+                      InputGradient gradient, Index inputs);
 
   bool is_wanted() const { return gradient_ == InputGradient::wanted; }
-  /// Starts the receives on the coordinator. Collective.
-  void begin(Index rows);
+  /// Starts the receives. Collective.
+  void begin(const exchange::Homes& homes);
   /// Computes the own experts' shares of dx, adds them up along the tree and sends the sums; after their
   /// backward_output. Collective.
   void send(const model::ExpertGroup& experts);
-  /// d_x (B, D), on the coordinator; other ranks finish their send. Collective.
+  /// d_x (rows at home here, D). Collective.
   void combine(MatrixView d_x);
 
  private:
   InputGradient gradient_;
   Index experts_;
   exchange::ExpertRange own_;
-  Matrix shares_;  // (own experts capacity, D)
+  GrowingMatrix shares_;  // (own experts B, D)
   exchange::TreeReduction sum_;
 };
 

@@ -6,6 +6,13 @@
 
 namespace dmoe::distribution {
 
+void Layer::forward(const exchange::BatchRows& x, const BatchStep& step) {
+  homes_ = &step.homes;
+  output_.begin(step.homes, step.reach);
+  d_output_.begin(step.homes, reads_everywhere() ? exchange::Reach::everywhere : exchange::Reach::home);
+  compute(x, step);
+}
+
 std::unique_ptr<Layer> make_layer(const model::NetworkSpec& spec, Index layer, const Making& making) {
   switch (spec.layers[size(layer)].kind) {
     case model::LayerKind::mixture:

@@ -10,6 +10,7 @@
 #include "comm/communicator.hpp"
 #include "distribution/mixture.hpp"
 #include "exchange/dense_exchange.hpp"
+#include "exchange/homes.hpp"
 #include "exchange/topology.hpp"
 #include "model/network_spec.hpp"
 #include "model/parameters.hpp"
@@ -28,49 +29,57 @@ inline InputGradient input_gradient_of(Index layer) {
 struct Making {
   const comm::Communicator& ranks;  // must outlive them
   std::uint64_t seed;               // of the weights, which are the same for any number of ranks
-  Index capacity;                   // rows of the largest batch
+  Index home_capacity;              // the most rows that are at home here
   Index gradient_blocks = 1;        // in which sums over slices are held
+  Index gate_gradient_blocks = 1;   // the same of what works on rows at home
+  exchange::Gating gating = exchange::Gating::coordinator;
 
+  /// Of what works on rows at home.
   model::Presence presence() const {
-    return ranks.is_coordinator() ? model::Presence::here : model::Presence::elsewhere;
+    return ranks.is_coordinator() || gating == exchange::Gating::rows ? model::Presence::here
+                                                                      : model::Presence::elsewhere;
   }
 };
 
-/// What a layer is told of a batch besides x.
+/// What a layer is told of a batch of B rows besides x.
 struct BatchStep {
-  std::span<const std::uint8_t> masked;               // (N), nonzero: left out
-  std::optional<model::Presentation> presentation{};  // in training: where noise comes from
-  const model::Slices& slices = model::Slices::whole();
+  std::span<const std::uint8_t> masked;                       // (N), nonzero: left out
+  const exchange::Homes& homes;                               // of its rows
+  exchange::Reach reach = exchange::Reach::home;              // where z is needed
+  std::optional<model::Presentation> presentation{};          // in training: where noise comes from
+  const model::Slices& slices = model::Slices::whole();       // for experts
+  const model::Slices& gate_slices = model::Slices::whole();  // for what works on rows at home, those here
 };
 
-/// z from x, dx from dz. Both z and dz stand on the coordinator; whatever else a kind needs of them it sends
-/// itself. One backward pass belongs to one forward pass.
+/// z from x, dx from dz. Rows of z and dz stand where they are at home (exchange/homes.hpp): with the
+/// coordinator, or each rank has its own; whatever else a kind needs of them it sends itself. One backward
+/// pass belongs to one forward pass.
 class Layer {
  public:
   virtual ~Layer() = default;
   Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;
 
-  /// Whether forward and backward read x (B, D) on every rank; else on the coordinator alone.
+  /// Whether forward and backward read all rows of x on every rank; else those at home.
   virtual bool reads_everywhere() = 0;
-  /// z (B, H) on the coordinator, from x (B, D). Collective over the ranks.
-  virtual void forward(ConstMatrixView x, const BatchStep& step) = 0;
-  /// z on the coordinator, the message buffer for it elsewhere; shared by the layer above where that reads it
-  /// everywhere.
+  /// z (rows at home, H) from x (., D), which has the rows that it reads; in the first layer all of them.
+  /// Collective over the ranks.
+  void forward(const exchange::BatchRows& x, const BatchStep& step);
+  /// z at home, from where it is shared where the layer above reads it everywhere.
   exchange::SharedMatrix& output() { return output_; }
   /// This layer's gate and what it chose; null where it has none. Local.
   virtual Mixture* mixture() { return nullptr; }
 
-  /// dLoss/dz (B, H), for the coordinator to fill before ship_d_output().
-  MatrixView d_output() { return d_output_.matrix(rows_); }
+  /// dLoss/dz (rows at home, H), to be filled before ship_d_output().
+  MatrixView d_output() { return d_output_.own(); }
   /// Starts to send dz where it is needed. Collective over the ranks.
   virtual void ship_d_output() = 0;
-  /// x is the memory of the forward pass, untouched since. All gradients of the layer from dz, and dx on the
-  /// coordinator into d_x (B, D) where it is wanted (else, and on other ranks, d_x is not touched). `ship`
-  /// runs on every rank once dx stands, before the weight gradients, so that the layer below need not wait
-  /// for those. Collective over the ranks.
+  /// x is the memory of the forward pass, untouched since. All gradients of the layer from dz, and dx into
+  /// d_x (rows at home, D) where it is wanted (else d_x is not touched). `ship` runs on every rank once dx
+  /// stands, before the weight gradients, so that the layer below need not wait for those. Collective over
+  /// the ranks.
   template <class Ship>
-  void backward(ConstMatrixView x, MatrixView d_x, Ship ship) {
+  void backward(const exchange::BatchRows& x, MatrixView d_x, Ship ship) {
     backward_to_input(d_x);
     ship();
     backward_to_weights(x);
@@ -81,19 +90,20 @@ class Layer {
 
  protected:
   Layer(const Making& making, Index output_width)
-      : ranks_(&making.ranks),
-        output_(making.ranks, making.capacity, output_width),
-        d_output_(making.ranks, making.capacity, output_width) {}
+      : ranks_(&making.ranks), output_(making.ranks, output_width), d_output_(making.ranks, output_width) {}
 
+  virtual void compute(const exchange::BatchRows& x, const BatchStep& step) = 0;
   virtual void backward_to_input(MatrixView d_x) = 0;
-  virtual void backward_to_weights(ConstMatrixView x) = 0;
+  virtual void backward_to_weights(const exchange::BatchRows& x) = 0;
 
   const comm::Communicator& ranks() const { return *ranks_; }
   exchange::SharedMatrix& shared_d_output() { return d_output_; }
-  Index rows_ = 0;  // B of the last forward pass
+  /// Of the last forward pass.
+  const exchange::Homes& homes() const { return *homes_; }
 
  private:
   const comm::Communicator* ranks_;
+  const exchange::Homes* homes_ = nullptr;
   exchange::SharedMatrix output_;    // (B, H)
   exchange::SharedMatrix d_output_;  // (B, H)
 };

@@ -18,12 +18,12 @@ class Mixture {
   /// Chooses experts by this from now on; until then all take part. The routing must outlive its use. The
   /// same on every rank. Local.
   virtual void route(const model::Routing& routing) = 0;
-  /// (B, N): the gate values in use in the last forward pass, 0 where masked or not chosen, on every rank.
-  /// Local.
+  /// (rows, N): the gate values in use in the last forward pass, 0 where masked or not chosen: of all B rows
+  /// on every rank, or, where rows are chosen for at their homes, of those at home here. Local.
   virtual ConstMatrixView gates() = 0;
   /// Adds those of the own experts to totals (N). Local.
   virtual void add_assigned(std::span<balance::Total> totals) = 0;
-  /// Rows that all experts of all ranks together worked on in the last forward pass. Local.
+  /// Of those rows, how many all experts of all ranks together worked on in the last forward pass. Local.
   virtual Index expert_rows() = 0;
 
  protected:

@@ -1,6 +1,7 @@
 #include "distribution/network.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
 #include <string>
@@ -31,10 +32,25 @@ const exchange::Grid& checked(const exchange::Grid& grid, const model::NetworkSp
 
 std::unique_ptr<model::Head> make_head(const model::NetworkSpec& spec, const Making& making) {
   if (!spec.has_head())
-    return std::make_unique<model::DistributionHead>(spec.classes, making.presence(), making.capacity);
+    return std::make_unique<model::DistributionHead>(spec.classes, making.presence(), making.home_capacity);
   const Index top = spec.layer_count();
   return std::make_unique<model::LinearHead>(spec.input_width(top), spec.classes, top + 1, making.presence(),
-                                             making.seed, making.capacity, making.gradient_blocks);
+                                             making.seed, making.home_capacity, making.gate_gradient_blocks);
+}
+
+}  // namespace
+
+namespace {
+
+/// The most rows of a batch of up to `capacity` rows, in training or in evaluation, that are at home here.
+Index home_capacity(const exchange::Grid& grid, Index capacity) {
+  const model::Slices slices = grid.evaluation_slices(capacity);
+  const Index longest = (capacity + slices.slices() - 1) / slices.slices();
+  return std::max(grid.training_homes(capacity).own().count, std::min(capacity, slices.count() * longest));
+}
+
+Index count_of(const std::vector<model::TreeBlock>& blocks) {
+  return static_cast<Index>(blocks.size());
 }
 
 }  // namespace
@@ -45,48 +61,90 @@ Network::Network(const model::NetworkSpec& spec, const exchange::Grid& grid, std
       grid_(checked(grid, spec, arithmetic)),
       arithmetic_(arithmetic),
       nobody_masked_(size(spec.most_experts())) {
-  const Making making{ranks(), seed, capacity, static_cast<Index>(grid_.slices().blocks().size())};
+  const Making making{ranks(),
+                      seed,
+                      home_capacity(grid_, capacity),
+                      count_of(grid_.slices().blocks()),
+                      count_of(grid_.gate_slices().blocks()),
+                      grid_.gating()};
   for (Index l = 0; l < spec.layer_count(); ++l) layers_.push_back(make_layer(spec, l, making));
   head_ = make_head(spec, making);
-  std::vector<model::Parameter> parameters;
-  for_each_parameter([&](const model::Parameter& parameter) {
-    gradients_.push_back(parameter.gradient);
-    parameters.push_back(parameter);
-  });
-  if (grid_.replicas() > 1)
-    replicas_ = std::make_unique<exchange::ReplicaExchange>(grid_, std::move(parameters));
+  make_exchanges();
 }
 
-ConstMatrixView Network::input(Index layer, ConstMatrixView x) {
-  return layer == 0 ? x : layers_[size(layer - 1)]->output().arrived(rows_);
+void Network::make_exchanges() {
+  // With coordinators and slices of one length all parameters go the same way, in messages of their own else.
+  const bool all_alike = grid_.gating() == exchange::Gating::coordinator &&
+                         grid_.slices().slices() == grid_.gate_slices().slices();
+  std::vector<model::Parameter> of_experts;
+  std::vector<model::Parameter> at_home;
+  std::vector<bool> goes_home;
+  for_each_parameter([&](const model::Parameter& parameter) {
+    gradients_.push_back(parameter.gradient);
+    goes_home.push_back(parameter.at_home && !all_alike);
+    (goes_home.back() ? at_home : of_experts).push_back(parameter);
+  });
+  const auto make = [&](const comm::Communicator& holders, const std::vector<model::Slices>& slices,
+                        std::vector<model::Parameter> parameters) -> exchange::ReplicaExchange* {
+    if (holders.size() == 1 || parameters.empty()) return nullptr;
+    exchanges_.push_back(std::make_unique<exchange::ReplicaExchange>(holders, slices, std::move(parameters)));
+    return exchanges_.back().get();
+  };
+  exchange::ReplicaExchange* const experts =
+      make(grid_.column(), grid_.slices_of_column(), std::move(of_experts));
+  exchange::ReplicaExchange* const homes =
+      grid_.has_gates() ? make(grid_.homes(), grid_.slices_of_homes(), std::move(at_home)) : nullptr;
+  std::array<std::size_t, 2> numbers{};
+  for (const bool home : goes_home) shared_.push_back({home ? homes : experts, numbers[home ? 1 : 0]++});
+}
+
+exchange::BatchRows Network::input(Index layer, ConstMatrixView x) {
+  return layer == 0 ? exchange::BatchRows{x, 0} : layers_[size(layer - 1)]->output().arrived();
+}
+
+std::span<const std::int32_t> Network::at_home(std::span<const std::int32_t> labels) const {
+  return labels.subspan(size(homes_->own().first), size(homes_->own().count));
+}
+
+const Network::Rows& Network::rows_of(std::optional<Rows>& last, Index rows, bool in_training) const {
+  if (!last || last->homes.rows() != rows)
+    last.emplace(in_training ? Rows{grid_.training_homes(rows), grid_.gate_slices()}
+                             : Rows{grid_.evaluation_homes(rows), grid_.evaluation_slices(rows)});
+  return *last;
 }
 
 void Network::forward(ConstMatrixView x, const Masks& masks,
                       const std::optional<model::Presentation>& presentation) {
   assert(masks.size() == layers_.size() && x.columns == spec_.inputs);
   const numerics::ArithmeticScope own(arithmetic_);
-  rows_ = x.rows;
-  const model::Slices& slices = presentation ? grid_.slices() : model::Slices::whole();
+  const bool in_training = presentation.has_value();
+  const Rows& rows = rows_of(in_training ? training_rows_ : evaluation_rows_, x.rows, in_training);
+  homes_ = &rows.homes;
+  gate_slices_ = &rows.gate_slices;
+  const model::Slices& slices = in_training ? grid_.slices() : model::Slices::whole();
   for (Index l = 0; l < spec_.layer_count(); ++l) {
-    if (l > 0 && layers_[size(l)]->reads_everywhere()) layers_[size(l - 1)]->output().share(rows_);
-    layers_[size(l)]->forward(input(l, x), {masks[size(l)], presentation, slices});
+    Layer& layer = *layers_[size(l)];
+    const bool is_read_everywhere = l + 1 < spec_.layer_count() && layers_[size(l + 1)]->reads_everywhere();
+    if (l > 0 && layer.reads_everywhere()) layers_[size(l - 1)]->output().share();
+    layer.forward(input(l, x), {masks[size(l)], rows.homes,
+                                is_read_everywhere ? exchange::Reach::everywhere : exchange::Reach::home,
+                                presentation, slices, rows.gate_slices});
     if (l > 0) layers_[size(l - 1)]->output().finish();
   }
-  if (ranks().is_coordinator()) head_->forward(layers_.back()->output().matrix(rows_), slices);
+  if (homes_->has_gates()) head_->forward(layers_.back()->output().own(), rows.gate_slices);
 }
 
 numerics::Loss Network::backward(ConstMatrixView x, std::span<const std::int32_t> labels, Index batch_rows) {
   const numerics::ArithmeticScope own(arithmetic_);
   Layer& top = *layers_.back();
-  if (ranks().is_coordinator())
-    head_->backward(top.output().matrix(rows_), labels, top.d_output(), batch_rows);
+  if (homes_->has_gates()) head_->backward(top.output().own(), at_home(labels), top.d_output(), batch_rows);
   top.ship_d_output();
   for (Index l = spec_.layer_count() - 1; l > 0; --l) {
     Layer& below = *layers_[size(l - 1)];
     layers_[size(l)]->backward(input(l, x), below.d_output(), [&] { below.ship_d_output(); });
   }
-  layers_.front()->backward(x, {}, [] {});
-  if (replicas_) replicas_->sum_gradients();
+  layers_.front()->backward(input(0, x), {}, [] {});
+  for (const auto& exchange : exchanges_) exchange->sum_gradients();
   numerics::Loss loss;
   for (const numerics::Loss& of_slice : slice_losses()) loss += of_slice;
   return loss;
@@ -97,24 +155,52 @@ std::span<const numerics::Loss> Network::slice_losses() const {
 }
 
 exchange::OwnedPart Network::owned(std::size_t p) const {
-  return replicas_ ? replicas_->owned(p) : exchange::OwnedPart{0, gradients_[p]};
+  const auto [exchange, number] = shared_[p];
+  return exchange != nullptr ? exchange->owned(number) : exchange::OwnedPart{0, gradients_[p]};
 }
 
 void Network::share_gradients() {
-  if (replicas_) replicas_->share_gradients();
+  for (const auto& exchange : exchanges_) exchange->share_gradients();
 }
 
 void Network::share_weights() {
-  if (replicas_) replicas_->share_weights();
+  for (const auto& exchange : exchanges_) exchange->share_weights();
 }
 
-numerics::Loss Network::loss(std::span<const std::int32_t> labels) const {
-  return ranks().is_coordinator() ? head_->loss(labels) : numerics::Loss{};
+void Network::collect(const std::vector<std::span<const float>>& own,
+                      std::vector<std::vector<float>>& whole) {
+  for (const auto& exchange : exchanges_) {
+    std::vector<std::span<const float>> own_of;
+    std::vector<std::vector<float>> whole_of;
+    for (std::size_t p = 0; p < shared_.size(); ++p) {
+      if (shared_[p].exchange != exchange.get()) continue;
+      own_of.push_back(own[p]);
+      whole_of.push_back(p < whole.size() ? std::move(whole[p]) : std::vector<float>{});
+    }
+    exchange->collect(own_of, whole_of);
+    for (std::size_t p = 0; p < whole.size(); ++p)
+      if (shared_[p].exchange == exchange.get()) whole[p] = std::move(whole_of[shared_[p].number]);
+  }
+}
+
+std::optional<Index> Network::differing_replica() const {
+  std::optional<Index> found;
+  for (const auto& exchange : exchanges_) {
+    const std::optional<int> rank = exchange->differing_rank();
+    if (!rank || found) continue;
+    const bool is_of_world = exchange->holders() == size(grid_.world().size());
+    found = is_of_world ? *rank / grid_.group().size() : *rank;
+  }
+  return found;
+}
+
+numerics::Loss Network::loss(std::span<const std::int32_t> labels) {
+  return homes_->has_gates() ? head_->score(at_home(labels)) : numerics::Loss{};
 }
 
 Index Network::first_layer_not_finite() {
   const auto is_finite = [&](const std::unique_ptr<Layer>& layer) {
-    const ConstMatrixView z = layer->output().matrix(rows_);
+    const ConstMatrixView z = layer->output().own();
     return std::all_of(z.data, z.data + z.count(), [](float value) { return std::isfinite(value); });
   };
   return std::find_if_not(layers_.begin(), layers_.end(), is_finite) - layers_.begin();
@@ -122,12 +208,12 @@ Index Network::first_layer_not_finite() {
 
 ConstMatrixView Network::gates(Index layer) {
   if (Mixture* const gated = mixture(layer)) return gated->gates();
-  return {nullptr, rows_, 0};
+  return {nullptr, homes_->rows(), 0};
 }
 
 Index Network::expert_rows(Index layer) {
   if (Mixture* const gated = mixture(layer)) return gated->expert_rows();
-  return rows_ * spec_.layers[size(layer)].experts;
+  return homes_->rows() * spec_.layers[size(layer)].experts;
 }
 
 void Network::for_each_parameter(const model::ParameterVisitor& visit) {

@@ -21,10 +21,10 @@ namespace dmoe::distribution {
 /// One mask per layer, of as many experts as its gate chooses among: which ones are left out.
 using Masks = std::vector<std::span<const std::uint8_t>>;
 
-/// A Deep Mixture of Experts, or a baseline: experts on their owners, gates, head and loss on the
-/// coordinator. Every rank presents the same x, so nothing is sent for the first layer. One backward pass
-/// belongs to one forward pass. Each replica on its ranks takes its own rows of a batch in training; the
-/// gradients are those of all rows.
+/// A Deep Mixture of Experts, or a baseline: experts on their owners, gates, head and loss where rows are at
+/// home (exchange/homes.hpp). Every rank presents the same x, so nothing is sent for the first layer. One
+/// backward pass belongs to one forward pass. Each replica on its ranks takes its own rows of a batch in
+/// training; the gradients are those of all rows.
 class Network {
  public:
   /// Weights from the seed, the same for any number of ranks; buffers for batches of up to `capacity` rows.
@@ -35,33 +35,34 @@ class Network {
   Network(const model::NetworkSpec& spec, const exchange::Grid& grid, std::uint64_t seed, Index capacity,
           const numerics::Arithmetic& arithmetic = numerics::arithmetic_in_force());
 
-  /// scores on the coordinator, gates on every rank, from x (B, D); in training also which presentations the
-  /// rows are, and the rows are then cut into slices. Collective over the ranks.
+  /// scores where rows are at home, and gates (mixture.hpp), from x (B, D); in training also which
+  /// presentations the rows are, and the rows are then cut into slices. Collective over the ranks.
   void forward(ConstMatrixView x, const Masks& masks,
                const std::optional<model::Presentation>& presentation = {});
   /// Gradients of the mean cross-entropy of a batch of `batch_rows` rows, of which those with labels (B) are
-  /// this replica's, into what this rank owns of every parameter. Returns the loss of these on the
-  /// coordinator, zero elsewhere. x is the memory of the forward pass, untouched since. Collective over all
-  /// replicas.
+  /// this replica's, into what this rank owns of every parameter. Returns the loss of the rows at home here.
+  /// x is the memory of the forward pass, untouched since. Collective over all replicas.
   numerics::Loss backward(ConstMatrixView x, std::span<const std::int32_t> labels, Index batch_rows);
   /// Of one replica's batch. Collective over the ranks.
   numerics::Loss backward(ConstMatrixView x, std::span<const std::int32_t> labels) {
     return backward(x, labels, x.rows);
   }
-  /// Of the last backward pass, of each slice that is here, on the coordinator. Local.
+  /// The loss of the last forward pass, of the rows at home here. Local.
+  numerics::Loss loss(std::span<const std::int32_t> labels);
+  /// The same of the last backward pass or loss(), of each slice of the gate that is at home here. Local.
   std::span<const numerics::Loss> slice_losses() const;
-  /// The loss of the last forward pass on the coordinator, zero elsewhere. Local.
-  numerics::Loss loss(std::span<const std::int32_t> labels) const;
-  /// On the coordinator: the lowest layer = 0 .. L-1 whose z of the last forward pass is not all finite, else
-  /// L. Local.
+  /// The lowest layer = 0 .. L-1 whose z of the last forward pass is not all finite in the rows at home here,
+  /// else L. Local.
   Index first_layer_not_finite();
-  /// (B, C), on the coordinator: the logits, or the probabilities of a mixture of classifiers.
+  /// (rows at home, C): the logits, or the probabilities of a mixture of classifiers.
   ConstMatrixView scores() const { return head_->scores(); }
+  /// Those slices of the last forward pass.
+  const model::Slices& gate_slices() const { return *gate_slices_; }
 
   /// Layer = 0 .. L-1 where it is a mixture, on every rank; else null. Local.
   Mixture* mixture(Index layer) { return layers_[size(layer)]->mixture(); }
-  /// (B, N_l): the gates in use, layer = 0 .. L-1, on every rank; no columns in a layer without a gate.
-  /// Local.
+  /// (rows, N_l): the gates in use, layer = 0 .. L-1, of the rows that this rank was told of (mixture.hpp);
+  /// no columns in a layer without a gate. Local.
   ConstMatrixView gates(Index layer);
   /// Rows that the experts of layer = 0 .. L-1 together worked on in the last forward pass: N_l B where all
   /// of them take part. Local.
@@ -72,12 +73,18 @@ class Network {
 
   /// What this rank is to step of parameter p in that order, and the gradient of that. Local.
   exchange::OwnedPart owned(std::size_t p) const;
-  /// Gives all replicas the gradients, whole, after a backward pass. Collective over all replicas.
+  /// Whether other ranks hold the same of it. Local.
+  bool is_shared(std::size_t p) const { return shared_[p].exchange != nullptr; }
+  /// Gives all who hold them the gradients, whole, after a backward pass. Collective over all replicas.
   void share_gradients();
-  /// Gives all replicas the weights that their owners have stepped. Collective over all replicas.
+  /// Gives them the weights that their owners have stepped. Collective over all replicas.
   void share_weights();
-  /// Where there are replicas; else null.
-  exchange::ReplicaExchange* replicas() { return replicas_.get(); }
+  /// On the ranks of replica 0 that write a parameter, whole[p] := its values (parameter.values.size()), of
+  /// whose owned part every rank has own[p]. Collective over all replicas.
+  void collect(const std::vector<std::span<const float>>& own, std::vector<std::vector<float>>& whole);
+  /// A replica whose weights are not those of most, or, of two, of the first; on ranks that hold what the
+  /// others do not. Collective over all replicas.
+  std::optional<Index> differing_replica() const;
 
   const model::NetworkSpec& spec() const { return spec_; }
   const exchange::Grid& grid() const { return grid_; }
@@ -87,17 +94,35 @@ class Network {
   Masks no_masks() const;
 
  private:
+  /// Which exchange brings a parameter's holders together, and its number there.
+  struct Shared {
+    exchange::ReplicaExchange* exchange = nullptr;  // none: held here alone
+    std::size_t number = 0;
+  };
+  /// How the rows of a batch of the last number of rows are shared out.
+  struct Rows {
+    exchange::Homes homes;
+    model::Slices gate_slices;
+  };
+  const Rows& rows_of(std::optional<Rows>& last, Index rows, bool in_training) const;
+  void make_exchanges();
   /// The input of a layer: x, or the z below it, waiting for it where it is still on the way.
-  ConstMatrixView input(Index layer, ConstMatrixView x);
+  exchange::BatchRows input(Index layer, ConstMatrixView x);
+  /// Labels of the rows at home here.
+  std::span<const std::int32_t> at_home(std::span<const std::int32_t> labels) const;
 
   model::NetworkSpec spec_;
   exchange::Grid grid_;
   numerics::Arithmetic arithmetic_;
-  Index rows_ = 0;  // B of the last forward pass
+  std::optional<Rows> training_rows_;
+  std::optional<Rows> evaluation_rows_;
+  const exchange::Homes* homes_ = nullptr;  // of the last forward pass
+  const model::Slices* gate_slices_ = &model::Slices::whole();
   std::vector<std::unique_ptr<Layer>> layers_;
   std::unique_ptr<model::Head> head_;
   std::vector<std::span<float>> gradients_;  // of the parameters
-  std::unique_ptr<exchange::ReplicaExchange> replicas_;
+  std::vector<std::unique_ptr<exchange::ReplicaExchange>> exchanges_;
+  std::vector<Shared> shared_;  // of the parameters
   std::vector<std::uint8_t> nobody_masked_;
 };
 

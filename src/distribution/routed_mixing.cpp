@@ -9,9 +9,8 @@ namespace dmoe::distribution {
 RoutedMixing::RoutedMixing(const MixtureParts& parts, const model::Routing& routing)
     : Mixing(parts),
       routing_(routing),
-      choices_(parts.ranks, parts.capacity,
-               model::Choices::columns(routing.most_chosen(parts.topology.experts()))),
-      plan_(parts.topology),
+      choices_(parts.ranks, routing.most_chosen(parts.topology.experts())),
+      plan_(parts.topology, parts.ranks.rank()),
       x_rows_(parts.ranks, parts.inputs, comm::Tag::input_rows),
       d_z_rows_(parts.ranks, parts.outputs, comm::Tag::output_gradient_rows),
       output_sum_(parts.ranks, parts.outputs, comm::Tag::partial_sums),
@@ -22,29 +21,39 @@ RoutedMixing::RoutedMixing(const MixtureParts& parts, const model::Routing& rout
       d_choices_(routing.most_chosen(parts.topology.experts())),
       gates_(parts.topology.experts()) {}
 
-void RoutedMixing::forward(ConstMatrixView x, const BatchStep& step, MatrixView z) {
-  rows_ = x.rows;
+namespace {
+
+/// Presentations of the rows from `first` on.
+std::optional<model::Presentation> from_row(std::optional<model::Presentation> presentation, Index first) {
+  if (presentation) presentation->first += static_cast<std::uint64_t>(first);
+  return presentation;
+}
+
+}  // namespace
+
+void RoutedMixing::forward(const exchange::BatchRows& x, const BatchStep& step, MatrixView z) {
+  const exchange::Homes& homes = step.homes;
+  homes_ = &homes;
   slices_ = &step.slices;
-  if (ranks().is_coordinator()) {
-    const model::Choices made(choices_.matrix(rows_));
-    parts().gate.forward(x, step.masked, routing_, step.presentation, made, slices());
-  }
-  choices_.share(rows_);
-  plan_.make(choices());
-  output_sum_.begin(plan_);
+  choices_.begin(homes);
+  if (homes.has_gates())
+    parts().gate.forward(x.of(homes.own()), step.masked, routing_,
+                         from_row(step.presentation, homes.own().first), choices_.own(), step.gate_slices);
+  choices_.deliver(plan_);
+  output_sum_.begin(plan_, homes);
   if (parts().is_first_layer()) {
-    gather(x, plan_.entry_rows().data());
+    gather(x.values, plan_.owned.entry_rows().data());
   } else {
-    x_rows_.start(plan_, x);
+    x_rows_.start(plan_, homes, x.of(homes.own()));
     gather(x_rows_.arrived(), x_rows_.rows_of_entries());
   }
   model::ExpertGroup& experts = parts().experts;
   experts.forward(batches_, slices());
   const ConstMatrixView outputs = experts.outputs();
   output_sum_.add_up(plan_, [&](Index expert, Index entry) {
-    return model::TreeTerm{expert, outputs.row(buffer_row(entry)).data(), &plan_.values()[size(entry)]};
+    return model::TreeTerm{expert, outputs.row(buffer_row(entry)).data(), &plan_.owned.values()[size(entry)]};
   });
-  output_sum_.send();
+  output_sum_.send(plan_);
   output_sum_.combine(plan_, z);
   choices_.finish();
   x_rows_.finish();
@@ -57,12 +66,12 @@ void RoutedMixing::lay_out() {
   buffer_rows_.clear();
   Index first = 0;
   for (Index i = own.first; i < own.end(); ++i) {
-    Index entry = plan_.begin(i);
+    Index entry = plan_.owned.begin(i);
     for (Index j = 0; j < slices().count(); ++j) {
-      const model::RowRange rows = slices().of(j, rows_);
+      const model::RowRange rows = slices().of(j, homes_->rows());
       batch_entries_.push_back(entry);
       Index count = 0;
-      for (; entry < plan_.begin(i + 1) && plan_.row(entry) < rows.first + rows.count; ++entry)
+      for (; entry < plan_.owned.begin(i + 1) && plan_.owned.row(entry) < rows.first + rows.count; ++entry)
         buffer_rows_.push_back(first + count++);
       // What every row chose has the shape of the dense mixture, and so its bits.
       const Index padded = count == rows.count ? count : numerics::padded_rows(count);
@@ -86,60 +95,68 @@ void RoutedMixing::gather(ConstMatrixView x, const Index* rows_of_entries) {
 }
 
 ConstMatrixView RoutedMixing::gates() {
-  const MatrixView gates = gates_.rows(rows_);
+  const model::ConstChoices choices = choices_.known();
+  const MatrixView gates = gates_.rows(choices.rows());
   std::ranges::fill(gates.values(), 0.0F);
-  for (Index b = 0; b < rows_; ++b) {
-    const Index chosen = choices().count(b);
-    for (Index j = 0; j < chosen; ++j) gates(b, choices().expert(b, j)) = choices().value(b, j);
+  for (Index b = 0; b < gates.rows; ++b) {
+    const Index chosen = choices.count(b);
+    for (Index j = 0; j < chosen; ++j) gates(b, choices.expert(b, j)) = choices.value(b, j);
   }
   return gates;
 }
 
+Index RoutedMixing::expert_rows() {
+  const model::ConstChoices choices = choices_.known();
+  Index rows = 0;
+  for (Index b = 0; b < choices.rows(); ++b) rows += choices.count(b);
+  return rows;
+}
+
 void RoutedMixing::add_assigned(std::span<balance::Total> totals) {
-  const exchange::ExpertRange own = parts().range();
-  for (Index i = own.first; i < own.end(); ++i) {
-    for (Index e = plan_.begin(i); e < plan_.begin(i + 1); ++e)
-      totals[size(i)] += balance::to_total(plan_.value(e));
-  }
+  for (const exchange::Choice& choice : plan_.owned.arrived())
+    totals[size(choice.expert)] += balance::to_total(choice.value);
 }
 
 void RoutedMixing::send_d_output(exchange::SharedMatrix& d_z) {
-  d_z_rows_.start(plan_, d_z.matrix(rows_));
+  d_z_rows_.start(plan_, *homes_, d_z.own());
 }
 
 void RoutedMixing::backward_to_input(exchange::SharedMatrix& /*d_z*/, MatrixView d_x) {
   model::ExpertGroup& experts = parts().experts;
   const bool d_x_is_wanted = !parts().is_first_layer();
-  d_values_.begin(plan_);
-  if (d_x_is_wanted) input_sum_.begin(plan_);
+  d_values_.begin(plan_, *homes_);
+  if (d_x_is_wanted) input_sum_.begin(plan_, *homes_);
   uses_.clear();
   for (const Index entry : batch_entries_)
     uses_.push_back({d_z_rows_.rows_of_entries() + entry,
                      0,
-                     {plan_.values().data() + entry},
-                     {d_values_.own() + (entry - first_entry())}});
+                     {plan_.owned.values().data() + entry},
+                     {d_values_.own() + entry}});
   experts.backward_output(uses_, d_z_rows_.arrived());
-  d_values_.send();
+  d_values_.send(plan_);
   if (d_x_is_wanted) {
     const MatrixView d_inputs = d_inputs_.rows(experts.outputs().rows);
     experts.backward_input(d_inputs);
     input_sum_.add_up(plan_, [&](Index expert, Index entry) {
       return model::TreeTerm{expert, d_inputs.row(buffer_row(entry)).data()};
     });
-    input_sum_.send();
+    input_sum_.send(plan_);
   }
   const float* const d_values = d_values_.collect();
-  if (ranks().is_coordinator()) {
-    const MatrixView d_choices = d_choices_.rows(rows_);
-    for (Index e = 0; e < expert_rows(); ++e) d_choices(plan_.row(e), plan_.place(e)) = d_values[e];
-    parts().gate.backward_input(choices(), routing_, d_choices, d_gate_input(rows_));
+  if (homes_->has_gates()) {
+    const model::RowRange own = homes_->own();
+    const MatrixView d_choices = d_choices_.rows(own.count);
+    for (Index c = 0; c < plan_.sent.count(); ++c)
+      d_choices(plan_.sent.choice(c).row - own.first, plan_.sent.place(c)) = d_values[c];
+    parts().gate.backward_input(model::ConstChoices(choices_.own()), routing_, d_choices,
+                                d_gate_input(*homes_));
   }
   if (d_x_is_wanted) input_sum_.combine(plan_, d_x);
-  add_gate_share(d_x);
+  if (homes_->has_gates()) add_gate_share(d_x);
 }
 
-void RoutedMixing::backward_to_weights(ConstMatrixView x, exchange::SharedMatrix& /*d_z*/) {
-  if (ranks().is_coordinator()) parts().gate.backward_weights(x);
+void RoutedMixing::backward_to_weights(const exchange::BatchRows& x, exchange::SharedMatrix& /*d_z*/) {
+  if (homes_->has_gates()) parts().gate.backward_weights(x.of(homes_->own()));
   parts().experts.backward_weights();
   d_z_rows_.finish();
 }

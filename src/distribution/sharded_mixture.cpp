@@ -28,13 +28,12 @@ ShardedMixture::ShardedMixture(const model::NetworkSpec& spec, Index layer, cons
     : Layer(making, spec.output_width(layer)),
       experts_(make_experts(spec, layer, making)),
       gate_(spec.layers[size(layer)], spec.input_width(layer), layer + 1, making.presence(), making.seed,
-            making.capacity, making.gradient_blocks),
+            making.home_capacity, making.gate_gradient_blocks),
       parts_{making.ranks,
              topology_of(spec, layer, making.ranks),
              input_gradient_of(layer),
              spec.input_width(layer),
              spec.output_width(layer),
-             making.capacity,
              *experts_,
              gate_} {
   static const model::AllExperts all;
@@ -53,11 +52,6 @@ Mixing& ShardedMixture::mixing() {
     mixing_ = std::make_unique<RoutedMixing>(parts_, *routing_);
   }
   return *mixing_;
-}
-
-void ShardedMixture::forward(ConstMatrixView x, const BatchStep& step) {
-  rows_ = x.rows;
-  mixing().forward(x, step, output().matrix(rows_));
 }
 
 void ShardedMixture::for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) {

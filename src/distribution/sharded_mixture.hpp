@@ -1,5 +1,5 @@
-// One mixture layer over E ranks: z = sum_i g_i(x) f_i(x), the gate on the coordinator, each expert on its
-// owner. How they come together is dense_mixing.hpp or routed_mixing.hpp.
+// One mixture layer over E ranks: z = sum_i g_i(x) f_i(x), the gate where rows are at home, each expert on
+// its owner. How they come together is dense_mixing.hpp or routed_mixing.hpp.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,6 @@ class ShardedMixture final : public Layer, public Mixture {
   ShardedMixture(const model::NetworkSpec& spec, Index layer, const Making& making);
 
   bool reads_everywhere() override { return mixing().reads_everywhere(); }
-  void forward(ConstMatrixView x, const BatchStep& step) override;
   void ship_d_output() override { mixing().send_d_output(shared_d_output()); }
   void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
 
@@ -25,8 +24,13 @@ class ShardedMixture final : public Layer, public Mixture {
   Index expert_rows() override { return mixing().expert_rows(); }
 
  private:
+  void compute(const exchange::BatchRows& x, const BatchStep& step) override {
+    mixing().forward(x, step, output().own());
+  }
   void backward_to_input(MatrixView d_x) override { mixing().backward_to_input(shared_d_output(), d_x); }
-  void backward_to_weights(ConstMatrixView x) override { mixing().backward_to_weights(x, shared_d_output()); }
+  void backward_to_weights(const exchange::BatchRows& x) override {
+    mixing().backward_to_weights(x, shared_d_output());
+  }
 
   Mixing& mixing();
 

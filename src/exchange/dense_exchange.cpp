@@ -5,171 +5,218 @@
 
 namespace dmoe::exchange {
 
-using model::BlockSum;
+namespace {
 
-TreeReduction::TreeReduction(const comm::Communicator& ranks, const Topology& topology, Index capacity,
-                             Index width, comm::Tag tag)
-    : ranks_(&ranks),
-      tag_(tag),
-      experts_(topology.experts()),
-      blocks_(topology.blocks(ranks.rank())),
-      own_(static_cast<Index>(blocks_.size()) * capacity, width) {
-  if (!ranks.is_coordinator()) return;
-  std::size_t block_count = blocks_.size();
-  for (int rank = 1; rank < ranks.size(); ++rank) {
-    std::vector<model::TreeBlock> blocks = topology.blocks(rank);
-    if (blocks.empty()) continue;
-    block_count += blocks.size();
-    const Index rows = static_cast<Index>(blocks.size()) * capacity;
-    peers_.push_back({rank, std::move(blocks), Matrix(rows, width), {}});
+/// Calls visit(rank, range) for every other rank that owns experts.
+template <class Visit>
+void for_each_other_owner(const Topology& topology, Index own_rank, const Visit& visit) {
+  for (Index rank = 0; rank < topology.ranks(); ++rank) {
+    const ExpertRange range = topology.range(rank);
+    if (rank != own_rank && range.count > 0) visit(narrow<int>(rank), range);
   }
-  sums_.reserve(block_count);
 }
 
-void TreeReduction::begin(Index rows) {
-  rows_ = rows;
-  for (Peer& peer : peers_) {
-    const auto values = peer.values.first_rows(static_cast<Index>(peer.blocks.size()) * rows).values();
-    peer.request = ranks_->start_receive(values, peer.rank, tag_);
+}  // namespace
+
+void SharedMatrix::begin(const Homes& homes, Reach reach) {
+  homes_ = &homes;
+  reach_ = reach;
+  matrix_.rows(reach == Reach::everywhere ? homes.rows() : homes.own().count);
+}
+
+MatrixView SharedMatrix::own() {
+  const model::RowRange own = homes_->own();
+  return matrix_.rows_from(reach_ == Reach::everywhere ? own.first : 0, own.count);
+}
+
+void SharedMatrix::share() {
+  assert(reach_ == Reach::everywhere);
+  const MatrixView all = matrix_.rows_from(0, homes_->rows());
+  request_ = homes_->are_dealt() ? ranks_->start_all_gather(all.values(), homes_->starts(), all.columns)
+                                 : ranks_->start_broadcast(all.values());
+}
+
+BatchRows SharedMatrix::arrived() {
+  if (reach_ == Reach::home) return {own(), homes_->own().first};
+  if (!homes_->are_here()) request_.wait();
+  return {matrix_.rows_from(0, homes_->rows()), 0};
+}
+
+TreeReduction::TreeReduction(const comm::Communicator& ranks, const Topology& topology, Index width,
+                             comm::Tag tag)
+    : ranks_(&ranks), tag_(tag), experts_(topology.experts()), own_(width), received_(width) {
+  std::size_t count = 0;
+  for (Index rank = 0; rank < topology.ranks(); ++rank) {
+    blocks_.push_back(topology.blocks(rank));
+    count += blocks_.back().size();
+  }
+  others_blocks_ = static_cast<Index>(count - blocks().size());
+  sums_.reserve(count);
+}
+
+void TreeReduction::begin(const Homes& homes) {
+  homes_ = &homes;
+  own_.rows(static_cast<Index>(blocks().size()) * homes.rows());
+  const Index rows = homes.own().count;
+  if (rows == 0) return;
+  received_.rows(others_blocks_ * rows);
+  Index place = 0;
+  for (int rank = 0; rank < ranks_->size(); ++rank) {
+    if (rank == ranks_->rank()) continue;
+    for (std::size_t k = 0; k < blocks_[static_cast<std::size_t>(rank)].size(); ++k)
+      requests_.push_back(
+          ranks_->start_receive(received_.rows_from(place++ * rows, rows).values(), rank, tag_));
   }
 }
 
 void TreeReduction::send() {
-  if (ranks_->is_coordinator() || blocks_.empty()) return;
-  sent_ = ranks_->start_send(own_.first_rows(static_cast<Index>(blocks_.size()) * rows_).values(), 0, tag_);
+  homes_->for_each_other([&](int home, const model::RowRange& rows) {
+    for (Index k = 0; k < static_cast<Index>(blocks().size()); ++k)
+      requests_.push_back(
+          ranks_->start_send(block(k).rows_from(rows.first, rows.count).values(), home, tag_));
+  });
 }
 
 void TreeReduction::combine(MatrixView sum) {
-  sent_.wait();
-  if (!ranks_->is_coordinator()) return;
+  comm::wait_for_all(requests_);
+  const model::RowRange rows = homes_->own();
+  if (rows.count == 0) return;
   sums_.clear();
-  const auto add = [&](const std::vector<model::TreeBlock>& blocks, const Matrix& values) {
-    for (std::size_t k = 0; k < blocks.size(); ++k) {
-      const ConstMatrixView block = values.view().rows_from(static_cast<Index>(k) * rows_, rows_);
-      sums_.push_back(BlockSum{blocks[k], block.data});
+  Index place = 0;  // among the blocks of others
+  for (std::size_t rank = 0; rank < blocks_.size(); ++rank) {
+    const bool is_own = &blocks_[rank] == &blocks();
+    for (std::size_t k = 0; k < blocks_[rank].size(); ++k) {
+      const MatrixView values = is_own ? block(static_cast<Index>(k)).rows_from(rows.first, rows.count)
+                                       : received_.rows_from(place++ * rows.count, rows.count);
+      sums_.push_back({blocks_[rank][k], values.data});
     }
-  };
-  add(blocks_, own_);
-  for (Peer& peer : peers_) {
-    peer.request.wait();
-    add(peer.blocks, peer.values);
   }
   model::combine_blocks(sums_, experts_, sum);
 }
 
-Concatenation::Concatenation(const comm::Communicator& ranks, const Topology& topology, Index capacity,
-                             Index hidden)
-    : ranks_(&ranks), hidden_(hidden) {
-  const auto part = [&](int rank) {
-    const ExpertRange range = topology.range(rank);
-    return Part{rank, range, Matrix(range.count * capacity, hidden)};
-  };
-  own_ = part(ranks.rank());
-  if (!ranks.is_coordinator()) return;
-  for (int rank = 1; rank < ranks.size(); ++rank) {
-    if (topology.range(rank).count > 0) peers_.push_back(part(rank));
-  }
+GateGradient::GateGradient(const comm::Communicator& ranks, const Topology& topology)
+    : ranks_(&ranks),
+      topology_(topology),
+      own_(topology.range(ranks.rank()).count),
+      received_(topology.experts()),
+      all_(topology.experts()) {}
+
+void GateGradient::begin(const Homes& homes) {
+  homes_ = &homes;
+  own_.rows(homes.rows());
+  const Index rows = homes.own().count;
+  if (rows == 0) return;
+  const MatrixView received = received_.rows(rows);
+  for_each_other_owner(topology_, ranks_->rank(), [&](int rank, const ExpertRange& range) {
+    const std::span<float> table{received.data + rows * range.first, size(rows * range.count)};
+    requests_.push_back(ranks_->start_receive(table, rank, comm::Tag::gate_gradient));
+  });
 }
 
-void Concatenation::begin_gather(Index rows) {
-  rows_ = rows;
-  for (Part& peer : peers_) {
-    peer.request = ranks_->start_receive(peer.rows(rows).values(), peer.rank, comm::Tag::expert_outputs);
-  }
+void GateGradient::send() {
+  if (topology_.range(ranks_->rank()).count == 0) return;
+  homes_->for_each_other([&](int home, const model::RowRange& rows) {
+    requests_.push_back(
+        ranks_->start_send(own().rows_from(rows.first, rows.count).values(), home, comm::Tag::gate_gradient));
+  });
+}
+
+ConstMatrixView GateGradient::collect() {
+  comm::wait_for_all(requests_);
+  const model::RowRange rows = homes_->own();
+  const MatrixView all = all_.rows(rows.count);
+  const auto place = [&](const ExpertRange& range, ConstMatrixView columns) {
+    for (Index b = 0; b < rows.count; ++b)
+      std::ranges::copy(columns.row(b), all.row(b).begin() + range.first);
+  };
+  if (rows.count == 0) return all;
+  place(topology_.range(ranks_->rank()), own().rows_from(rows.first, rows.count));
+  for_each_other_owner(topology_, ranks_->rank(), [&](int /*rank*/, const ExpertRange& range) {
+    place(range,
+          {received_.rows_from(0, rows.count).data + rows.count * range.first, rows.count, range.count});
+  });
+  return all;
+}
+
+Concatenation::Concatenation(const comm::Communicator& ranks, const Topology& topology, Index hidden)
+    : ranks_(&ranks),
+      topology_(topology),
+      range_(topology.range(ranks.rank())),
+      hidden_(hidden),
+      gathered_(topology.experts() * hidden),
+      own_(hidden) {}
+
+void Concatenation::begin_gather(const Homes& homes) {
+  homes_ = &homes;
+  const Index rows = homes.own().count;
+  if (rows == 0) return;
+  gathered_.rows(rows);
+  for_each_other_owner(topology_, ranks_->rank(), [&](int rank, const ExpertRange& range) {
+    for (Index i = range.first; i < range.end(); ++i)
+      requests_.push_back(
+          ranks_->start_receive(table(gathered_, i, rows).values(), rank, comm::Tag::expert_outputs));
+  });
 }
 
 void Concatenation::send(ConstMatrixView own) {
-  if (ranks_->is_coordinator() || own_.range.count == 0) return;
-  own_.request = ranks_->start_send(own.values(), 0, comm::Tag::expert_outputs);
+  homes_->for_each_other([&](int home, const model::RowRange& rows) {
+    for (Index i = 0; i < range_.count; ++i)
+      requests_.push_back(
+          ranks_->start_send(own.rows_from(i * homes_->rows() + rows.first, rows.count).values(), home,
+                             comm::Tag::expert_outputs));
+  });
 }
 
 void Concatenation::collect(ConstMatrixView own, MatrixView all) {
-  own_.request.wait();
-  if (!ranks_->is_coordinator()) return;
-  const auto place = [&](const ExpertRange& range, ConstMatrixView outputs) {
-    for (Index i = 0; i < range.count; ++i) {
-      for (Index b = 0; b < rows_; ++b)
-        std::ranges::copy(outputs.row(i * rows_ + b), all.row(b).begin() + (range.first + i) * hidden_);
-    }
-  };
-  place(own_.range, own);
-  for (Part& peer : peers_) {
-    peer.request.wait();
-    place(peer.range, peer.rows(rows_));
+  wait();
+  const model::RowRange rows = homes_->own();
+  if (rows.count == 0) return;
+  for (Index i = 0; i < topology_.experts(); ++i) {
+    const bool is_own = i >= range_.first && i < range_.end();
+    const ConstMatrixView outputs =
+        is_own ? own.rows_from((i - range_.first) * homes_->rows() + rows.first, rows.count)
+               : table(gathered_, i, rows.count);
+    for (Index b = 0; b < rows.count; ++b)
+      std::ranges::copy(outputs.row(b), all.row(b).begin() + i * hidden_);
   }
 }
 
 void Concatenation::scatter(ConstMatrixView d_all) {
-  if (!ranks_->is_coordinator()) {
-    if (own_.range.count == 0) return;
-    own_.request = ranks_->start_receive(own_.rows(rows_).values(), 0, comm::Tag::expert_output_gradients);
-    return;
-  }
-  const auto pick = [&](Part& part) {
-    const MatrixView values = part.rows(rows_);
-    for (Index i = 0; i < part.range.count; ++i) {
-      for (Index b = 0; b < rows_; ++b) {
-        const auto columns = d_all.row(b).subspan(size((part.range.first + i) * hidden_), size(hidden_));
-        std::ranges::copy(columns, values.row(i * rows_ + b).begin());
-      }
-    }
+  const MatrixView d_own = own_.rows(range_.count * homes_->rows());
+  homes_->for_each_other([&](int home, const model::RowRange& rows) {
+    for (Index i = 0; i < range_.count; ++i)
+      requests_.push_back(
+          ranks_->start_receive(d_own.rows_from(i * homes_->rows() + rows.first, rows.count).values(), home,
+                                comm::Tag::expert_output_gradients));
+  });
+  const model::RowRange rows = homes_->own();
+  if (rows.count == 0) return;
+  const auto pick = [&](Index i, MatrixView values) {
+    for (Index b = 0; b < rows.count; ++b)
+      std::ranges::copy(d_all.row(b).subspan(size(i * hidden_), size(hidden_)), values.row(b).begin());
   };
-  for (Part& peer : peers_) {
-    pick(peer);
-    peer.request =
-        ranks_->start_send(peer.rows(rows_).values(), peer.rank, comm::Tag::expert_output_gradients);
-  }
-  pick(own_);
+  for_each_other_owner(topology_, ranks_->rank(), [&](int rank, const ExpertRange& range) {
+    for (Index i = range.first; i < range.end(); ++i) {
+      pick(i, table(gathered_, i, rows.count));
+      requests_.push_back(ranks_->start_send(table(gathered_, i, rows.count).values(), rank,
+                                             comm::Tag::expert_output_gradients));
+    }
+  });
+  for (Index i = 0; i < range_.count; ++i)
+    pick(range_.first + i, d_own.rows_from(i * homes_->rows() + rows.first, rows.count));
 }
 
 ConstMatrixView Concatenation::arrived() {
-  own_.request.wait();
-  return own_.rows(rows_);
+  if (!homes_->are_here()) wait();
+  return own_.rows_from(0, range_.count * homes_->rows());
 }
 
 void Concatenation::finish() {
-  for (Part& peer : peers_) peer.request.wait();
+  wait();
 }
 
-GateGradient::GateGradient(const comm::Communicator& ranks, const Topology& topology, Index capacity)
-    : ranks_(&ranks), range_(topology.range(ranks.rank())), own_(capacity, range_.count) {
-  if (!ranks.is_coordinator()) return;
-  all_ = Matrix(capacity, topology.experts());
-  for (int rank = 1; rank < ranks.size(); ++rank) {
-    const ExpertRange range = topology.range(rank);
-    if (range.count > 0) peers_.push_back({rank, range, Matrix(capacity, range.count), {}});
-  }
-}
-
-void GateGradient::begin(Index rows) {
-  rows_ = rows;
-  for (Peer& peer : peers_) {
-    peer.request =
-        ranks_->start_receive(peer.values.first_rows(rows).values(), peer.rank, comm::Tag::gate_gradient);
-  }
-}
-
-void GateGradient::send() {
-  if (ranks_->is_coordinator() || range_.count == 0) return;
-  sent_ = ranks_->start_send(own().values(), 0, comm::Tag::gate_gradient);
-}
-
-ConstMatrixView GateGradient::collect() {
-  sent_.wait();
-  if (!ranks_->is_coordinator()) return {};
-  place(range_, own());
-  for (Peer& peer : peers_) {
-    peer.request.wait();
-    place(peer.range, peer.values.first_rows(rows_));
-  }
-  return all_.first_rows(rows_);
-}
-
-void GateGradient::place(const ExpertRange& range, ConstMatrixView columns) {
-  for (Index b = 0; b < rows_; ++b) {
-    const auto row = columns.row(b);
-    std::copy(row.begin(), row.end(), all_.first_rows(rows_).row(b).begin() + range.first);
-  }
+void Concatenation::wait() {
+  comm::wait_for_all(requests_);
 }
 
 }  // namespace dmoe::exchange

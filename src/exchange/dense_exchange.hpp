@@ -1,141 +1,134 @@
-// What ranks say to each other within a layer. Each class owns its buffers, made once for the largest batch,
-// and its requests; all counts follow from the topology, so every rank knows every size.
+// What ranks say to each other within a layer whose experts all compute all rows. Each class owns its
+// buffers, which grow to the largest batch, and its requests; all counts follow from the topology and the
+// homes of the rows (homes.hpp), so every rank knows every size. Homes must outlive a batch.
 #pragma once
 
 #include <vector>
 
 #include "comm/communicator.hpp"
 #include "core/matrix.hpp"
+#include "exchange/homes.hpp"
 #include "exchange/topology.hpp"
 
 namespace dmoe::exchange {
 
-/// A matrix that the coordinator computes and every rank reads: gate values, a layer's input, dz.
+/// Where rows that were computed at home are needed: there, or on every rank of the replica.
+enum class Reach { home, everywhere };
+
+/// A matrix whose rows are computed at home, and read there or on every rank: gate values, z, dz.
 ///
-///     coordinator  matrix(B) = ..  share(B)  ..own work meanwhile..                 finish()
-///     others                       share(B)  ..own work meanwhile..  arrived(B)     finish()
+///     every rank   begin(homes, reach)   own() = ..   share()   ..other work meanwhile..   arrived()
+///     finish()
 class SharedMatrix {
  public:
-  SharedMatrix(const comm::Communicator& ranks, Index capacity, Index columns)
-      : ranks_(&ranks), matrix_(capacity, columns) {}
+  SharedMatrix(const comm::Communicator& ranks, Index columns) : ranks_(&ranks), matrix_(columns) {}
 
-  /// (rows, columns): for the coordinator to fill, before share() or after finish().
-  MatrixView matrix(Index rows) { return matrix_.first_rows(rows); }
-  /// Starts the broadcast of the first rows. Collective.
-  void share(Index rows) { request_ = ranks_->start_broadcast(matrix_.first_rows(rows).values()); }
-  /// The coordinator's values, to be read only: at once on the coordinator, which may still be sending them,
-  /// after their arrival elsewhere. Local.
-  ConstMatrixView arrived(Index rows) {
-    if (!ranks_->is_coordinator()) request_.wait();
-    return matrix_.first_rows(rows);
-  }
-  /// Ends the broadcast on the coordinator too. Local.
+  /// For the rows of a batch. Local.
+  void begin(const Homes& homes, Reach reach);
+  /// (rows at home here, columns), to be filled before share() or after finish(). Local.
+  MatrixView own();
+  /// Starts to send them to all others; with the reach for it. Collective.
+  void share();
+  /// The rows that are here, to be read only: those at home at once, which may still be on their way to
+  /// others, and where the matrix was shared all of them, after their arrival. Local.
+  BatchRows arrived();
+  /// Ends the sharing. Local.
   void finish() { request_.wait(); }
 
  private:
   const comm::Communicator* ranks_;
-  Matrix matrix_;
+  const Homes* homes_ = nullptr;
+  Reach reach_ = Reach::home;
+  GrowingMatrix matrix_;
   comm::Request request_;
 };
 
-/// A sum over all experts of (B, width) leaves, wherever they are, onto the coordinator, along the fixed
-/// tree: every rank sends the sums of its blocks in one message, the coordinator combines them.
+/// A sum over all experts of (B, width) leaves, wherever they are, to each row's home, along the fixed tree:
+/// every rank sends its sums of each of its blocks, the home combines them.
 class TreeReduction {
  public:
-  TreeReduction(const comm::Communicator& ranks, const Topology& topology, Index capacity, Index width,
-                comm::Tag tag);
+  TreeReduction(const comm::Communicator& ranks, const Topology& topology, Index width, comm::Tag tag);
 
-  /// Starts the receives on the coordinator, so that messages land in place. Collective.
-  void begin(Index rows);
+  /// Starts the receives, so that messages land in place. Collective.
+  void begin(const Homes& homes);
   /// (B, width) of own block k, to be filled between begin and send.
-  MatrixView block(Index k) { return own_.view().rows_from(k * rows_, rows_); }
-  const std::vector<model::TreeBlock>& blocks() const { return blocks_; }
-  /// Sends the own blocks to the coordinator. Collective.
+  MatrixView block(Index k) { return own_.rows_from(k * homes_->rows(), homes_->rows()); }
+  const std::vector<model::TreeBlock>& blocks() const { return blocks_[size(ranks_->rank())]; }
+  /// Sends the own blocks to the homes of their rows. Collective.
   void send();
-  /// The sum (B, width), on the coordinator, after send(); other ranks finish their send. Collective.
+  /// The sum (rows at home here, width), after send(). Collective.
   void combine(MatrixView sum);
 
  private:
-  struct Peer {
-    int rank;
-    std::vector<model::TreeBlock> blocks;
-    Matrix values;  // (blocks capacity, width)
-    comm::Request request;
-  };
   const comm::Communicator* ranks_;
   comm::Tag tag_;
   Index experts_;
-  Index rows_ = 0;
-  std::vector<model::TreeBlock> blocks_;  // own
-  Matrix own_;                            // (blocks capacity, width)
-  comm::Request sent_;
-  std::vector<Peer> peers_;            // coordinator only: the other ranks that own experts
-  std::vector<model::BlockSum> sums_;  // coordinator only: scratch of combine
+  std::vector<std::vector<model::TreeBlock>> blocks_;  // (E)
+  Index others_blocks_ = 0;
+  const Homes* homes_ = nullptr;
+  GrowingMatrix own_;       // (own blocks B, width)
+  GrowingMatrix received_;  // (blocks of other ranks x rows at home here, width)
+  std::vector<comm::Request> requests_;
+  std::vector<model::BlockSum> sums_;  // scratch
 };
 
-/// dLoss/dg, computed where the experts are, gathered on the coordinator.
+/// dLoss/dg, computed where the experts are, gathered at each row's home.
 class GateGradient {
  public:
-  GateGradient(const comm::Communicator& ranks, const Topology& topology, Index capacity);
+  GateGradient(const comm::Communicator& ranks, const Topology& topology);
 
-  /// Starts the receives on the coordinator. Collective.
-  void begin(Index rows);
+  /// Starts the receives. Collective.
+  void begin(const Homes& homes);
   /// (B, own experts): to be filled between begin and send.
-  MatrixView own() { return own_.first_rows(rows_); }
-  /// Sends the own columns to the coordinator. Collective.
+  MatrixView own() { return own_.rows_from(0, homes_->rows()); }
+  /// Sends the own columns to the homes of their rows. Collective.
   void send();
-  /// (B, N) on the coordinator, empty elsewhere; other ranks finish their send. Collective.
+  /// (rows at home here, N). Collective.
   ConstMatrixView collect();
 
  private:
-  struct Peer {
-    int rank;
-    ExpertRange range;
-    Matrix values;  // (capacity, range.count)
-    comm::Request request;
-  };
-  void place(const ExpertRange& range, ConstMatrixView columns);
   const comm::Communicator* ranks_;
-  Index rows_ = 0;
-  ExpertRange range_;  // own
-  Matrix own_;         // (capacity, own experts)
-  comm::Request sent_;
-  std::vector<Peer> peers_;  // coordinator only: the other ranks that own experts
-  Matrix all_;               // coordinator only: (capacity, N)
+  Topology topology_;
+  const Homes* homes_ = nullptr;
+  GrowingMatrix own_;       // (B, own experts)
+  GrowingMatrix received_;  // (rows at home here, N) values: of each rank's experts one table after the other
+  GrowingMatrix all_;       // (rows at home here, N)
+  std::vector<comm::Request> requests_;
 };
 
-/// The outputs (B, H) of all experts side by side, (B, N H), on the coordinator, and the gradient of that on
-/// the way back. In a message and on their owner the experts stand one below the other, (count B, H).
+/// The outputs (B, H) of all experts side by side, (B, N H), at each row's home, and the gradient of that on
+/// the way back. In messages and on their owner the experts stand one below the other, (count B, H).
 class Concatenation {
  public:
-  Concatenation(const comm::Communicator& ranks, const Topology& topology, Index capacity, Index hidden);
+  Concatenation(const comm::Communicator& ranks, const Topology& topology, Index hidden);
 
-  /// Starts the receives on the coordinator. Collective.
-  void begin_gather(Index rows);
+  /// Starts the receives. Collective.
+  void begin_gather(const Homes& homes);
   /// Sends the own experts' outputs (count B, H), which must stay as they are until collect(). Collective.
   void send(ConstMatrixView own);
-  /// all (B, N H), on the coordinator; other ranks finish their send. Collective.
+  /// all (rows at home here, N H). Collective.
   void collect(ConstMatrixView own, MatrixView all);
-  /// Starts to send every owner its part of d_all (B, N H), which counts on the coordinator. Collective.
+  /// Starts to send every owner its part of d_all (rows at home here, N H). Collective.
   void scatter(ConstMatrixView d_all);
   /// (count B, H): the own part of what was scattered. Local.
   ConstMatrixView arrived();
-  /// Ends the scatter on the coordinator too. Local.
+  /// Ends the scatter. Local.
   void finish();
 
  private:
-  struct Part {
-    int rank;
-    ExpertRange range;
-    Matrix values;  // (range.count capacity, H)
-    comm::Request request{};
-    MatrixView rows(Index rows) { return values.first_rows(range.count * rows); }
-  };
+  /// Of expert i, whose tables (rows, H) stand one below the other.
+  MatrixView table(GrowingMatrix& tables, Index i, Index rows) const {
+    return {tables.rows_from(0, 1).data + i * rows * hidden_, rows, hidden_};
+  }
+  void wait();
   const comm::Communicator* ranks_;
+  Topology topology_;
+  ExpertRange range_;  // own
   Index hidden_;
-  Index rows_ = 0;
-  Part own_;                 // the gradient; its request is that of a send or a receive
-  std::vector<Part> peers_;  // coordinator only: the other ranks that own experts
+  const Homes* homes_ = nullptr;
+  GrowingMatrix gathered_;  // (N, rows at home here, H) values
+  GrowingMatrix own_;       // (count B, H): the gradient
+  std::vector<comm::Request> requests_;
 };
 
 }  // namespace dmoe::exchange

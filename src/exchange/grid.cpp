@@ -12,12 +12,6 @@ namespace dmoe::exchange {
 
 namespace {
 
-/// Slices are shared out as experts are.
-model::Slices share_of(Index slices, Index batch_rows, Index replicas, Index replica) {
-  const ExpertRange own = Topology(slices, replicas).range(replica);
-  return {slices, batch_rows, own.first, own.end()};
-}
-
 /// "ranks 1, 3, 5", "ranks 1, 3, .., 1023".
 std::string ranks_text(int first, int stride, int count) {
   constexpr int most = 8;
@@ -30,22 +24,29 @@ std::string ranks_text(int first, int stride, int count) {
 
 }  // namespace
 
-void Grid::check(Index ranks, Index replicas, Index slices) {
-  if (replicas > slices)
+void Grid::check(Index ranks, Index replicas, const BatchCut& cut, Gating gating) {
+  if (replicas > cut.slices)
     throw InputError("comm.replicas is {}, but train.slices is {}: a replica needs a slice of the batch",
-                     replicas, slices);
+                     replicas, cut.slices);
   if (ranks % replicas != 0)
     throw InputError(
         "comm.replicas is {}: {} cannot be shared out to as many; start a multiple of {}, or "
         "--set comm.replicas=auto",
         replicas, ranks == 1 ? "one rank" : fmt::format("{} ranks", ranks), replicas);
+  const Index fewest = most_gating_ranks(cut, replicas);
+  if (gating == Gating::rows && ranks / replicas > fewest)
+    throw InputError(
+        "comm.gating is \"rows\", but train.gate_slices is {}: each of the {} ranks of a replica needs one "
+        "of its slices, and there is a replica with {}",
+        cut.slices * cut.parts(), ranks / replicas, fewest);
 }
 
 Grid::Grid(const comm::Communicator& world)
     : world_(&world), column_(std::make_shared<comm::Communicator>(comm::Communicator::local())) {}
 
-Grid::Grid(const comm::Communicator& world, Index replicas, Index slices, Index batch_rows) : Grid(world) {
-  check(world.size(), replicas, slices);
+Grid::Grid(const comm::Communicator& world, Index replicas, const BatchCut& cut, Gating gating)
+    : Grid(world) {
+  check(world.size(), replicas, cut, gating);
   if (replicas > 1) {
     const int group_size = narrow<int>(world.size() / replicas);
     const int replica = world.rank() / group_size;
@@ -57,18 +58,63 @@ Grid::Grid(const comm::Communicator& world, Index replicas, Index slices, Index 
         place, replica,
         fmt::format("the replicas of a part ({})", ranks_text(place, group_size, narrow<int>(replicas)))));
   }
-  batch_rows_ = batch_rows;
-  slices_ = share_of(slices, batch_rows, replicas, replica());
+  cut_ = cut;
+  gating_ = gating;
+  slices_ = slices_of(replica());
+  gate_slices_ = gate_slices_of(replica(), group().rank());
 }
 
 Index Grid::most_rows(Index batch_rows) const {
   Index most = 0;
-  for (Index r = 0; r < replicas(); ++r) most = std::max(most, slices_of(r).own_rows(batch_rows).count);
+  for (const model::Slices& slices : slices_of_column())
+    most = std::max(most, slices.own_rows(batch_rows).count);
   return most;
 }
 
 model::Slices Grid::slices_of(Index replica) const {
-  return share_of(slices_.slices(), batch_rows_, replicas(), replica);
+  const ExpertRange own = Topology(cut_.slices, replicas()).range(replica);  // shared out as experts are
+  return {cut_.slices, cut_.rows, own.first, own.end()};
+}
+
+model::Slices Grid::gate_slices_of(Index replica) const {
+  const ExpertRange own = Topology(cut_.slices, replicas()).range(replica);
+  return {cut_.slices, cut_.rows, own.first * parts(), own.end() * parts(), parts()};
+}
+
+model::Slices Grid::gate_slices_of(Index replica, Index rank) const {
+  const model::Slices of_replica = gate_slices_of(replica);
+  const SliceRange own = slices_at_home(gating_, of_replica.count(), group().size(), rank);
+  const Index first = of_replica.first() + own.first;
+  return {cut_.slices, cut_.rows, first, first + own.count, parts()};
+}
+
+std::vector<model::Slices> Grid::slices_of_column() const {
+  std::vector<model::Slices> all;
+  for (Index r = 0; r < replicas(); ++r) all.push_back(slices_of(r));
+  return all;
+}
+
+std::vector<model::Slices> Grid::slices_of_homes() const {
+  std::vector<model::Slices> all;
+  const Index ranks = gating_ == Gating::rows ? group().size() : 1;  // of a replica
+  for (Index r = 0; r < replicas(); ++r)
+    for (Index rank = 0; rank < ranks; ++rank) all.push_back(gate_slices_of(r, rank));
+  return all;
+}
+
+Homes Grid::training_homes(Index rows) const {
+  return {group(), rows, gating_, gate_slices_of(replica())};
+}
+
+Homes Grid::evaluation_homes(Index rows) const {
+  const Index slices = cut_.slices * parts();
+  return {group(), rows, gating_, {1, rows, 0, slices, slices}};
+}
+
+model::Slices Grid::evaluation_slices(Index rows) const {
+  const Index slices = cut_.slices * parts();
+  const SliceRange own = slices_at_home(gating_, slices, group().size(), group().rank());
+  return {1, rows, own.first, own.first + own.count, slices};
 }
 
 }  // namespace dmoe::exchange

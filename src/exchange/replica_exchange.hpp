@@ -1,14 +1,19 @@
-// What replicas say to each other: gradients, summed along the tree over slices, and the weights that follow
-// from them.
+// What ranks that hold the same parameters say to each other: gradients, summed along the tree over slices,
+// and the weights that follow from them. Of experts these are replicas of one rank; of gates, heads and
+// layers that are not split, all ranks that gate rows.
 //
-//     every rank                                           the owner of a chunk (of each column, rank r)
+//     every rank                                           the owner of a chunk
 //     its sums over its own slices, of each chunk   ->     g = the sum along the tree over all slices
 //                                                          steps the weights of the chunk
 //     the weights                                   <-     to all others
 //
-// The values of a rank, all parameters one after the other, are cut into R chunks of equal length. Every rank
-// of a column sends and receives 4 V (R-1)/R bytes either way, where a replica has one block of the tree; V
-// are the values of the rank.
+// The values of a rank, all parameters one after the other, are cut into as many chunks of equal length as
+// there are such ranks, R. Every rank sends and receives 4 V (R-1)/R bytes either way, where each has one
+// block of the tree; V are the values of the rank.
+//
+// Where R is a power of two and each rank has one subtree, as large as every other, sums can be made pair by
+// pair on the way: recursive halving, nearest neighbours first, is that tree. So many ranks, from 8 on, send
+// log2 R messages either way in place of R - 1.
 #pragma once
 
 #include <cstddef>
@@ -16,9 +21,11 @@
 #include <span>
 #include <vector>
 
+#include "comm/communicator.hpp"
 #include "core/matrix.hpp"
-#include "exchange/grid.hpp"
+#include "exchange/topology.hpp"
 #include "model/parameters.hpp"
+#include "model/slices.hpp"
 
 namespace dmoe::exchange {
 
@@ -30,46 +37,69 @@ struct OwnedPart {
 
 class ReplicaExchange {
  public:
-  /// Of the parameters of this rank, which must outlive it; the same list in every rank of the column. Local.
-  ReplicaExchange(const Grid& grid, std::vector<model::Parameter> parameters);
+  /// Of these parameters, which every one of `ranks` holds, and rank r has their gradients' sums over
+  /// slices[r]. What is given by reference must outlive it, as must the parameters. Local.
+  ReplicaExchange(const comm::Communicator& ranks, const std::vector<model::Slices>& slices,
+                  std::vector<model::Parameter> parameters, Index fewest_to_halve = 8);
 
+  std::size_t holders() const { return pieces_.size(); }  // R
   /// Of parameter number p. Local.
   OwnedPart owned(std::size_t p) const { return owned_[p]; }
-  /// Sums the gradients of the last backward pass into what each rank owns. Collective over the column.
+  /// Sums the gradients of the last backward pass into what each rank owns. Collective.
   void sum_gradients();
-  /// Those sums, whole, into every parameter's gradient. Collective over the column.
+  /// Those sums, whole, into every parameter's gradient. Collective.
   void share_gradients();
-  /// The weights, by their owners. Collective over the column.
+  /// The weights, by their owners. Collective.
   void share_weights();
-  /// On replica 0, whole[p] := the values of parameter p, as long, of whose owned part every rank has own[p];
-  /// nothing elsewhere. Collective over the column.
+  /// On rank 0, whole[p] := the values of parameter p, as long, of whose owned part every rank has own[p];
+  /// nothing elsewhere. Collective.
   void collect(const std::vector<std::span<const float>>& own, std::vector<std::vector<float>>& whole);
-  /// The lowest replica whose weights are not those of most, or, of two, of the first. Collective over the
-  /// column, and the same on all of it.
-  std::optional<int> differing_replica() const;
+  /// The lowest rank whose weights are not those of most, or, of two, of the first. Collective, and
+  /// the same on all.
+  std::optional<int> differing_rank() const;
 
  private:
-  /// A stretch of one parameter's values in the chunk of one replica.
+  /// A stretch of one parameter's values in the chunk of one rank.
   struct Piece {
     std::size_t parameter;
     std::size_t first;
     std::size_t count;
+    std::size_t place;  // among the values of all parameters
     std::span<float> of(std::span<float> values) const { return values.subspan(first, count); }
   };
-  std::size_t own() const { return static_cast<std::size_t>(grid_.replica()); }
-  std::size_t replicas() const { return pieces_.size(); }
+  std::size_t own() const { return static_cast<std::size_t>(ranks_->rank()); }
   /// Sends the own chunk to all others, each its chunk from them; which(p) are the values of parameter p.
   template <class Values>
   void share(comm::Tag tag, const Values& which);
-  void wait();
+  void send_blocks();
   void combine();
 
-  Grid grid_;
+  /// Whether halving makes the sums.
+  bool can_halve(Index fewest) const;
+  /// Chunks of a range that a rank keeps where it parts with the one at a distance, a power of two, and those
+  /// that the other keeps.
+  struct Halves {
+    ExpertRange kept;
+    ExpertRange given;
+  };
+  Halves halves(const ExpertRange& chunks, Index distance) const;
+  std::span<float> values_of(const ExpertRange& chunks);
+  void swap_with(Index distance, std::span<const float> sent, std::span<float> received, comm::Tag tag);
+  void halve();
+  template <class Values>
+  void double_up(comm::Tag tag, const Values& which);
+
+  const comm::Communicator* ranks_;
+  Index slices_ = 0;  // of the whole batch
   std::vector<model::Parameter> parameters_;
-  std::vector<std::vector<Piece>> pieces_;             // (R), of each chunk
-  std::vector<std::vector<model::TreeBlock>> blocks_;  // (R), of each replica
+  Topology chunks_;                                    // of all values
+  std::vector<std::vector<Piece>> pieces_;             // (R), of each rank's chunk
+  std::vector<std::vector<model::TreeBlock>> blocks_;  // (R), of each rank
   std::vector<Matrix> received_;  // (R): (its blocks, values of the own chunk); own: none
   std::vector<OwnedPart> owned_;  // of each parameter
+  bool halves_ = false;
+  Matrix all_;       // (1, V) where sums are made by halving, else nothing
+  Matrix incoming_;  // (1, V/2) then
   std::vector<comm::Request> requests_;
   std::vector<model::BlockSum> sums_;  // scratch
 };

@@ -5,82 +5,203 @@
 
 namespace dmoe::exchange {
 
-std::vector<PeerRows> make_peers(const comm::Communicator& ranks, Index columns) {
-  std::vector<PeerRows> peers;
-  for (int rank = 1; rank < ranks.size() && ranks.is_coordinator(); ++rank)
-    peers.push_back({GrowingMatrix(columns), {}});
-  return peers;
+ChoiceExchange::ChoiceExchange(const comm::Communicator& ranks, Index most)
+    : ranks_(&ranks),
+      table_(ranks, model::Choices::columns(most)),
+      sent_(Choice::columns),
+      received_(Choice::columns),
+      sent_counts_(size(ranks.size())),
+      received_counts_(size(ranks.size())) {}
+
+void ChoiceExchange::begin(const Homes& homes) {
+  homes_ = &homes;
+  table_.begin(homes, homes.are_dealt() ? Reach::home : Reach::everywhere);
+}
+
+void ChoiceExchange::deliver(RoutePlan& plan) {
+  plan.sent.make(model::ConstChoices(own()), homes_->own().first);
+  if (homes_->are_dealt()) return deliver_from_homes(plan);
+  table_.share();
+  const model::ConstChoices all = known();
+  const ExpertRange own_experts = plan.topology.range(ranks_->rank());
+  plan.owned.clear();
+  for (Index b = 0; b < all.rows(); ++b) {
+    const Index chosen = all.count(b);
+    for (Index j = 0; j < chosen; ++j) {
+      const Index expert = all.expert(b, j);
+      if (expert >= own_experts.first && expert < own_experts.end())
+        plan.owned.add({b, expert, all.value(b, j)});
+    }
+  }
+  plan.owned.make();
+}
+
+void ChoiceExchange::deliver_from_homes(RoutePlan& plan) {
+  for (Index rank = 0; rank < ranks_->size(); ++rank)
+    sent_counts_[size(rank)] = plan.sent.begin(rank + 1) - plan.sent.begin(rank);
+  ranks_->all_to_all(sent_counts_, received_counts_);
+  const Index own = ranks_->rank();
+  received_.rows(std::accumulate(received_counts_.begin(), received_counts_.end(), Index{0}));
+  Index place = 0;
+  for (int rank = 0; rank < ranks_->size(); ++rank) {
+    const Index count = received_counts_[static_cast<std::size_t>(rank)];
+    if (rank != own && count > 0)
+      requests_.push_back(
+          ranks_->start_receive(received_.rows_from(place, count).values(), rank, comm::Tag::choices));
+    place += count;
+  }
+  const MatrixView sent = sent_.rows(plan.sent.count());
+  for (Index c = 0; c < sent.rows; ++c) {
+    const auto& [row, expert, value] = plan.sent.choice(c);
+    sent(c, 0) = static_cast<float>(row);
+    sent(c, 1) = static_cast<float>(expert);
+    sent(c, 2) = value;
+  }
+  for (Index hop = 1; hop < ranks_->size(); ++hop) {
+    const Index rank = (own + hop) % ranks_->size();
+    const Index count = sent_counts_[size(rank)];
+    if (count > 0)
+      requests_.push_back(ranks_->start_send(sent.rows_from(plan.sent.begin(rank), count).values(),
+                                             narrow<int>(rank), comm::Tag::choices));
+  }
+  comm::wait_for_all(requests_);
+  plan.owned.clear();
+  place = 0;
+  for (Index rank = 0; rank < ranks_->size(); ++rank) {
+    const Index count = received_counts_[size(rank)];
+    const ConstMatrixView from =
+        rank == own ? sent.rows_from(plan.sent.begin(own), count) : received_.rows_from(place, count);
+    for (Index c = 0; c < count; ++c)
+      plan.owned.add({static_cast<Index>(from(c, 0)), static_cast<Index>(from(c, 1)), from(c, 2)});
+    place += count;
+  }
+  plan.owned.make();
+}
+
+void ChoiceExchange::finish() {
+  table_.finish();
 }
 
 RowDelivery::RowDelivery(const comm::Communicator& ranks, Index columns, comm::Tag tag)
-    : ranks_(&ranks), tag_(tag), own_(columns), peers_(make_peers(ranks, columns)) {}
+    : ranks_(&ranks), tag_(tag), sent_(columns), received_(columns) {}
 
-void RowDelivery::start(const RoutePlan& plan, ConstMatrixView matrix) {
-  if (!ranks_->is_coordinator()) {
-    own_rows_ = static_cast<Index>(plan.rows(ranks_->rank()).size());
-    rows_of_entries_ = plan.arrivals().data();
-    if (own_rows_ > 0) received_ = ranks_->start_receive(own_.rows(own_rows_).values(), 0, tag_);
-    return;
+void RowDelivery::start(const RoutePlan& plan, const Homes& homes, ConstMatrixView matrix) {
+  const Index own = ranks_->rank();
+  const std::span<const Index> needed = plan.owned.rows();
+  if (homes.are_here()) {
+    arrived_ = matrix;
+    rows_of_entries_ = plan.owned.entry_rows().data();
+  } else {
+    const MatrixView received = received_.rows(static_cast<Index>(needed.size()));
+    arrived_ = received;
+    rows_of_entries_ = plan.owned.entry_places().data();
+    homes.for_each_other([&](int home, const model::RowRange& rows) {
+      const model::RowRange part = OwnedPlan::within(needed, rows);
+      if (part.count > 0)
+        receives_.push_back(
+            ranks_->start_receive(received.rows_from(part.first, part.count).values(), home, tag_));
+    });
+    const model::RowRange part = OwnedPlan::within(needed, homes.own());
+    for (Index r = part.first; r < part.first + part.count; ++r)
+      std::ranges::copy(matrix.row(needed[size(r)] - homes.own().first), received.row(r).begin());
   }
-  matrix_ = matrix;
-  rows_of_entries_ = plan.entry_rows().data();
-  for (std::size_t p = 0; p < peers_.size(); ++p) {
-    const int rank = narrow<int>(p) + 1;
-    const std::span<const Index> wanted = plan.rows(rank);
+  Index count = 0;
+  for (Index rank = 0; rank < ranks_->size(); ++rank)
+    if (rank != own) count += static_cast<Index>(plan.sent.rows(rank).size());
+  sent_.rows(count);
+  Index place = 0;
+  for (Index hop = 1; hop < ranks_->size(); ++hop) {
+    const Index rank = (own + hop) % ranks_->size();
+    const std::span<const Index> wanted = plan.sent.rows(rank);
     if (wanted.empty()) continue;
-    const MatrixView rows = peers_[p].rows.rows(static_cast<Index>(wanted.size()));
+    const MatrixView rows = sent_.rows_from(place, static_cast<Index>(wanted.size()));
     for (Index r = 0; r < rows.rows; ++r) std::ranges::copy(matrix.row(wanted[size(r)]), rows.row(r).begin());
-    peers_[p].request = ranks_->start_send(rows.values(), rank, tag_);
+    sends_.push_back(ranks_->start_send(rows.values(), narrow<int>(rank), tag_));
+    place += rows.rows;
   }
 }
 
 ConstMatrixView RowDelivery::arrived() {
-  if (ranks_->is_coordinator()) return matrix_;
-  received_.wait();
-  return own_.rows_from(0, own_rows_);
+  comm::wait_for_all(receives_);
+  return arrived_;
 }
 
 void RowDelivery::finish() {
-  for (PeerRows& peer : peers_) peer.request.wait();
+  comm::wait_for_all(sends_);
 }
 
 RowReduction::RowReduction(const comm::Communicator& ranks, Index width, comm::Tag tag)
-    : ranks_(&ranks), tag_(tag), own_(width), peers_(make_peers(ranks, width)) {}
+    : ranks_(&ranks), tag_(tag), own_(width), received_(width) {}
 
-void RowReduction::begin(const RoutePlan& plan) {
-  own_rows_ = plan.block_row_count(ranks_->rank());
-  own_.rows(own_rows_);
-  for (std::size_t p = 0; p < peers_.size(); ++p) {
-    const int rank = narrow<int>(p) + 1;
-    const Index count = plan.block_row_count(rank);
-    if (count == 0) continue;
-    peers_[p].request = ranks_->start_receive(peers_[p].rows.rows(count).values(), rank, tag_);
+void RowReduction::begin(const RoutePlan& plan, const Homes& homes) {
+  homes_ = &homes;
+  first_.assign(1, 0);
+  for (std::size_t k = 0; k < plan.owned.blocks().size(); ++k)
+    first_.push_back(first_.back() + static_cast<Index>(plan.owned.block_rows(static_cast<Index>(k)).size()));
+  own_.rows(first_.back());
+  const auto for_each_other_block = [&](const auto& visit) {
+    for (int rank = 0; rank < ranks_->size(); ++rank) {
+      if (rank == ranks_->rank()) continue;
+      const auto r = static_cast<std::size_t>(rank);
+      for (Index k = plan.first_block[r]; k < plan.first_block[r + 1]; ++k) {
+        const auto rows = static_cast<Index>(plan.sent.block_rows(k).size());
+        if (rows > 0) visit(rank, rows);
+      }
+    }
+  };
+  Index count = 0;
+  for_each_other_block([&](int /*rank*/, Index rows) { count += rows; });
+  received_.rows(count);
+  Index place = 0;
+  for_each_other_block([&](int rank, Index rows) {
+    requests_.push_back(ranks_->start_receive(received_.rows_from(place, rows).values(), rank, tag_));
+    place += rows;
+  });
+}
+
+void RowReduction::send(const RoutePlan& plan) {
+  homes_->for_each_other([&](int home, const model::RowRange& rows) {
+    for (std::size_t k = 0; k + 1 < first_.size(); ++k) {
+      const model::RowRange part = OwnedPlan::within(plan.owned.block_rows(static_cast<Index>(k)), rows);
+      if (part.count > 0)
+        requests_.push_back(
+            ranks_->start_send(own_.rows_from(first_[k] + part.first, part.count).values(), home, tag_));
+    }
+  });
+}
+
+template <class Visit>
+void RowReduction::for_each_sum(const RoutePlan& plan, const Visit& visit) {
+  Index place = 0;
+  for (Index rank = 0; rank < ranks_->size(); ++rank) {
+    for (Index k = plan.first_block[size(rank)]; k < plan.first_block[size(rank + 1)]; ++k) {
+      const std::span<const Index> rows = plan.sent.block_rows(k);
+      const auto count = static_cast<Index>(rows.size());
+      const bool is_own = rank == ranks_->rank();
+      const Index own_block = k - plan.first_block[size(rank)];
+      const Index first = !is_own
+                              ? place
+                              : first_[size(own_block)] +
+                                    OwnedPlan::within(plan.owned.block_rows(own_block), homes_->own()).first;
+      const MatrixView sums = (is_own ? own_ : received_).rows_from(first, count);
+      for (Index r = 0; r < count; ++r) visit(rows[size(r)], plan.blocks[size(k)], sums.row(r).data());
+      if (!is_own) place += count;
+    }
   }
 }
 
-void RowReduction::send() {
-  if (!ranks_->is_coordinator() && own_rows_ > 0) sent_ = ranks_->start_send(own().values(), 0, tag_);
-}
-
 void RowReduction::combine(const RoutePlan& plan, MatrixView sum) {
-  sent_.wait();
-  if (!ranks_->is_coordinator()) return;
-  for (PeerRows& peer : peers_) peer.request.wait();
+  comm::wait_for_all(requests_);
+  if (sum.rows == 0) return;
   // The terms of each row one after the other, their blocks from left to right.
-  const auto for_each_row_of_block = [&](const auto& visit) {
-    for (Index rank = 0; rank < plan.topology().ranks(); ++rank) {
-      GrowingMatrix& sums = rank == 0 ? own_ : peers_[size(rank - 1)].rows;
-      Index place = 0;
-      for (Index k = plan.first_block(rank); k < plan.first_block(rank + 1); ++k)
-        for (const Index b : plan.block_rows(k)) visit(b, k, sums.rows_from(place++, 1).data);
-    }
-  };
   end_.assign(size(sum.rows + 1), 0);
-  for_each_row_of_block([&](Index b, Index /*k*/, const float* /*values*/) { ++end_[size(b + 1)]; });
+  for_each_sum(plan, [&](Index b, const model::TreeBlock& /*block*/, const float* /*values*/) {
+    ++end_[size(b + 1)];
+  });
   std::partial_sum(end_.begin(), end_.end(), end_.begin());
   terms_.resize(size(end_.back()));
-  for_each_row_of_block([&](Index b, Index k, const float* values) {
-    terms_[size(end_[size(b)]++)] = {plan.block(k).first, values};
+  for_each_sum(plan, [&](Index b, const model::TreeBlock& block, const float* values) {
+    terms_[size(end_[size(b)]++)] = {block.first, values};
   });
   std::size_t begin = 0;
   for (Index b = 0; b < sum.rows; ++b) {
@@ -90,35 +211,39 @@ void RowReduction::combine(const RoutePlan& plan, MatrixView sum) {
   }
 }
 
-EntryGather::EntryGather(const comm::Communicator& ranks) : ranks_(&ranks), requests_(size(ranks.size())) {}
+EntryGather::EntryGather(const comm::Communicator& ranks) : ranks_(&ranks) {}
 
-void EntryGather::begin(const RoutePlan& plan) {
-  const auto slice = [&](Index rank) { return plan.topology().range(rank); };
-  own_count_ = size(plan.entries_of(slice(ranks_->rank())));
-  if (!ranks_->is_coordinator()) {
-    values_.resize(own_count_);
-    own_ = values_.data();
-    return;
-  }
-  values_.resize(plan.values().size());
-  own_ = values_.data();  // the coordinator's experts are the first
-  for (int rank = 1; rank < ranks_->size(); ++rank) {
-    const auto values =
-        std::span(values_).subspan(size(plan.begin(slice(rank).first)), size(plan.entries_of(slice(rank))));
-    if (!values.empty())
-      requests_[static_cast<std::size_t>(rank)] =
-          ranks_->start_receive(values, rank, comm::Tag::gate_gradient);
+void EntryGather::begin(const RoutePlan& plan, const Homes& homes) {
+  homes_ = &homes;
+  own_.resize(plan.owned.arrived().size());
+  packed_.resize(own_.size());
+  received_.resize(size(plan.sent.count()));
+  for (int rank = 0; rank < ranks_->size(); ++rank) {
+    const Index first = plan.sent.begin(rank);
+    const Index count = plan.sent.begin(rank + 1) - first;
+    if (rank != ranks_->rank() && count > 0)
+      requests_.push_back(ranks_->start_receive(std::span(received_).subspan(size(first), size(count)), rank,
+                                                comm::Tag::gate_gradient));
   }
 }
 
-void EntryGather::send() {
-  if (!ranks_->is_coordinator() && own_count_ > 0)
-    requests_.front() = ranks_->start_send(values_, 0, comm::Tag::gate_gradient);
+void EntryGather::send(const RoutePlan& plan) {
+  for (std::size_t a = 0; a < own_.size(); ++a)
+    packed_[a] = own_[size(plan.owned.entry_of(static_cast<Index>(a)))];
+  const auto of = [&](const model::RowRange& rows) {
+    const model::RowRange part = plan.owned.arrived_of(rows);
+    return std::span<const float>(packed_).subspan(size(part.first), size(part.count));
+  };
+  homes_->for_each_other([&](int home, const model::RowRange& rows) {
+    if (const auto values = of(rows); !values.empty())
+      requests_.push_back(ranks_->start_send(values, home, comm::Tag::gate_gradient));
+  });
+  std::ranges::copy(of(homes_->own()), received_.begin() + plan.sent.begin(ranks_->rank()));
 }
 
 const float* EntryGather::collect() {
-  for (comm::Request& request : requests_) request.wait();
-  return values_.data();
+  comm::wait_for_all(requests_);
+  return received_.data();
 }
 
 }  // namespace dmoe::exchange

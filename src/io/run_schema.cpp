@@ -97,6 +97,7 @@ const AttributesOf<LaunchRecord>& launch_attributes() {
       attribute<LaunchRecord>("mpi_library", [](auto& record) -> auto& { return record.launch.mpi_library; }, "name and version"),
       attribute<LaunchRecord>("ranks", [](auto& record) -> auto& { return record.launch.ranks; }, "of all replicas"),
       attribute<LaunchRecord>("replicas", [](auto& record) -> auto& { return record.launch.replicas; }, "of the network, each on as many ranks", Presence::not_at_first),
+      attribute<LaunchRecord>("gating", [](auto& record) -> auto& { return record.launch.gating; }, "who gates the rows of a replica: its coordinator, or each rank its own rows", Presence::not_at_first),
       attribute<LaunchRecord>("threads", [](auto& record) -> auto& { return record.launch.threads; }, "of each rank"),
       attribute<LaunchRecord>("cpu", [](auto& record) -> auto& { return record.launch.cpu; }, "of the coordinator"),
       attribute<LaunchRecord>("instruction_set", [](auto& record) -> auto& { return record.launch.instruction_set; }, "of the matrix products"),

@@ -26,7 +26,8 @@ struct Launch {
   std::string mpi_library;
   Index ranks = 1;
   Index replicas = 1;
-  Index threads = 1;  // of each rank
+  std::string gating = "coordinator";  // who gates the rows of a replica: it, or "rows"
+  Index threads = 1;                   // of each rank
   std::string cpu;
   std::string instruction_set;
 };

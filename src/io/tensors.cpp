@@ -95,7 +95,11 @@ std::uint64_t checksum(std::string_view name, Index first, std::span<const float
 void write_tensors(hdf5::File& file, const std::string& group, const TensorList& tensors,
                    const comm::Communicator& ranks) {
   std::uint64_t sum = 0;
-  tensors([&](const model::Parameter& tensor) {
+  tensors([&](model::Parameter tensor) {
+    if (tensor.at_home && !ranks.is_coordinator()) {  // others hold the same
+      tensor.count = 0;
+      tensor.values = {};
+    }
     const std::string path = path_of(group, tensor);
     file.create_dataset(
         path, {.shape = tensor.shape, .annotation = {"1", tensor.dimensions}, .chunk = chunk_of(tensor)});

@@ -209,7 +209,9 @@ void Gate::for_each_parameter(const std::string& prefix, const ParameterVisitor&
          0,
          hidden,
          hidden_weight_.value.values(),
-         hidden_weight_.first_gradient()});
+         hidden_weight_.first_gradient(),
+         nullptr,
+         true});
   visit({prefix + "/hidden_bias",
          {spec_.gate_hidden},
          {"gate_hidden"},
@@ -217,7 +219,9 @@ void Gate::for_each_parameter(const std::string& prefix, const ParameterVisitor&
          0,
          hidden,
          hidden_bias_.value.values(),
-         hidden_bias_.first_gradient()});
+         hidden_bias_.first_gradient(),
+         nullptr,
+         true});
   visit({prefix + "/output_weight",
          {spec_.experts, spec_.gate_hidden},
          {"expert", "gate_hidden"},
@@ -225,7 +229,9 @@ void Gate::for_each_parameter(const std::string& prefix, const ParameterVisitor&
          0,
          experts,
          output_weight_.value.values(),
-         output_weight_.first_gradient()});
+         output_weight_.first_gradient(),
+         nullptr,
+         true});
   visit({prefix + "/output_bias",
          {spec_.experts},
          {"expert"},
@@ -233,7 +239,9 @@ void Gate::for_each_parameter(const std::string& prefix, const ParameterVisitor&
          0,
          experts,
          output_bias_.value.values(),
-         output_bias_.first_gradient()});
+         output_bias_.first_gradient(),
+         nullptr,
+         true});
 }
 
 }  // namespace dmoe::model

@@ -15,9 +15,9 @@
 
 namespace dmoe::model {
 
-/// Lives on the coordinator; on other ranks an empty one lists the parameters. Forward, then backward_input
-/// (d_x may be empty where not wanted), then backward_weights: the dense mixture's or a routing's. A batch
-/// comes in slices.
+/// Lives where rows are at home; on other ranks an empty one lists the parameters. Forward, then
+/// backward_input (d_x may be empty where not wanted), then backward_weights: the dense mixture's or a
+/// routing's. A batch comes in slices.
 class Gate {
  public:
   Gate(const LayerSpec& spec, Index inputs, Index layer, Presence presence, std::uint64_t seed,

@@ -24,8 +24,8 @@ void LinearHead::compute(ConstMatrixView z) {
   });
 }
 
-numerics::Loss LinearHead::loss(std::span<const std::int32_t> labels) const {
-  return numerics::cross_entropy(scores(), labels);
+numerics::Loss LinearHead::loss_of(ConstMatrixView scores, std::span<const std::int32_t> labels) const {
+  return numerics::cross_entropy(scores, labels);
 }
 
 void LinearHead::backward(ConstMatrixView z, std::span<const std::int32_t> labels, MatrixView d_z,
@@ -51,7 +51,9 @@ void LinearHead::for_each_parameter(const std::string& prefix, const ParameterVi
          0,
          classes,
          weight_.value.values(),
-         weight_.first_gradient()});
+         weight_.first_gradient(),
+         nullptr,
+         true});
   visit({prefix + "/bias",
          {classes_},
          {"class"},
@@ -59,15 +61,17 @@ void LinearHead::for_each_parameter(const std::string& prefix, const ParameterVi
          0,
          classes,
          bias_.value.values(),
-         bias_.first_gradient()});
+         bias_.first_gradient(),
+         nullptr,
+         true});
 }
 
 void DistributionHead::compute(ConstMatrixView z) {
   std::ranges::copy(z.values(), p_.view().data);
 }
 
-numerics::Loss DistributionHead::loss(std::span<const std::int32_t> labels) const {
-  return numerics::negative_log_likelihood(scores(), labels);
+numerics::Loss DistributionHead::loss_of(ConstMatrixView scores, std::span<const std::int32_t> labels) const {
+  return numerics::negative_log_likelihood(scores, labels);
 }
 
 void DistributionHead::backward(ConstMatrixView z, std::span<const std::int32_t> labels, MatrixView d_z,

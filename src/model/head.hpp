@@ -13,7 +13,7 @@
 
 namespace dmoe::model {
 
-/// Lives on the coordinator; on other ranks an empty one lists the parameters.
+/// Lives where rows are at home; on other ranks an empty one lists the parameters.
 class Head {
  public:
   Head() = default;
@@ -29,9 +29,16 @@ class Head {
   }
   /// Whose largest is the class that the network names.
   virtual ConstMatrixView scores() const = 0;
-  /// The loss of the last forward pass against labels (B). Local.
-  virtual numerics::Loss loss(std::span<const std::int32_t> labels) const = 0;
-  /// The same as slice_losses(), and the gradients of the mean loss of a batch of `batch_rows` rows, of which
+  /// The loss of the last forward pass against labels (B), and of each slice. Local.
+  numerics::Loss score(std::span<const std::int32_t> labels) {
+    lose(labels, [&](const RowRange& range, std::span<const std::int32_t> of_range) {
+      return loss_of(scores().rows_from(range.first, range.count), of_range);
+    });
+    numerics::Loss sum;
+    for (const numerics::Loss& of_slice : losses_) sum += of_slice;
+    return sum;
+  }
+  /// The losses of slices, and the gradients of the mean loss of a batch of `batch_rows` rows, of which
   /// these are B: of the parameters, and d_z (B, H). Local.
   virtual void backward(ConstMatrixView z, std::span<const std::int32_t> labels, MatrixView d_z,
                         Index batch_rows) = 0;
@@ -42,6 +49,8 @@ class Head {
 
  protected:
   virtual void compute(ConstMatrixView z) = 0;
+  /// Of rows of scores against their labels.
+  virtual numerics::Loss loss_of(ConstMatrixView scores, std::span<const std::int32_t> labels) const = 0;
   Index rows() const { return rows_; }
   const Slices& slices() const { return *slices_; }
   /// Keeps loss(rows, labels of these) of every slice.
@@ -68,7 +77,6 @@ class LinearHead final : public Head {
              Index gradient_blocks = 1);
 
   ConstMatrixView scores() const override { return logits_.first_rows(rows()); }
-  numerics::Loss loss(std::span<const std::int32_t> labels) const override;
   void backward(ConstMatrixView z, std::span<const std::int32_t> labels, MatrixView d_z,
                 Index batch_rows) override;
   /// weight (C, H) and bias (C).
@@ -76,6 +84,7 @@ class LinearHead final : public Head {
 
  private:
   void compute(ConstMatrixView z) override;
+  numerics::Loss loss_of(ConstMatrixView scores, std::span<const std::int32_t> labels) const override;
 
   Index inputs_;
   Index classes_;
@@ -92,13 +101,13 @@ class DistributionHead final : public Head {
       : p_(presence == Presence::here ? capacity : 0, classes) {}
 
   ConstMatrixView scores() const override { return p_.first_rows(rows()); }
-  numerics::Loss loss(std::span<const std::int32_t> labels) const override;
   void backward(ConstMatrixView z, std::span<const std::int32_t> labels, MatrixView d_z,
                 Index batch_rows) override;
   void for_each_parameter(const std::string& /*prefix*/, const ParameterVisitor& /*visit*/) override {}
 
  private:
   void compute(ConstMatrixView z) override;
+  numerics::Loss loss_of(ConstMatrixView scores, std::span<const std::int32_t> labels) const override;
 
   Matrix p_;  // (capacity, C)
 };

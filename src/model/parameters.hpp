@@ -40,6 +40,8 @@ struct Parameter {
   std::span<float> gradient;  // as many values; the other blocks of K follow in memory
   /// Of the experts that axis 0 counts; none where nobody keeps count. Outlives the parameter's use.
   ExpertActivity* activity = nullptr;
+  /// Whether it is of what works on rows where these are at home: whole on every rank that has any.
+  bool at_home = false;
 
   bool is_sharded() const { return split == Split::by_expert; }
   /// Block k of the K that the gradient is held in, the first of which is `gradient`.
@@ -50,8 +52,7 @@ struct Parameter {
 
 using ParameterVisitor = std::function<void(const Parameter&)>;
 
-/// Whether a part that one rank alone holds (gate, head) is on this rank; elsewhere it only lists its
-/// parameters.
+/// Whether a part that is not split (gate, head) is on this rank; elsewhere it only lists its parameters.
 enum class Presence { here, elsewhere };
 
 /// A tensor and the gradient of the loss with respect to it, of one shape: K of them one below the other,

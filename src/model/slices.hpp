@@ -4,6 +4,8 @@
 // ceil(B / S) rows, slice s being rows [s q, min((s + 1) q, rows)); each gives a product of its own, and
 // these are added along the summation tree over s (summation_tree.hpp), absent slices skipped. Whoever holds
 // which slices, the bits are the same: S is recipe. Who holds slices [first, end) has their sums in K blocks.
+//
+// Rows are gated in finer slices: each of the S is cut into T of ceil(q / T) rows, S T in all.
 #pragma once
 
 #include <algorithm>
@@ -28,17 +30,20 @@ struct RowRange {
 /// The slices of a batch that are here: slices [first, end) of S, whose rows follow each other from row 0 on.
 class Slices {
  public:
-  /// S slices of a batch of up to `batch_rows` rows, of which [first, end) are here. Local.
-  Slices(Index slices, Index batch_rows, Index first, Index end)
-      : slices_(slices),
+  /// S slices of a batch of up to `batch_rows` rows, each cut into `parts`, of which [first, end) of S
+  /// `parts` are here. Local.
+  Slices(Index slices, Index batch_rows, Index first, Index end, Index parts = 1)
+      : slices_(slices * parts),
+        parts_(parts),
         length_((batch_rows + slices - 1) / slices),
+        part_length_((length_ + parts - 1) / parts),
         first_(first),
         end_(end),
-        blocks_(maximal_blocks(first, end, slices)) {}
+        blocks_(maximal_blocks(first, end, slices_)) {}
   /// One slice of as many rows as there are.
   static const Slices& whole();
 
-  Index slices() const { return slices_; }  // S
+  Index slices() const { return slices_; }  // S, or S T
   Index first() const { return first_; }
   Index count() const { return end_ - first_; }
   /// The blocks of the tree that are here, K of them, from left to right.
@@ -47,14 +52,14 @@ class Slices {
   /// Of a whole batch of `batch_rows` rows, those that are here. Local.
   RowRange own_rows(Index batch_rows) const {
     if (slices_ == 1) return {0, batch_rows};
-    const Index begin = std::min(first_ * length_, batch_rows);
-    return {begin, std::min(end_ * length_, batch_rows) - begin};
+    const Index begin = std::min(begin_of(first_), batch_rows);
+    return {begin, std::min(begin_of(end_), batch_rows) - begin};
   }
   /// Slice j = 0 .. count() - 1 of those here, among the `rows` rows here. Local.
   RowRange of(Index j, Index rows) const {
     if (slices_ == 1) return {0, rows};
-    const Index begin = std::min(j * length_, rows);
-    return {begin, std::min((j + 1) * length_, rows) - begin};
+    const Index begin = std::min(begin_of(first_ + j) - begin_of(first_), rows);
+    return {begin, std::min(begin_of(first_ + j + 1) - begin_of(first_), rows) - begin};
   }
 
   /// Calls product(range) for ranges that together are `rows` rows: all at once where no row depends on those
@@ -63,8 +68,15 @@ class Slices {
   void for_each_product(Index rows, const Product& product) const;
 
  private:
+  /// The row of a whole batch that a slice begins with, were there as many.
+  Index begin_of(Index slice) const {
+    return slice / parts_ * length_ + std::min(slice % parts_ * part_length_, length_);
+  }
+
   Index slices_;
-  Index length_;  // q
+  Index parts_;        // T
+  Index length_;       // q
+  Index part_length_;  // ceil(q / T)
   Index first_;
   Index end_;
   std::vector<TreeBlock> blocks_;

@@ -16,6 +16,21 @@ namespace dmoe::run {
 
 namespace {
 
+exchange::BatchCut cut_of(const training::TrainingSpec& spec) {
+  return {spec.batch_size, spec.slices, spec.gate_slices};
+}
+
+/// From how many ranks of a replica on they do not wait for one that gates for all.
+constexpr Index most_ranks_of_a_coordinator = 8;
+
+exchange::Gating gating_of(const config::Config& config, Index ranks, Index replicas) {
+  using enum exchange::Gating;
+  if (config.comm.gating != "auto") return config.comm.gating == "rows" ? rows : coordinator;
+  const Index of_each = ranks / replicas;
+  const bool is_allowed = of_each <= exchange::Grid::most_gating_ranks(cut_of(config.training), replicas);
+  return of_each > most_ranks_of_a_coordinator && is_allowed ? rows : coordinator;
+}
+
 /// The fewest replicas, if there are any, of up to `most_ranks` ranks each.
 std::optional<Index> fewest_replicas(Index ranks, Index most_ranks, Index slices) {
   for (Index replicas = 1; replicas <= std::min(slices, ranks); ++replicas)
@@ -55,7 +70,7 @@ Index replicas_of(const config::Config& config, const model::NetworkSpec& networ
 Index usable_ranks(const config::Config& config, Index most_experts, Index ranks) {
   const Index slices = config.training.slices;
   if (const std::optional<Index> replicas = config.comm.replicas) {
-    exchange::Grid::check(ranks / *replicas * *replicas, *replicas, slices);
+    exchange::Grid::check(ranks / *replicas * *replicas, *replicas, cut_of(config.training));
     if (ranks < *replicas)
       throw InputError("comm.replicas is {}, but there are no more than {}", *replicas,
                        console::counted(ranks, "rank"));
@@ -68,12 +83,15 @@ Index usable_ranks(const config::Config& config, Index most_experts, Index ranks
 
 exchange::Grid make_grid(const comm::Communicator& world, const config::Config& config,
                          const model::NetworkSpec& network) {
+  const exchange::BatchCut cut = cut_of(config.training);
   Index replicas = 1;
+  auto gating = exchange::Gating::coordinator;
   comm::together(world, [&] {
     replicas = replicas_of(config, network, world.size());
-    exchange::Grid::check(world.size(), replicas, config.training.slices);
+    gating = gating_of(config, world.size(), replicas);
+    exchange::Grid::check(world.size(), replicas, cut, gating);
   });
-  return {world, replicas, config.training.slices, config.training.batch_size};
+  return {world, replicas, cut, gating};
 }
 
 std::string layout_text(const exchange::Grid& grid, Index batch_size) {
@@ -86,6 +104,9 @@ std::string layout_text(const exchange::Grid& grid, Index batch_size) {
                         console::counted(grid.group().size(), "rank"));
   if (slices > 1)
     text += fmt::format(", {} of {}", console::counted(slices, "slice"), console::counted(rows, "example"));
+  if (grid.gating() == exchange::Gating::rows && grid.group().size() > 1)
+    text += fmt::format(", each gates rows of its own in {}",
+                        console::counted(grid.gate_slices().slices(), "slice"));
   if (empty > 0) text += fmt::format(", {} of them empty", empty);
   return text;
 }

@@ -119,6 +119,7 @@ training::Outcome Run::train(training::Observer& observer, const training::StopR
   began_ = Timing::Clock::now();
   io::Launch launch = launch_of(session_, options_.command_line, config_.numerics.threads);
   launch.replicas = network_->grid().replicas();
+  if (network_->grid().gating() == exchange::Gating::rows) launch.gating = "rows";
   const auto is_to_stop = [&] {
     if (stop_requested()) return true;
     is_out_of_time_ = world_.is_coordinator() && config_.stop_after && seconds() >= *config_.stop_after;
@@ -188,8 +189,7 @@ void Run::save_checkpoint() {
 }
 
 void Run::require_equal_replicas() {
-  std::optional<int> other;
-  if (auto* const replicas = network_->replicas()) other = replicas->differing_replica();
+  const std::optional<Index> other = network_->differing_replica();
   comm::together(world_, [&] {
     if (other)
       throw RunError(

@@ -43,7 +43,8 @@ TrainedModel load_trained_model(const comm::Communicator& world, const std::stri
   training::Pass pass;
   comm::together(
       world, [&] { pass = pass_over(*data.dataset, split, saved.config.training.evaluation.batch_size); });
-  auto network = make_network(world, saved.config, *data.dataset, pass.batch_size);
+  const exchange::Grid grid(world, 1, {pass.batch_size, 1, saved.config.training.slices_of_gates()});
+  auto network = make_network(grid, saved.config, *data.dataset, pass.batch_size);
   const std::vector<std::string> others = data::differences(trained.data.contents, data.contents);
   comm::together(world, [&] {
     try {

@@ -39,18 +39,23 @@ bool for_each_batch(distribution::Network& network, const data::Dataset& dataset
 
 namespace {
 
-/// The losses of all batches, added in their order: those of each replica, that were met one after the other,
-/// from its coordinator.
-numerics::Loss sum_of(const exchange::Grid& grid, const std::vector<numerics::Loss>& own, Index batches) {
+/// The losses of all slices of all batches, added in their order, on ranks with gates, each of which brings
+/// those that it met, one batch after the other.
+numerics::Loss sum_of(const distribution::Network& network, const std::vector<numerics::Loss>& own,
+                      Index batches) {
+  const exchange::Grid& grid = network.grid();
   numerics::Loss total;
-  if (!grid.group().is_coordinator()) return total;
-  std::vector<std::int64_t> values(size(2 * batches));
-  for (std::size_t b = 0; b < own.size(); ++b) {
-    const std::size_t place = 2 * (b * size(grid.replicas()) + size(grid.replica()));
-    values[place] = std::bit_cast<std::int64_t>(own[b].sum);
-    values[place + 1] = own[b].errors;
+  if (!grid.has_gates()) return total;
+  const auto slices = size(grid.gate_slices().slices());
+  const auto here = size(network.gate_slices().count());
+  std::vector<std::int64_t> values(2 * slices * size(batches));
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    const std::size_t batch = i / here * size(grid.replicas()) + size(grid.replica());
+    const std::size_t place = 2 * (batch * slices + size(network.gate_slices().first()) + i % here);
+    values[place] = std::bit_cast<std::int64_t>(own[i].sum);
+    values[place + 1] = own[i].errors;
   }
-  grid.column().all_reduce(values);
+  grid.homes().all_reduce(values);
   for (std::size_t place = 0; place < values.size(); place += 2)
     total += {std::bit_cast<double>(values[place]), values[place + 1]};
   return total;
@@ -60,7 +65,7 @@ numerics::Loss sum_of(const exchange::Grid& grid, const std::vector<numerics::Lo
 
 std::optional<Score> evaluate(distribution::Network& network, const data::Dataset& dataset, const Pass& pass,
                               const StopRequested& stop_requested, Work* work) {
-  std::vector<numerics::Loss> losses;  // of the batches of this replica
+  std::vector<numerics::Loss> losses;  // of slices at home here
   Work done{std::vector<Index>(size(network.spec().layer_count())), 0};
   Timing& timing = network.ranks().timing();
   const auto seconds_but_of_data = [&] {
@@ -70,7 +75,8 @@ std::optional<Score> evaluate(distribution::Network& network, const data::Datase
   };
   const double began = seconds_but_of_data();
   const bool is_whole = for_each_batch(network, dataset, pass, stop_requested, [&](const data::Batch& batch) {
-    losses.push_back(network.loss(batch.labels()));
+    network.loss(batch.labels());
+    losses.insert(losses.end(), network.slice_losses().begin(), network.slice_losses().end());
     for (Index l = 0; l < network.spec().layer_count(); ++l)
       done.expert_rows[size(l)] += network.expert_rows(l);
   });
@@ -80,7 +86,7 @@ std::optional<Score> evaluate(distribution::Network& network, const data::Datase
   const Index examples = dataset.example_count(pass.split);
   const Index capacity = std::min(pass.batch_size, examples);
   const Index batches = examples == 0 ? 0 : (examples + capacity - 1) / capacity;
-  const numerics::Loss total = sum_of(network.grid(), losses, batches);
+  const numerics::Loss total = sum_of(network, losses, batches);
   const auto count = static_cast<double>(examples);
   return Score{total.sum / count, static_cast<double>(total.errors) / count};
 }

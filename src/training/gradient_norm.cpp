@@ -14,7 +14,10 @@ GradientNorm::GradientNorm(distribution::Network& network) : network_(network) {
     const Index rows = parameter.shape.front();
     const Index parts = parameter.is_sharded() ? rows : 1;
     const std::size_t held = parameter.gradient.size();
-    const Index own = parameter.is_sharded() ? parameter.count : (parameter.count > 0 ? 1 : 0);
+    const bool is_elsewhere =
+        parameter.at_home && !network.ranks().is_coordinator();  // its first copy counts
+    const Index own =
+        is_elsewhere ? 0 : (parameter.is_sharded() ? parameter.count : std::min<Index>(parameter.count, 1));
     for (Index i = 0; i < own; ++i) {
       const std::size_t length = held / size(own);
       own_.push_back({slots + (parameter.is_sharded() ? parameter.first : 0) + i,

@@ -87,10 +87,10 @@ Sgd::Sgd(distribution::Network& network, double momentum, double weight_decay)
     : network_(network),
       momentum_(static_cast<float>(momentum)),
       weight_decay_(static_cast<float>(weight_decay)),
-      zero_(network.grid().slices().slices() > 1 ? 0.0F : -0.0F) {
+      zero_(network.grid().gate_slices().slices() > 1 ? 0.0F : -0.0F) {
   network.for_each_parameter([&](const model::Parameter& parameter) {
     const exchange::OwnedPart own = network.owned(tensors_.size());
-    model::ExpertActivity* const activity = network.replicas() == nullptr ? parameter.activity : nullptr;
+    model::ExpertActivity* const activity = network.is_shared(tensors_.size()) ? nullptr : parameter.activity;
     const Index blocks = activity != nullptr ? parameter.count : std::min<Index>(parameter.count, 1);
     tensors_.push_back({parameter, own.first, parameter.values.subspan(own.first, own.gradient.size()),
                         own.gradient, std::vector<float>(momentum != 0 ? own.gradient.size() : 0),
@@ -158,8 +158,8 @@ void Sgd::catch_up() {
 }
 
 void Sgd::collect_velocities() {
-  if (momentum_ == 0 || network_.replicas() == nullptr) return;
   const exchange::Grid& grid = network_.grid();
+  if (momentum_ == 0 || grid.world().is_local()) return;
   std::vector<std::span<const float>> own;
   comm::together(grid.world(), [&] {  // memory may run out
     for (const Tensor& tensor : tensors_) {
@@ -167,7 +167,7 @@ void Sgd::collect_velocities() {
       if (grid.replica() == 0) collected_.emplace_back(tensor.parameter.values.size());
     }
   });
-  network_.replicas()->collect(own, collected_);
+  network_.collect(own, collected_);
 }
 
 void Sgd::for_each_velocity(const model::ParameterVisitor& visit) {

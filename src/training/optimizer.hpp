@@ -25,8 +25,8 @@ struct Rates {
 /// the steps that it skipped, all at once, before the network uses it again: the bits of an optimiser that
 /// never skips, for one pass over its memory.
 ///
-/// Where there are replicas, each rank steps what it owns (exchange/replica_exchange.hpp) of every
-/// parameter, without skipping, and sends the others the weights. It alone has the velocity of it.
+/// Where several ranks hold a parameter, each steps what it owns of it (exchange/replica_exchange.hpp),
+/// without skipping, and sends the others the weights. It alone has the velocity of that.
 class Sgd {
  public:
   /// The network must outlive it, and has one optimiser at a time. Local.

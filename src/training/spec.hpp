@@ -44,7 +44,8 @@ struct CheckpointSpec {
 struct TrainingSpec {
   std::uint64_t seed = 0;
   Index batch_size = 100;
-  Index slices = 1;  // of a batch, over which gradients are summed
+  Index slices = 1;       // of a batch, over which gradients are summed
+  Index gate_slices = 0;  // the same of what works on rows at home; 0: as many
   double momentum = 0;
   double weight_decay = 0;
   double max_gradient_norm = 0;  // the gradient is shortened to it; 0: never
@@ -53,6 +54,7 @@ struct TrainingSpec {
   CheckpointSpec checkpoint;
   std::vector<PhaseSpec> phases;
 
+  Index slices_of_gates() const { return gate_slices == 0 ? slices : gate_slices; }
   /// Epochs of all phases.
   Index epochs() const {
     Index sum = 0;

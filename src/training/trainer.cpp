@@ -34,6 +34,9 @@ Trainer::Trainer(const TrainingSpec& spec, distribution::Network& network, const
       trouble_(network) {
   if (const Index slices = network.grid().slices().slices(); slices != spec.slices)
     throw InputError("train.slices is {}, but the network is made for {}", spec.slices, slices);
+  if (const Index slices = network.grid().gate_slices().slices(); slices != spec.slices_of_gates())
+    throw InputError("train.gate_slices is {}, but the network is made for {}", spec.slices_of_gates(),
+                     slices);
   for (const PhaseSpec& phase : spec.phases)
     schedules_.push_back(schedules().find(phase.schedule.name).make(phase.schedule.settings));
   if (spec.max_gradient_norm > 0) gradient_norm_.emplace(network);

@@ -24,29 +24,30 @@ constexpr Index capacity = 8;
 struct Pass {
   Pass(Layer& layer, const comm::Communicator& ranks, const model::NetworkSpec& spec, Index number,
        Index rows)
-      : d_x(rows, inputs) {
+      : d_x(rows, inputs), homes(ranks, rows) {
     const model::LayerSpec& of = spec.layers[size(number)];
     const Matrix x = random_matrix(rows, inputs, 1);
     const Matrix d_z = random_matrix(rows, spec.output_width(number), 2);
     std::vector<std::uint8_t> masked(size(of.choices()));
     if (of.choices() > 1) masked.back() = 1;
-    layer.forward(x.view(), {masked});
+    layer.forward({x.view(), 0}, {masked, homes});
     EXPECT_EQ(layer.mixture() != nullptr, of.is_gated());
     if (Mixture* const mixture = layer.mixture()) {
       const ConstMatrixView gates = mixture->gates();
       gate_values.assign(gates.values().begin(), gates.values().end());
     }
-    const MatrixView z = layer.output().matrix(rows);
+    const MatrixView z = layer.output().own();
     if (ranks.is_coordinator()) {
       output.assign(z.values().begin(), z.values().end());
       std::ranges::copy(d_z.values(), layer.d_output().data);
     }
     layer.ship_d_output();
-    layer.backward(x.view(), d_x.view(), [this] { ++shipped; });
+    layer.backward({x.view(), 0}, d_x.view(), [this] { ++shipped; });
   }
   std::vector<float> gate_values;
   std::vector<float> output;
   Matrix d_x;
+  exchange::Homes homes;
   int shipped = 0;
 };
 

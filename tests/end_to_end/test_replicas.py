@@ -30,6 +30,7 @@ momentum = 0.9
 weight_decay = 0.001
 max_gradient_norm = 1.0
 slices = 4
+gate_slices = 8
 log_every_steps = 3
 [evaluation]
 batch_size = 40
@@ -52,8 +53,11 @@ routing = { rule = "threshold", probability = 0.3 }
 learning_rate = { schedule = "constant", start = 0.05 }
 """
 STEPS_PER_EPOCH = 9
-# Replicas and the ranks of each.
-GRIDS = [(2, 1), (4, 1), (3, 1), (1, 2), (2, 2), (3, 2), (4, 2), (1, 7), (2, 3)]
+# Replicas, the ranks of each, and who gates their rows. Gates of 4 x 2 ranks are summed by halving.
+GRIDS = [
+    *[(*grid, "coordinator") for grid in [(2, 1), (4, 1), (3, 1), (1, 2), (2, 2), (3, 2), (1, 7), (2, 3)]],
+    *[(*grid, "rows") for grid in [(1, 2), (1, 3), (2, 2), (3, 2), (4, 2), (1, 7), (2, 4), (2, 1)]],
+]
 
 
 class Replicas(unittest.TestCase):
@@ -83,24 +87,27 @@ class Replicas(unittest.TestCase):
         self.assertEqual(differing(output, self.whole, config=False), [])
 
     def test_bits_are_those_of_one_rank(self):
-        for replicas, of_each in GRIDS:
-            with self.subTest(grid=f"{replicas}x{of_each}"):
-                output = self.folder / f"grid-{replicas}x{of_each}"
-                text = self.train(output, replicas, replicas * of_each)
+        for replicas, of_each, gating in GRIDS:
+            with self.subTest(grid=f"{replicas}x{of_each}", gating=gating):
+                output = self.folder / f"grid-{replicas}x{of_each}-{gating}"
+                text = self.train(output, replicas, replicas * of_each, "--set", f"comm.gating={gating}")
                 if replicas > 1:
                     ranks = f"{of_each} rank{'s' if of_each > 1 else ''}"
                     self.assertIn(f"{replicas * of_each} ranks: {replicas} replicas of {ranks}, 4 slices of 13", text)
+                self.assertEqual("each gates rows of its own" in text, gating == "rows" and of_each > 1)
                 self.assert_as_whole(output)
                 with h5py.File(output / "run.h5") as file:
                     self.assertEqual(file["launches/1"].attrs["replicas"], replicas)
+                    self.assertEqual(file["launches/1"].attrs["gating"], gating)
 
     def test_bits_do_not_need_rows_that_are_independent(self):
         """Those of a product are with AVX-512, and are not with less."""
         whole = self.folder / "whole-avx2"
         self.train(whole, 1, 1, "--set", "numerics.isa=avx2")
-        for replicas, of_each in [(2, 2), (4, 1)]:
-            output = self.folder / f"avx2-{replicas}x{of_each}"
-            self.train(output, replicas, replicas * of_each, "--set", "numerics.isa=avx2")
+        for replicas, of_each, gating in [(2, 2, "coordinator"), (4, 1, "coordinator"), (2, 2, "rows")]:
+            output = self.folder / f"avx2-{replicas}x{of_each}-{gating}"
+            settings = ["--set", "numerics.isa=avx2", "--set", f"comm.gating={gating}"]
+            self.train(output, replicas, replicas * of_each, *settings)
             self.assertEqual(differing(output, whole, config=False), [])
 
     def test_slices_change_bits_and_replicas_do_not(self):
@@ -113,18 +120,20 @@ class Replicas(unittest.TestCase):
     def test_goes_on_from_any_grid_to_any_other(self):
         for (before, before_each), (after, after_each) in [((2, 2), (1, 1)), ((1, 1), (4, 1)), ((4, 1), (2, 2)),
                                                            ((2, 2), (1, 4)), ((3, 1), (1, 7)), ((1, 3), (3, 2))]:
+            gating = "rows" if before == 1 or before_each == 1 else "coordinator"  # after; before the other one
             for step in (5, 4 * STEPS_PER_EPOCH - 7):
                 with self.subTest(before=f"{before}x{before_each}", after=f"{after}x{after_each}", step=step):
                     output = self.folder / f"from-{before}x{before_each}-{after}x{after_each}-{step}"
                     every = ["--set", f"checkpoint.every_steps={step}", "--set", "checkpoint.keep=1000", "--resume"]
-                    self.train(output, before, before * before_each, *every)
+                    other = "coordinator" if gating == "rows" else "rows"
+                    self.train(output, before, before * before_each, *every, "--set", f"comm.gating={other}")
                     for path in (output / "checkpoints").iterdir():
                         if path.name != f"step-{step:08}.h5":
                             path.unlink()
                     (output / "model.h5").unlink()
                     with h5py.File(output / "run.h5", "r+") as file:
                         file["provenance"].attrs["status"] = "running"
-                    text = self.train(output, after, after * after_each, "--resume")
+                    text = self.train(output, after, after * after_each, "--resume", "--set", f"comm.gating={gating}")
                     self.assertIn(f"going on after step {step} of {4 * STEPS_PER_EPOCH}", text)
                     self.assert_as_whole(output)
 
@@ -147,6 +156,11 @@ class Replicas(unittest.TestCase):
             (0, 1, [], "comm.replicas must be an integer of 1 to 1000000"),
             (1, 1, ["--set", "train.slices=51"], "train.slices is 51, but a batch has no more than 50 examples"),
             (1, 1, ["--set", "train.slices=0"], "train.slices must be at least 1"),
+            (1, 1, ["--set", "train.gate_slices=6"], "train.gate_slices must be a multiple of train.slices, which is 4"),
+            (1, 1, ["--set", "train.gate_slices=52"], "train.gate_slices is 52, but a batch has no more than 50 examples"),
+            (1, 1, ["--set", "comm.gating=all"], 'comm.gating names an unknown gating "all"; known: auto, coordinator, rows'),
+            (1, 5, ["--set", "train.gate_slices=4", "--set", "comm.gating=rows"],
+             'comm.gating is "rows", but train.gate_slices is 4: each of the 5 ranks of a replica needs one'),
         ]
         for replicas, ranks, extra, message in cases:
             with self.subTest(message=message):
@@ -168,6 +182,8 @@ class Replicas(unittest.TestCase):
         self.train(output, 1, 1, "--set", "phases.3.epochs=0")
         error = self.train(output, 1, 1, "--set", "train.slices=2", "--resume", status=2)
         self.assertIn("differs from that of the run where it matters: train.slices: 4 -> 2;", error)
+        error = self.train(output, 1, 1, "--set", "train.gate_slices=4", "--resume", status=2)
+        self.assertIn("differs from that of the run where it matters: train.gate_slices: 8 -> 4;", error)
 
 
 if __name__ == "__main__":

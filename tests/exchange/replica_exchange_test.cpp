@@ -1,6 +1,7 @@
 #include "exchange/replica_exchange.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -62,11 +63,12 @@ Matrix sum_over(const model::TreeBlock& block, Index slices, std::size_t t) {
 /// The slices that a test has: all numbers up to 9 and a power of two beyond.
 const std::vector<Index> slice_counts{1, 2, 3, 4, 5, 6, 7, 8, 9, 16};
 
-TEST(ReplicaExchange, sums_gradients_along_the_tree_into_what_each_rank_owns) {
+/// Sums made by halving from so many ranks on.
+void expect_sums_along_the_tree(Index fewest_to_halve) {
   const Index replicas = world().size();
   for (const Index slices : slice_counts) {
     if (slices < replicas) continue;
-    const Grid grid(world(), replicas, slices, 64);
+    const Grid grid(world(), replicas, {64, slices});
     const auto& blocks = grid.slices().blocks();
     Tensors tensors(static_cast<Index>(blocks.size()));
     std::vector<model::Parameter> parameters = tensors.parameters();
@@ -75,7 +77,7 @@ TEST(ReplicaExchange, sums_gradients_along_the_tree_into_what_each_rank_owns) {
         std::ranges::copy(sum_over(blocks[k], slices, t).values(),
                           parameters[t].gradient_block(static_cast<Index>(k)).begin());
     }
-    ReplicaExchange exchange(grid, parameters);
+    ReplicaExchange exchange(grid.column(), grid.slices_of_column(), parameters, fewest_to_halve);
     exchange.sum_gradients();
     std::vector<std::int64_t> owned(42);
     for (std::size_t t = 0; t < parameters.size(); ++t) {
@@ -95,12 +97,20 @@ TEST(ReplicaExchange, sums_gradients_along_the_tree_into_what_each_rank_owns) {
   }
 }
 
-TEST(ReplicaExchange, shares_weights_and_collects_what_each_owns) {
+TEST(ReplicaExchange, sums_gradients_along_the_tree_into_what_each_rank_owns) {
+  expect_sums_along_the_tree(world().size() + 1);
+}
+
+TEST(ReplicaExchange, sums_them_so_by_halving_too) {
+  expect_sums_along_the_tree(2);
+}
+
+void expect_weights_of_their_owners(Index fewest_to_halve) {
   const Index replicas = world().size();
-  const Grid grid(world(), replicas, replicas, 64);
+  const Grid grid(world(), replicas, {64, replicas});
   Tensors tensors(1);
   std::vector<model::Parameter> parameters = tensors.parameters();
-  ReplicaExchange exchange(grid, parameters);
+  ReplicaExchange exchange(grid.column(), grid.slices_of_column(), parameters, fewest_to_halve);
   exchange.sum_gradients();
   std::vector<std::span<const float>> own;
   for (std::size_t t = 0; t < parameters.size(); ++t) {
@@ -118,35 +128,42 @@ TEST(ReplicaExchange, shares_weights_and_collects_what_each_owns) {
       EXPECT_TRUE(same_bits(whole[t], leaf(0, t).values()));
     }
   }
-  EXPECT_FALSE(exchange.differing_replica());
+  EXPECT_FALSE(exchange.differing_rank());
+}
+
+TEST(ReplicaExchange, shares_weights_and_collects_what_each_owns) {
+  expect_weights_of_their_owners(world().size() + 1);
+  expect_weights_of_their_owners(2);
 }
 
 TEST(ReplicaExchange, names_the_replica_whose_weights_have_another_bit) {
   if (world().size() == 1) return;
   const Index replicas = world().size();
-  const Grid grid(world(), replicas, replicas, 64);
+  const Grid grid(world(), replicas, {64, replicas});
   Tensors tensors(1);
   std::vector<model::Parameter> parameters = tensors.parameters();
-  const ReplicaExchange exchange(grid, parameters);
+  const ReplicaExchange exchange(grid.column(), grid.slices_of_column(), parameters);
   for (const Index damaged : {Index{1}, replicas - 1, Index{0}}) {
     if (grid.replica() == damaged) parameters[1].values[17] = -0.0F;
-    EXPECT_EQ(exchange.differing_replica(), replicas == 2 ? 1 : damaged);
+    EXPECT_EQ(exchange.differing_rank(), replicas == 2 ? 1 : damaged);
     parameters[1].values[17] = 0;
   }
 }
 
 TEST(ReplicaExchange, sends_and_receives_what_its_closed_form_says) {
   const Index replicas = world().size();
-  const Grid grid(world(), replicas, 4, 64);
+  const Grid grid(world(), replicas, {64, 4});
   Tensors tensors(static_cast<Index>(grid.slices().blocks().size()));
-  ReplicaExchange exchange(grid, tensors.parameters());
+  ReplicaExchange exchange(grid.column(), grid.slices_of_column(), tensors.parameters());
   const comm::Traffic before = world().traffic();
   exchange.sum_gradients();
   exchange.share_weights();
   const comm::Traffic after = world().traffic();
   const Topology chunks(42, replicas);
   const Index own = chunks.range(grid.replica()).count;
-  const auto blocks = [&](Index r) { return static_cast<Index>(grid.slices_of(r).blocks().size()); };
+  const auto blocks = [&](Index r) {
+    return static_cast<Index>(grid.slices_of_column()[size(r)].blocks().size());
+  };
   Index received_blocks = 0;
   for (Index r = 0; r < replicas; ++r) received_blocks += r == grid.replica() ? 0 : blocks(r);
   EXPECT_EQ(after.bytes_sent - before.bytes_sent,
@@ -154,9 +171,25 @@ TEST(ReplicaExchange, sends_and_receives_what_its_closed_form_says) {
   EXPECT_EQ(after.bytes_received - before.bytes_received, 4 * (received_blocks * own + (42 - own)));
 }
 
+TEST(ReplicaExchange, sends_as_much_by_halving) {
+  const Index replicas = world().size();
+  if (replicas == 3) return;  // not a power of two
+  const Grid grid(world(), replicas, {64, 4});
+  Tensors tensors(static_cast<Index>(grid.slices().blocks().size()));
+  ReplicaExchange exchange(grid.column(), grid.slices_of_column(), tensors.parameters(), 2);
+  const comm::Traffic before = world().traffic();
+  exchange.sum_gradients();
+  const comm::Traffic after = world().traffic();
+  const std::int64_t moved =
+      after.bytes_sent - before.bytes_sent + after.bytes_received - before.bytes_received;
+  std::array<std::int64_t, 1> of_all{moved};
+  world().all_reduce(of_all);
+  EXPECT_EQ(of_all[0], 2 * 4 * 42 * (replicas - 1));
+}
+
 TEST(Grid, stands_in_rows_of_a_replica_and_columns_of_the_same_experts) {
   if (world().size() != 4) return;
-  const Grid grid(world(), 2, 3, 10);
+  const Grid grid(world(), 2, {10, 3});
   EXPECT_EQ(grid.replica(), world().rank() / 2);
   EXPECT_EQ(grid.group().size(), 2);
   EXPECT_EQ(grid.group().rank(), world().rank() % 2);
@@ -167,9 +200,9 @@ TEST(Grid, stands_in_rows_of_a_replica_and_columns_of_the_same_experts) {
 }
 
 TEST(Grid, says_what_would_do) {
-  EXPECT_THROW(Grid::check(world().size(), 5, 4), InputError);
-  EXPECT_THROW(Grid::check(world().size(), world().size() + 1, 64), InputError);
-  EXPECT_NO_THROW(Grid::check(world().size(), world().size(), 64));
+  EXPECT_THROW(Grid::check(world().size(), 5, {64, 4}), InputError);
+  EXPECT_THROW(Grid::check(world().size(), world().size() + 1, {64, 64}), InputError);
+  EXPECT_NO_THROW(Grid::check(world().size(), world().size(), {64, 64}));
 }
 
 TEST(BatchLoss, adds_the_slices_in_their_order_whoever_has_them) {
@@ -177,7 +210,7 @@ TEST(BatchLoss, adds_the_slices_in_their_order_whoever_has_them) {
   const auto loss_of = [](Index s) { return numerics::Loss{std::exp(static_cast<double>(s) / 3), s}; };
   numerics::Loss expected;
   for (Index s = 0; s < slices; ++s) expected += loss_of(s);
-  const Grid grid(world(), world().size(), slices, 64);
+  const Grid grid(world(), world().size(), {64, slices});
   std::vector<numerics::Loss> own;
   for (Index j = 0; j < grid.slices().count(); ++j) own.push_back(loss_of(grid.slices().first() + j));
   BatchLoss loss(grid);

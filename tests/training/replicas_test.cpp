@@ -76,11 +76,12 @@ const std::vector<Case>& cases() {
   return all;
 }
 
-TrainingSpec spec_of(const Case& one, Index slices) {
+TrainingSpec spec_of(const Case& one, const Grid& grid) {
   TrainingSpec spec;
   spec.seed = 4;
   spec.batch_size = one.batch_size;
-  spec.slices = slices;
+  spec.slices = grid.slices().slices();
+  spec.gate_slices = grid.gate_slices().slices();
   spec.momentum = one.momentum;
   spec.weight_decay = one.weight_decay;
   spec.max_gradient_norm = one.max_gradient_norm;
@@ -99,7 +100,7 @@ model::NetworkSpec network_of(const Case& one) {
 /// A trainer that is led step by step.
 struct Training {
   Training(const Case& one, const Grid& grid)
-      : spec(spec_of(one, grid.slices().slices())),
+      : spec(spec_of(one, grid)),
         dataset(22, 0, 10),
         network(network_of(one), grid, spec.seed, Trainer::capacity(spec, grid)),
         trainer(spec, network, dataset, observer, [] { return false; }) {
@@ -133,13 +134,18 @@ void expect_same(const Tensors& part, const Tensors& whole, const std::string& w
   }
 }
 
+exchange::BatchCut cut_of(const Grid& grid, const Case& one) {
+  return {one.batch_size, grid.slices().slices(), grid.gate_slices().slices()};
+}
+
 void expect_same_steps(const Case& one, const Grid& grid) {
   const comm::Communicator alone = comm::Communicator::local();
-  Training reference(one, Grid(alone, 1, grid.slices().slices(), one.batch_size));
+  Training reference(one, Grid(alone, 1, cut_of(grid, one)));
   Training training(one, grid);
   const std::string of = one.name + ", " + std::to_string(grid.replicas()) + "x" +
                          std::to_string(grid.group().size()) + ", " + std::to_string(grid.slices().slices()) +
-                         " slices";
+                         " slices, " + std::to_string(grid.gate_slices().slices()) + " of the gate" +
+                         (grid.gating() == exchange::Gating::rows ? ", rows" : "");
   const auto weights = [](Training& from) {
     return copied([&](const auto& visit) {
       from.trainer.optimizer().catch_up();
@@ -151,8 +157,8 @@ void expect_same_steps(const Case& one, const Grid& grid) {
     const std::string when = of + ", step " + std::to_string(step + 1);
     const numerics::Loss expected = reference.trainer.step(0.5);
     const numerics::Loss loss = training.trainer.step(0.5);
-    EXPECT_EQ(loss.sum, grid.group().is_coordinator() ? expected.sum : 0) << when;
-    EXPECT_EQ(loss.errors, grid.group().is_coordinator() ? expected.errors : 0) << when;
+    EXPECT_EQ(loss.sum, grid.has_gates() ? expected.sum : 0) << when;
+    EXPECT_EQ(loss.errors, grid.has_gates() ? expected.errors : 0) << when;
     for (Index l = 0; l < reference.network.spec().layer_count(); ++l) {
       EXPECT_TRUE(
           std::ranges::equal(training.trainer.balancer(l).totals(), reference.trainer.balancer(l).totals()))
@@ -166,24 +172,34 @@ void expect_same_steps(const Case& one, const Grid& grid) {
     if (world().all_reduce_max(testing::Test::HasFailure() ? 1 : 0) != 0) return;
   }
   const auto velocities = [](Training& from) {
-    return copied([&](const auto& visit) { from.trainer.optimizer().for_each_velocity(visit); });
+    return copied([&](const auto& visit) {
+      from.trainer.optimizer().for_each_velocity([&](model::Parameter parameter) {
+        if (parameter.at_home && !world().is_coordinator())
+          parameter.values = {};  // who writes it has it whole
+        visit(parameter);
+      });
+    });
   };
   training.trainer.optimizer().collect_velocities();
   if (grid.replica() == 0) expect_same(velocities(training), velocities(reference), of + ", velocity");
 }
 
-/// All grids of the ranks that there are.
-void for_each_grid(Index slices, Index batch_size, const std::function<void(const Grid&)>& check) {
+/// All grids of the ranks that there are: as many replicas as can be, with gates wherever they can be.
+void for_each_grid(const exchange::BatchCut& cut, const std::function<void(const Grid&)>& check) {
+  using enum exchange::Gating;
   for (Index replicas = 1; replicas <= world().size(); ++replicas) {
-    if (world().size() % replicas == 0 && replicas <= slices)
-      check(Grid(world(), replicas, slices, batch_size));
+    if (world().size() % replicas != 0 || replicas > cut.slices) continue;
+    check(Grid(world(), replicas, cut));
+    if (world().size() / replicas <= Grid::most_gating_ranks(cut, replicas))
+      check(Grid(world(), replicas, cut, rows));
   }
 }
 
 TEST(Replicas, train_with_the_bits_of_one_rank) {
   for (const Case& one : cases()) {
-    for (const Index slices : {Index{4}, Index{5}}) {
-      for_each_grid(slices, one.batch_size, [&](const Grid& grid) {
+    for (const auto& [slices, gate_slices] : {std::pair<Index, Index>{4, 4}, std::pair<Index, Index>{5, 5},
+                                              std::pair<Index, Index>{2, 6}, std::pair<Index, Index>{1, 5}}) {
+      for_each_grid({one.batch_size, slices, gate_slices}, [&](const Grid& grid) {
         if (grid.group().size() <= std::max(network_of(one).most_experts(), Index{1}))
           expect_same_steps(one, grid);
       });
@@ -194,7 +210,7 @@ TEST(Replicas, train_with_the_bits_of_one_rank) {
 TEST(Replicas, have_the_gradient_of_the_mean_over_the_whole_batch) {
   const Case one{"dense", dense};
   const comm::Communicator alone = comm::Communicator::local();
-  for_each_grid(4, one.batch_size, [&](const Grid& grid) {
+  for_each_grid({one.batch_size, 4, 8}, [&](const Grid& grid) {
     Training reference(one, alone);  // not in slices
     Training training(one, grid);
     reference.trainer.step(0);
@@ -217,11 +233,11 @@ TEST(Replicas, have_the_gradient_of_the_mean_over_the_whole_batch) {
 TEST(Replicas, evaluate_with_the_bits_of_one_rank) {
   const Case one{"dense", dense};
   const comm::Communicator alone = comm::Communicator::local();
-  Training reference(one, alone);
+  Training reference(one, Grid(alone, 1, {one.batch_size, 4, 8}));
   const Pass pass{data::Split::train, {}, 5};
   const auto never = [] { return false; };
   const std::optional<Score> expected = evaluate(reference.network, reference.dataset, pass, never);
-  for_each_grid(4, one.batch_size, [&](const Grid& grid) {
+  for_each_grid({one.batch_size, 4, 8}, [&](const Grid& grid) {
     Training training(one, grid);
     const std::optional<Score> score = evaluate(training.network, training.dataset, pass, never);
     ASSERT_TRUE(score);
