@@ -58,10 +58,14 @@ struct Batch {
   std::vector<std::vector<std::int32_t>> factors_;
 };
 
-/// Where the random transformation of presented row r comes from: the stream (seed, purpose, first + r).
+/// Where the random transformation of presented row r comes from: the stream (seed, purpose, number(r)).
 struct Draw {
   Purpose purpose = Purpose::train_transform;
   std::uint64_t first = 0;
+  std::span<const Index> rows{};  // of what begins with the first, in which order; none: all from there on
+  std::uint64_t number(Index r) const {
+    return first + static_cast<std::uint64_t>(rows.empty() ? r : rows[size(r)]);
+  }
 };
 
 /// A data set with its splits. Every rank holds one and presents the same examples: nothing is sent.

@@ -66,7 +66,7 @@ std::string ImageDataset::inputs_checksum(Split split) const {
 
 RandomStream ImageDataset::stream(Split split, Index example, Draw draw, Index row) const {
   if (split == Split::train) {
-    return {options_.train_seed, draw.purpose, draw.first + static_cast<std::uint64_t>(row)};
+    return {options_.train_seed, draw.purpose, draw.number(row)};
   }
   const Purpose purpose = split == Split::test ? Purpose::fixed_transform : Purpose::validation_transform;
   return {options_.test_seed, purpose, static_cast<std::uint64_t>(example)};

@@ -41,6 +41,17 @@ struct Making {
   }
 };
 
+/// Presents any rows of the replica's batch: where not all that a rank reads are at hand.
+class RowSource {
+ public:
+  RowSource() = default;
+  virtual ~RowSource() = default;
+  RowSource(const RowSource&) = delete;
+  RowSource& operator=(const RowSource&) = delete;
+  /// (n, D) of these rows, ascending; until the next call. Local.
+  virtual ConstMatrixView rows(std::span<const Index> rows) = 0;
+};
+
 /// What a layer is told of a batch of B rows besides x.
 struct BatchStep {
   std::span<const std::uint8_t> masked;                       // (N), nonzero: left out
@@ -49,6 +60,7 @@ struct BatchStep {
   std::optional<model::Presentation> presentation{};          // in training: where noise comes from
   const model::Slices& slices = model::Slices::whole();       // for experts
   const model::Slices& gate_slices = model::Slices::whole();  // for what works on rows at home, those here
+  RowSource* source = nullptr;  // of the first layer, where x has no more than the rows at home
 };
 
 /// z from x, dx from dz. Rows of z and dz stand where they are at home (exchange/homes.hpp): with the

@@ -99,36 +99,52 @@ void Network::make_exchanges() {
 }
 
 exchange::BatchRows Network::input(Index layer, ConstMatrixView x) {
-  return layer == 0 ? exchange::BatchRows{x, 0} : layers_[size(layer - 1)]->output().arrived();
+  return layer == 0 ? exchange::BatchRows{x, first_row_} : layers_[size(layer - 1)]->output().arrived();
 }
 
 std::span<const std::int32_t> Network::at_home(std::span<const std::int32_t> labels) const {
-  return labels.subspan(size(homes_->own().first), size(homes_->own().count));
+  const model::RowRange own = homes_->own();
+  return static_cast<Index>(labels.size()) == own.count ? labels
+                                                        : labels.subspan(size(own.first), size(own.count));
 }
 
-const Network::Rows& Network::rows_of(std::optional<Rows>& last, Index rows, bool in_training) const {
-  if (!last || last->homes.rows() != rows)
-    last.emplace(in_training ? Rows{grid_.training_homes(rows), grid_.gate_slices()}
-                             : Rows{grid_.evaluation_homes(rows), grid_.evaluation_slices(rows)});
-  return *last;
+const Network::Rows& Network::rows_of(Index rows, bool in_training) {
+  std::map<Index, Rows>& known = in_training ? training_rows_ : evaluation_rows_;
+  const auto found = known.find(rows);
+  if (found != known.end()) return found->second;
+  constexpr std::size_t most = 16;  // a last, shorter batch of each split is usual
+  if (known.size() == most) known.clear();
+  const Rows made = in_training ? Rows{grid_.training_homes(rows), grid_.gate_slices()}
+                                : Rows{grid_.evaluation_homes(rows), grid_.evaluation_slices(rows)};
+  return known.emplace(rows, made).first->second;
 }
 
-void Network::forward(ConstMatrixView x, const Masks& masks,
+bool Network::presents_own_rows() {
+  return grid_.gating() == exchange::Gating::rows && ranks().size() > 1 &&
+         !layers_.front()->reads_everywhere();
+}
+
+model::RowRange Network::rows_at_home(Index rows, bool in_training) {
+  return rows_of(rows, in_training).homes.own();
+}
+
+void Network::forward(const Input& x, const Masks& masks,
                       const std::optional<model::Presentation>& presentation) {
-  assert(masks.size() == layers_.size() && x.columns == spec_.inputs);
+  assert(masks.size() == layers_.size() && x.x.columns == spec_.inputs);
   const numerics::ArithmeticScope own(arithmetic_);
   const bool in_training = presentation.has_value();
-  const Rows& rows = rows_of(in_training ? training_rows_ : evaluation_rows_, x.rows, in_training);
+  const Rows& rows = rows_of(x.rows, in_training);
   homes_ = &rows.homes;
   gate_slices_ = &rows.gate_slices;
+  first_row_ = x.source != nullptr ? homes_->own().first : 0;
   const model::Slices& slices = in_training ? grid_.slices() : model::Slices::whole();
   for (Index l = 0; l < spec_.layer_count(); ++l) {
     Layer& layer = *layers_[size(l)];
     const bool is_read_everywhere = l + 1 < spec_.layer_count() && layers_[size(l + 1)]->reads_everywhere();
     if (l > 0 && layer.reads_everywhere()) layers_[size(l - 1)]->output().share();
-    layer.forward(input(l, x), {masks[size(l)], rows.homes,
-                                is_read_everywhere ? exchange::Reach::everywhere : exchange::Reach::home,
-                                presentation, slices, rows.gate_slices});
+    layer.forward(input(l, x.x), {masks[size(l)], rows.homes,
+                                  is_read_everywhere ? exchange::Reach::everywhere : exchange::Reach::home,
+                                  presentation, slices, rows.gate_slices, l == 0 ? x.source : nullptr});
     if (l > 0) layers_[size(l - 1)]->output().finish();
   }
   if (homes_->has_gates()) head_->forward(layers_.back()->output().own(), rows.gate_slices);

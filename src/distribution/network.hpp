@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,9 +22,21 @@ namespace dmoe::distribution {
 /// One mask per layer, of as many experts as its gate chooses among: which ones are left out.
 using Masks = std::vector<std::span<const std::uint8_t>>;
 
+/// What a network sees of a batch of one replica.
+struct Input {
+  /// (B, D): all of it.
+  Input(ConstMatrixView all) : x(all), rows(all.rows) {}  // NOLINT(google-explicit-constructor)
+  Input(MatrixView all) : Input(ConstMatrixView(all)) {}  // NOLINT(google-explicit-constructor)
+  /// The rows at home here, of B; others are presented where they are needed.
+  Input(ConstMatrixView at_home, Index of, RowSource& others) : x(at_home), rows(of), source(&others) {}
+  ConstMatrixView x;
+  Index rows;  // B
+  RowSource* source = nullptr;
+};
+
 /// A Deep Mixture of Experts, or a baseline: experts on their owners, gates, head and loss where rows are at
-/// home (exchange/homes.hpp). Every rank presents the same x, so nothing is sent for the first layer. One
-/// backward pass belongs to one forward pass. Each replica on its ranks takes its own rows of a batch in
+/// home (exchange/homes.hpp). Every rank presents what it reads of x, so nothing is sent for the first layer.
+/// One backward pass belongs to one forward pass. Each replica on its ranks takes its own rows of a batch in
 /// training; the gradients are those of all rows.
 class Network {
  public:
@@ -35,13 +48,19 @@ class Network {
   Network(const model::NetworkSpec& spec, const exchange::Grid& grid, std::uint64_t seed, Index capacity,
           const numerics::Arithmetic& arithmetic = numerics::arithmetic_in_force());
 
+  /// Whether no more need be presented than the rows at home and those that choose experts here: not where
+  /// the first layer reads all. Local.
+  bool presents_own_rows();
+  /// Which of `rows` rows of this replica are at home here. Local.
+  model::RowRange rows_at_home(Index rows, bool in_training);
   /// scores where rows are at home, and gates (mixture.hpp), from x (B, D); in training also which
   /// presentations the rows are, and the rows are then cut into slices. Collective over the ranks.
-  void forward(ConstMatrixView x, const Masks& masks,
+  void forward(const Input& x, const Masks& masks,
                const std::optional<model::Presentation>& presentation = {});
-  /// Gradients of the mean cross-entropy of a batch of `batch_rows` rows, of which those with labels (B) are
-  /// this replica's, into what this rank owns of every parameter. Returns the loss of the rows at home here.
-  /// x is the memory of the forward pass, untouched since. Collective over all replicas.
+  /// Gradients of the mean cross-entropy of a batch of `batch_rows` rows, of which those with labels (B, or
+  /// of the rows at home here) are this replica's, into what this rank owns of every parameter. Returns the
+  /// loss of the rows at home here. x is the memory of the forward pass, untouched since. Collective over all
+  /// replicas.
   numerics::Loss backward(ConstMatrixView x, std::span<const std::int32_t> labels, Index batch_rows);
   /// Of one replica's batch. Collective over the ranks.
   numerics::Loss backward(ConstMatrixView x, std::span<const std::int32_t> labels) {
@@ -99,23 +118,24 @@ class Network {
     exchange::ReplicaExchange* exchange = nullptr;  // none: held here alone
     std::size_t number = 0;
   };
-  /// How the rows of a batch of the last number of rows are shared out.
+  /// How the rows of a batch are shared out.
   struct Rows {
     exchange::Homes homes;
     model::Slices gate_slices;
   };
-  const Rows& rows_of(std::optional<Rows>& last, Index rows, bool in_training) const;
+  const Rows& rows_of(Index rows, bool in_training);
   void make_exchanges();
   /// The input of a layer: x, or the z below it, waiting for it where it is still on the way.
   exchange::BatchRows input(Index layer, ConstMatrixView x);
+  Index first_row_ = 0;  // of x in the last forward pass
   /// Labels of the rows at home here.
   std::span<const std::int32_t> at_home(std::span<const std::int32_t> labels) const;
 
   model::NetworkSpec spec_;
   exchange::Grid grid_;
   numerics::Arithmetic arithmetic_;
-  std::optional<Rows> training_rows_;
-  std::optional<Rows> evaluation_rows_;
+  std::map<Index, Rows> training_rows_;  // of batches of so many rows
+  std::map<Index, Rows> evaluation_rows_;
   const exchange::Homes* homes_ = nullptr;  // of the last forward pass
   const model::Slices* gate_slices_ = &model::Slices::whole();
   std::vector<std::unique_ptr<Layer>> layers_;

@@ -41,7 +41,9 @@ void RoutedMixing::forward(const exchange::BatchRows& x, const BatchStep& step, 
                          from_row(step.presentation, homes.own().first), choices_.own(), step.gate_slices);
   choices_.deliver(plan_);
   output_sum_.begin(plan_, homes);
-  if (parts().is_first_layer()) {
+  if (step.source != nullptr) {
+    gather(step.source->rows(plan_.owned.rows()), plan_.owned.entry_places().data());
+  } else if (parts().is_first_layer()) {
     gather(x.values, plan_.owned.entry_rows().data());
   } else {
     x_rows_.start(plan_, homes, x.of(homes.own()));

@@ -63,15 +63,21 @@ void TreeReduction::begin(const Homes& homes) {
   Index place = 0;
   for (int rank = 0; rank < ranks_->size(); ++rank) {
     if (rank == ranks_->rank()) continue;
-    for (std::size_t k = 0; k < blocks_[static_cast<std::size_t>(rank)].size(); ++k)
+    const auto count = static_cast<Index>(blocks_[static_cast<std::size_t>(rank)].size());
+    const Index together = homes.are_here() ? count : 1;  // blocks of a message
+    for (Index k = 0; k < count; k += together, place += together)
       requests_.push_back(
-          ranks_->start_receive(received_.rows_from(place++ * rows, rows).values(), rank, tag_));
+          ranks_->start_receive(received_.rows_from(place * rows, together * rows).values(), rank, tag_));
   }
 }
 
 void TreeReduction::send() {
   homes_->for_each_other([&](int home, const model::RowRange& rows) {
-    for (Index k = 0; k < static_cast<Index>(blocks().size()); ++k)
+    const auto count = static_cast<Index>(blocks().size());
+    if (count > 0 && rows.count == homes_->rows())
+      return requests_.push_back(
+          ranks_->start_send(own_.rows_from(0, count * rows.count).values(), home, tag_));
+    for (Index k = 0; k < count; ++k)
       requests_.push_back(
           ranks_->start_send(block(k).rows_from(rows.first, rows.count).values(), home, tag_));
   });
@@ -152,14 +158,17 @@ void Concatenation::begin_gather(const Homes& homes) {
   if (rows == 0) return;
   gathered_.rows(rows);
   for_each_other_owner(topology_, ranks_->rank(), [&](int rank, const ExpertRange& range) {
-    for (Index i = range.first; i < range.end(); ++i)
+    const Index together = homes.are_here() ? range.count : 1;  // tables of a message
+    for (Index i = range.first; i < range.end(); i += together)
       requests_.push_back(
-          ranks_->start_receive(table(gathered_, i, rows).values(), rank, comm::Tag::expert_outputs));
+          ranks_->start_receive(tables(i, together, rows).values(), rank, comm::Tag::expert_outputs));
   });
 }
 
 void Concatenation::send(ConstMatrixView own) {
   homes_->for_each_other([&](int home, const model::RowRange& rows) {
+    if (range_.count > 0 && rows.count == homes_->rows())
+      return requests_.push_back(ranks_->start_send(own.values(), home, comm::Tag::expert_outputs));
     for (Index i = 0; i < range_.count; ++i)
       requests_.push_back(
           ranks_->start_send(own.rows_from(i * homes_->rows() + rows.first, rows.count).values(), home,
@@ -175,7 +184,7 @@ void Concatenation::collect(ConstMatrixView own, MatrixView all) {
     const bool is_own = i >= range_.first && i < range_.end();
     const ConstMatrixView outputs =
         is_own ? own.rows_from((i - range_.first) * homes_->rows() + rows.first, rows.count)
-               : table(gathered_, i, rows.count);
+               : tables(i, 1, rows.count);
     for (Index b = 0; b < rows.count; ++b)
       std::ranges::copy(outputs.row(b), all.row(b).begin() + i * hidden_);
   }
@@ -184,6 +193,9 @@ void Concatenation::collect(ConstMatrixView own, MatrixView all) {
 void Concatenation::scatter(ConstMatrixView d_all) {
   const MatrixView d_own = own_.rows(range_.count * homes_->rows());
   homes_->for_each_other([&](int home, const model::RowRange& rows) {
+    if (range_.count > 0 && rows.count == homes_->rows())
+      return requests_.push_back(
+          ranks_->start_receive(d_own.values(), home, comm::Tag::expert_output_gradients));
     for (Index i = 0; i < range_.count; ++i)
       requests_.push_back(
           ranks_->start_receive(d_own.rows_from(i * homes_->rows() + rows.first, rows.count).values(), home,
@@ -196,11 +208,11 @@ void Concatenation::scatter(ConstMatrixView d_all) {
       std::ranges::copy(d_all.row(b).subspan(size(i * hidden_), size(hidden_)), values.row(b).begin());
   };
   for_each_other_owner(topology_, ranks_->rank(), [&](int rank, const ExpertRange& range) {
-    for (Index i = range.first; i < range.end(); ++i) {
-      pick(i, table(gathered_, i, rows.count));
-      requests_.push_back(ranks_->start_send(table(gathered_, i, rows.count).values(), rank,
+    for (Index i = range.first; i < range.end(); ++i) pick(i, tables(i, 1, rows.count));
+    const Index together = homes_->are_here() ? range.count : 1;
+    for (Index i = range.first; i < range.end(); i += together)
+      requests_.push_back(ranks_->start_send(tables(i, together, rows.count).values(), rank,
                                              comm::Tag::expert_output_gradients));
-    }
   });
   for (Index i = 0; i < range_.count; ++i)
     pick(range_.first + i, d_own.rows_from(i * homes_->rows() + rows.first, rows.count));

@@ -116,9 +116,9 @@ class Concatenation {
   void finish();
 
  private:
-  /// Of expert i, whose tables (rows, H) stand one below the other.
-  MatrixView table(GrowingMatrix& tables, Index i, Index rows) const {
-    return {tables.rows_from(0, 1).data + i * rows * hidden_, rows, hidden_};
+  /// Of `count` experts from i on, whose tables (rows, H) stand one below the other.
+  MatrixView tables(Index i, Index count, Index rows) {
+    return {gathered_.rows_from(0, 1).data + i * rows * hidden_, count * rows, hidden_};
   }
   void wait();
   const comm::Communicator* ranks_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace dmoe::exchange {
 
@@ -139,33 +140,37 @@ void RowReduction::begin(const RoutePlan& plan, const Homes& homes) {
   for (std::size_t k = 0; k < plan.owned.blocks().size(); ++k)
     first_.push_back(first_.back() + static_cast<Index>(plan.owned.block_rows(static_cast<Index>(k)).size()));
   own_.rows(first_.back());
-  const auto for_each_other_block = [&](const auto& visit) {
+  // One message of all blocks of a rank where all rows are at home here, else one of each.
+  const auto for_each_message = [&](const auto& visit) {
     for (int rank = 0; rank < ranks_->size(); ++rank) {
       if (rank == ranks_->rank()) continue;
-      const auto r = static_cast<std::size_t>(rank);
-      for (Index k = plan.first_block[r]; k < plan.first_block[r + 1]; ++k) {
-        const auto rows = static_cast<Index>(plan.sent.block_rows(k).size());
-        if (rows > 0) visit(rank, rows);
+      Index rows = 0;
+      for (Index k = plan.first_block[size(Index{rank})]; k < plan.first_block[size(Index{rank} + 1)]; ++k) {
+        rows += static_cast<Index>(plan.sent.block_rows(k).size());
+        if (!homes.are_here() && rows > 0) visit(rank, std::exchange(rows, 0));
       }
+      if (rows > 0) visit(rank, rows);
     }
   };
   Index count = 0;
-  for_each_other_block([&](int /*rank*/, Index rows) { count += rows; });
+  for_each_message([&](int /*rank*/, Index rows) { count += rows; });
   received_.rows(count);
   Index place = 0;
-  for_each_other_block([&](int rank, Index rows) {
+  for_each_message([&](int rank, Index rows) {
     requests_.push_back(ranks_->start_receive(received_.rows_from(place, rows).values(), rank, tag_));
     place += rows;
   });
 }
 
 void RowReduction::send(const RoutePlan& plan) {
+  const auto send_to = [&](int home, Index first, Index count) {
+    if (count > 0) requests_.push_back(ranks_->start_send(own_.rows_from(first, count).values(), home, tag_));
+  };
   homes_->for_each_other([&](int home, const model::RowRange& rows) {
+    if (rows.count == homes_->rows()) return send_to(home, 0, first_.back());
     for (std::size_t k = 0; k + 1 < first_.size(); ++k) {
       const model::RowRange part = OwnedPlan::within(plan.owned.block_rows(static_cast<Index>(k)), rows);
-      if (part.count > 0)
-        requests_.push_back(
-            ranks_->start_send(own_.rows_from(first_[k] + part.first, part.count).values(), home, tag_));
+      send_to(home, first_[k] + part.first, part.count);
     }
   });
 }

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <vector>
 
+#include "training/presented.hpp"
+
 namespace dmoe::training {
 
 bool for_each_batch(distribution::Network& network, const data::Dataset& dataset, const Pass& pass,
@@ -16,7 +18,7 @@ bool for_each_batch(distribution::Network& network, const data::Dataset& dataset
   const Index count = dataset.example_count(pass.split);
   const Index capacity = std::min(pass.batch_size, count);
   const distribution::Masks masks = network.no_masks();
-  data::Batch batch(capacity, dataset.input_width(), dataset.factors().size());
+  PresentedBatch batch(network, dataset);
   std::vector<Index> examples(size(capacity));
   for (Index round = 0; round < count; round += grid.replicas() * capacity) {
     std::array<std::int64_t, 1> stop{stop_requested() ? 1 : 0};
@@ -26,13 +28,10 @@ bool for_each_batch(distribution::Network& network, const data::Dataset& dataset
     if (first >= count) continue;
     examples.resize(size(std::min(capacity, count - first)));
     std::iota(examples.begin(), examples.end(), first);
-    {
-      const TimedActivity presenting(grid.world().timing(), Activity::data);
-      dataset.present(pass.split, examples,
-                      {pass.draw.purpose, pass.draw.first + static_cast<std::uint64_t>(first)}, batch);
-    }
-    network.forward(batch.inputs(), masks);
-    visit(batch);
+    batch.present(pass.split, examples,
+                  {pass.draw.purpose, pass.draw.first + static_cast<std::uint64_t>(first)}, false);
+    network.forward(batch.input(), masks);
+    visit(batch.batch());
   }
   return true;
 }

@@ -26,7 +26,7 @@ Trainer::Trainer(const TrainingSpec& spec, distribution::Network& network, const
       stop_requested_(std::move(stop_requested)),
       sampler_(dataset.example_count(data::Split::train), spec.batch_size, spec.seed),
       timetable_(spec, sampler_.steps_per_epoch()),
-      batch_(network.grid().most_rows(spec.batch_size), dataset.input_width(), dataset.factors().size()),
+      batch_(network, dataset),
       optimizer_(network, spec.momentum, spec.weight_decay),
       balancing_(spec.phases, network),
       batch_loss_(network.grid()),
@@ -132,14 +132,12 @@ numerics::Loss Trainer::step(double learning_rate) {
   const auto batch_rows = static_cast<Index>(examples.size());
   const model::RowRange own = network_.grid().slices().own_rows(batch_rows);
   const auto first = static_cast<std::uint64_t>(sampler_.first_presentation(step_) + own.first);
-  {
-    const TimedActivity presenting(world().timing(), Activity::data);
-    dataset_.present(data::Split::train, examples.subspan(size(own.first), size(own.count)),
-                     {Purpose::train_transform, first}, batch_);
-  }
-  network_.forward(batch_.inputs(), balancing_.masks(), model::Presentation{spec_.seed, first});
+  batch_.present(data::Split::train, examples.subspan(size(own.first), size(own.count)),
+                 {Purpose::train_transform, first}, true);
+  network_.forward(batch_.input(), balancing_.masks(), model::Presentation{spec_.seed, first});
   balancing_.start(requests());
-  const numerics::Loss own_loss = network_.backward(batch_.inputs(), batch_.labels(), batch_rows);
+  const data::Batch& batch = batch_.batch();
+  const numerics::Loss own_loss = network_.backward(batch.inputs(), batch.labels(), batch_rows);
   batch_loss_.start(network_.slice_losses());
   const auto scale = gradient_norm_ ? clip_scale((*gradient_norm_)(), spec_.max_gradient_norm) : 1.0F;
   const std::optional<std::string> damaged = optimizer_.step(rates(learning_rate), scale);

@@ -18,6 +18,7 @@
 #include "training/observer.hpp"
 #include "training/open_row.hpp"
 #include "training/optimizer.hpp"
+#include "training/presented.hpp"
 #include "training/schedule.hpp"
 #include "training/spec.hpp"
 #include "training/state.hpp"
@@ -98,7 +99,7 @@ class Trainer {
 
   data::EpochSampler sampler_;
   Timetable timetable_;
-  data::Batch batch_;  // the rows of this replica
+  PresentedBatch batch_;  // of this replica
   Sgd optimizer_;
   std::optional<GradientNorm> gradient_norm_;  // where the gradient is clipped
   Balancing balancing_;

@@ -29,7 +29,7 @@ class TinyDataset : public data::Dataset {
     for (Index r = 0; r < batch.rows; ++r) {
       const auto example = static_cast<std::uint64_t>(examples[size(r)]);
       RandomStream fixed(0, Purpose::synthetic, example + 1000 * static_cast<std::uint64_t>(split));
-      RandomStream moving(0, draw.purpose, draw.first + static_cast<std::uint64_t>(r));
+      RandomStream moving(0, draw.purpose, draw.number(r));
       const auto label = static_cast<std::int32_t>(fixed.below(classes));
       for (Index d = 0; d < inputs; ++d) {
         float& value = batch.inputs()(r, d);
