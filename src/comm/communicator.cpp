@@ -129,8 +129,13 @@ Request Communicator::start_broadcast(std::span<float> values, Place place) cons
   if (is_local()) return {};
   auto call = start_check("broadcast", values.size(), "floats", place);
   const TimedActivity communicating(*timing_, Activity::communication);
-  (is_coordinator() ? traffic_->bytes_sent : traffic_->bytes_received) +=
-      bytes(values) * (is_coordinator() ? size_ - 1 : 1);
+  if (is_coordinator()) {
+    traffic_->bytes_sent += bytes(values) * (size_ - 1);
+    traffic_->messages_sent += size_ - 1;
+  } else {
+    traffic_->bytes_received += bytes(values);
+    ++traffic_->messages_received;
+  }
   MPI_Request request = MPI_REQUEST_NULL;
   check(MPI_Ibcast(values.data(), count(values.size()), MPI_FLOAT, 0, native_->handle, &request),
         "MPI_Ibcast");
@@ -196,6 +201,7 @@ void Communicator::broadcast(std::string& text, Place place) const {
 Request Communicator::start_send(std::span<const float> values, int to, Tag tag) const {
   const TimedActivity communicating(*timing_, Activity::communication);
   traffic_->bytes_sent += bytes(values);
+  ++traffic_->messages_sent;
   MPI_Request request = MPI_REQUEST_NULL;
   check(MPI_Isend(values.data(), count(values.size()), MPI_FLOAT, to, static_cast<int>(tag), native_->handle,
                   &request),
@@ -206,6 +212,7 @@ Request Communicator::start_send(std::span<const float> values, int to, Tag tag)
 Request Communicator::start_receive(std::span<float> values, int from, Tag tag) const {
   const TimedActivity communicating(*timing_, Activity::communication);
   traffic_->bytes_received += bytes(values);
+  ++traffic_->messages_received;
   MPI_Request request = MPI_REQUEST_NULL;
   check(MPI_Irecv(values.data(), count(values.size()), MPI_FLOAT, from, static_cast<int>(tag),
                   native_->handle, &request),

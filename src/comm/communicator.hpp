@@ -40,6 +40,8 @@ struct Traffic {
   std::int64_t bytes_sent = 0;
   std::int64_t bytes_received = 0;
   std::int64_t bytes_reduced = 0;  // of all-reduces, counted once per rank
+  std::int64_t messages_sent = 0;  // what the bytes travelled in; all-reduces are none
+  std::int64_t messages_received = 0;
 };
 
 class Communicator {

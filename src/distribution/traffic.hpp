@@ -1,4 +1,5 @@
-// What one training step moves between E ranks: a closed form, and what a test finds counted.
+// What one training step moves between the E ranks of a replica, and between R replicas: a closed form, and
+// what a test finds counted.
 //
 // B rows; mixture layer l = 1 .. L has N_l experts of H_l units on inputs of width D_l, of which n_l stand on
 // the coordinator; the other ranks' experts form K_l blocks of the summation tree (topology.hpp). In bytes:
@@ -27,10 +28,25 @@
 //                            sums of dx        4 S D              (l > 1)
 //
 // K_l is E - 1 where the ranges of the ranks are subtrees themselves, and at most 2 (E-1) log2 N_l.
+//
+// Each of these is one message to or from each other rank that has a part in it: z, dz, gates and choices go
+// to all E - 1, sums and dg come from those that own experts of the layer.
+//
+// Of R replicas, rank r of a column holds V values, c_r of which it owns, and K_r blocks of the S slices:
+//
+//     it sends      its sums of what others own     4 K_r (V - c_r)
+//                   the weights that it owns        4 c_r
+//     it receives   others' sums of what it owns    4 sum_{r' != r} K_r' c_r
+//                   the weights that others own     4 (V - c_r)
+//     coordinators  losses                          16 S              one all-reduce of int64
+//
+// With a limit on the gradient's norm the sums travel back too, as much as the weights. A message carries
+// what a chunk has of one tensor.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "core/types.hpp"
 #include "model/network_spec.hpp"
@@ -47,6 +63,8 @@ struct StepTraffic {
   std::int64_t gate_gradients = 0;    // dg
   std::int64_t input_sums = 0;        // sums of dx
   std::int64_t totals = 0;            // of each rank
+  std::int64_t messages_sent = 0;     // by the coordinator
+  std::int64_t messages_received = 0;
 
   /// By the coordinator, to all others together.
   std::int64_t sent() const { return gates + outputs + output_gradients; }
@@ -60,11 +78,35 @@ struct RoutedTraffic {
   Index rows = 0;        // R
   Index block_rows = 0;  // S
   Index choices = 0;     // A
+  Index ranks = 0;       // other ranks that own an expert that was chosen
 };
 
 /// The closed form above for a batch of `rows` on `ranks` ranks; `routed` of the layers l = 0 .. L-1 that
 /// are. Local.
 StepTraffic bytes_per_step(const model::NetworkSpec& spec, Index ranks, Index rows,
                            const std::map<Index, RoutedTraffic>& routed = {});
+
+/// How many values each tensor has that `rank` of `ranks` holds, in the order of the list of parameters; 0 of
+/// those that it holds nothing of. Local.
+std::vector<Index> parameter_lengths(const model::NetworkSpec& spec, Index ranks, Index rank);
+
+/// Whether gradients are shared too, so that every rank knows their norm (train.max_gradient_norm).
+enum class GradientSharing { no, yes };
+
+/// What one rank of a column of R replicas sends and receives in a step.
+struct ReplicaTraffic {
+  std::int64_t bytes_sent = 0;
+  std::int64_t bytes_received = 0;
+  std::int64_t messages_sent = 0;
+  std::int64_t messages_received = 0;
+};
+
+/// The closed form above for each of `replicas` replicas, on the rank of it that holds tensors of these
+/// lengths; nothing where there is one replica. Local.
+std::vector<ReplicaTraffic> replica_traffic(const std::vector<Index>& lengths, Index slices, Index replicas,
+                                            GradientSharing sharing = GradientSharing::no);
+
+/// Bytes that each coordinator puts into the all-reduce of losses; 0 where there is one replica. Local.
+std::int64_t loss_bytes(Index slices, Index replicas);
 
 }  // namespace dmoe::distribution

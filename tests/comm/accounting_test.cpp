@@ -21,6 +21,8 @@ void expect_traffic(const Communicator& communicator, const Traffic& expected) {
   EXPECT_EQ(communicator.traffic().bytes_sent, expected.bytes_sent);
   EXPECT_EQ(communicator.traffic().bytes_received, expected.bytes_received);
   EXPECT_EQ(communicator.traffic().bytes_reduced, expected.bytes_reduced);
+  EXPECT_EQ(communicator.traffic().messages_sent, expected.messages_sent);
+  EXPECT_EQ(communicator.traffic().messages_received, expected.messages_received);
 }
 
 TEST(Traffic, of_a_broadcast_counts_once_per_receiver) {
@@ -29,8 +31,9 @@ TEST(Traffic, of_a_broadcast_counts_once_per_receiver) {
   communicator.broadcast(values);
   communicator.start_broadcast(std::span(values).first(5)).wait();
   constexpr std::int64_t bytes = sizeof(float) * (7 + 5);
-  expect_traffic(communicator, world().is_coordinator() ? Traffic{bytes * (world().size() - 1), 0, 0}
-                                                        : Traffic{0, bytes, 0});
+  const Index others = world().size() - 1;
+  expect_traffic(communicator, world().is_coordinator() ? Traffic{bytes * others, 0, 0, 2 * others, 0}
+                                                        : Traffic{0, bytes, 0, 0, 2});
 }
 
 TEST(Traffic, of_messages_counts_each_at_both_ends) {
@@ -46,6 +49,8 @@ TEST(Traffic, of_messages_counts_each_at_both_ends) {
     send.wait();
     expected.bytes_sent += std::int64_t{4} * (world().rank() + 1);
     expected.bytes_received += std::int64_t{4} * (peer + 1);
+    ++expected.messages_sent;
+    ++expected.messages_received;
   }
   expect_traffic(communicator, expected);
 }
@@ -55,7 +60,7 @@ TEST(Traffic, of_an_all_reduce_counts_once_per_rank) {
   std::vector<std::int64_t> values(7);
   communicator.all_reduce(values);
   communicator.start_all_reduce(std::span(values).first(5)).wait();
-  expect_traffic(communicator, {0, 0, world().is_local() ? 0 : 8 * (7 + 5)});
+  expect_traffic(communicator, {0, 0, world().is_local() ? 0 : 8 * (7 + 5), 0, 0});
 }
 
 /// The operations that steer a run and return when they are done.

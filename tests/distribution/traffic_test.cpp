@@ -9,6 +9,7 @@
 
 #include "distribution/assignment.hpp"
 #include "distribution/sample_network.hpp"
+#include "exchange/batch_loss.hpp"
 #include "support/world.hpp"
 
 namespace dmoe::distribution {
@@ -35,7 +36,8 @@ TEST(StepTraffic, follows_the_closed_form_of_the_papers_network_on_two_ranks) {
 RoutedTraffic routed_traffic(Network& network, Index layer, Index most) {
   const ConstMatrixView gates = network.gates(layer);
   const exchange::Topology topology(gates.columns, world().size());
-  RoutedTraffic traffic{most, 0, 0, 0};
+  RoutedTraffic traffic{most, 0, 0, 0, 0};
+  std::vector<bool> has_rows(size(topology.ranks()));
   for (Index b = 0; b < gates.rows; ++b) {
     for (Index rank = 1; rank < topology.ranks(); ++rank) {
       const auto chosen = [&](Index first, Index end) {
@@ -46,10 +48,12 @@ RoutedTraffic routed_traffic(Network& network, Index layer, Index most) {
       const exchange::ExpertRange own = topology.range(rank);
       traffic.choices += chosen(own.first, own.end());
       traffic.rows += chosen(own.first, own.end()) > 0 ? 1 : 0;
+      if (chosen(own.first, own.end()) > 0) has_rows[size(rank)] = true;
       for (const model::TreeBlock& block : topology.blocks(rank))
         traffic.block_rows += chosen(block.first, block.first + block.width) > 0 ? 1 : 0;
     }
   }
+  traffic.ranks = std::ranges::count(has_rows, true);
   return traffic;
 }
 
@@ -76,6 +80,8 @@ void expect_traffic(Network& network, AssignmentReduction& reduction, const Matr
   if (world().is_coordinator()) {
     EXPECT_EQ(sent, expected.sent());
     EXPECT_EQ(received, expected.received());
+    EXPECT_EQ(after.messages_sent - before.messages_sent, expected.messages_sent);
+    EXPECT_EQ(after.messages_received - before.messages_received, expected.messages_received);
   } else {
     EXPECT_LE(received, expected.sent());
   }
@@ -113,6 +119,68 @@ TEST(StepTraffic, is_what_a_step_is_counted_to_move) {
       for (const Index rows : {12, 5}) {  // the last batch of an epoch is smaller
         SCOPED_TRACE(fmt::format("{} rows, k = {}", rows, most));
         expect_traffic(network, reduction, random_matrix(rows, spec.inputs, 1), most);
+      }
+    }
+  }
+}
+
+TEST(ParameterLengths, are_those_of_the_tensors_that_each_rank_holds) {
+  using enum model::LayerKind;
+  for (const model::NetworkSpec& spec :
+       {model::NetworkSpec{6, 3, {{5, 4, 3}, {7, 3, 4}}}, model::NetworkSpec{6, 3, {{5, 4, 0, concatenated}}},
+        model::NetworkSpec{6, 3, {{1, 4, 0, dense}, {5, 4, 3, classifier_mixture}}}}) {
+    Network network(spec, world(), 1, 4);
+    std::vector<Index> held;
+    network.for_each_parameter(
+        [&](const model::Parameter& one) { held.push_back(static_cast<Index>(one.values.size())); });
+    EXPECT_EQ(parameter_lengths(spec, world().size(), world().rank()), held);
+  }
+}
+
+TEST(ReplicaTraffic, follows_the_closed_form_of_the_papers_network_on_two_replicas) {
+  const model::NetworkSpec a{1296, 10, {{4, 100, 50}, {4, 100, 50}}};
+  const std::vector<Index> lengths = parameter_lengths(a, 1, 0);
+  const ReplicaTraffic bytes = replica_traffic(lengths, 4, 2)[0];
+  EXPECT_EQ(bytes.bytes_sent, 8 * 630'518 / 2);
+  EXPECT_EQ(bytes.bytes_received, bytes.bytes_sent);
+  // Half of all values ends in the experts' weights of layer 1, tensor 0; 13 more follow.
+  EXPECT_EQ(bytes.messages_sent, 14 + 1);
+  EXPECT_EQ(bytes.messages_received, 1 + 14);
+  const ReplicaTraffic with_norm = replica_traffic(lengths, 4, 2, GradientSharing::yes)[1];
+  EXPECT_EQ(with_norm.bytes_sent, 12 * 630'518 / 2);
+  EXPECT_EQ(with_norm.messages_sent, 1 + 2 * 14);
+  EXPECT_EQ(replica_traffic(lengths, 4, 1)[0].bytes_sent, 0);
+  EXPECT_EQ(loss_bytes(4, 2), 64);
+  EXPECT_EQ(loss_bytes(4, 1), 0);
+}
+
+TEST(ReplicaTraffic, is_what_a_step_is_counted_to_move) {
+  const model::NetworkSpec spec{6, 3, {{5, 4, 3}, {7, 3, 4}}};
+  for (const Index replicas : {2, 3, 4}) {
+    for (const Index slices : {4, 7}) {
+      if (world().size() % replicas != 0) continue;
+      SCOPED_TRACE(fmt::format("{} replicas, {} slices", replicas, slices));
+      const exchange::Grid grid(world(), replicas, slices, 21);
+      Network network(spec, grid, 1, 21);
+      exchange::BatchLoss loss(grid);
+      std::vector<numerics::Loss> losses(size(grid.slices().count()));
+      const std::vector<Index> lengths = parameter_lengths(spec, grid.group().size(), grid.group().rank());
+      for (const GradientSharing sharing : {GradientSharing::no, GradientSharing::yes}) {
+        const comm::Traffic before = world().traffic();
+        network.replicas()->sum_gradients();
+        if (sharing == GradientSharing::yes) network.share_gradients();
+        network.share_weights();
+        loss.start(losses);
+        loss.finish();
+        const comm::Traffic after = world().traffic();
+        const ReplicaTraffic expected =
+            replica_traffic(lengths, slices, replicas, sharing)[size(grid.replica())];
+        EXPECT_EQ(after.bytes_sent - before.bytes_sent, expected.bytes_sent);
+        EXPECT_EQ(after.bytes_received - before.bytes_received, expected.bytes_received);
+        EXPECT_EQ(after.messages_sent - before.messages_sent, expected.messages_sent);
+        EXPECT_EQ(after.messages_received - before.messages_received, expected.messages_received);
+        EXPECT_EQ(after.bytes_reduced - before.bytes_reduced,
+                  grid.group().is_coordinator() ? loss_bytes(slices, replicas) : 0);
       }
     }
   }
