@@ -6,6 +6,7 @@
 
 #include "comm/call_check.hpp"
 #include "comm/check.hpp"
+#include "comm/mpi_library.hpp"
 #include "comm/native.hpp"
 #include "comm/watchdog.hpp"
 #include "core/error.hpp"
@@ -226,9 +227,7 @@ Request Communicator::start_all_reduce(std::span<std::int64_t> values, Place pla
   const TimedActivity communicating(*timing_, Activity::communication);
   traffic_->bytes_reduced += bytes(values);
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallreduce(MPI_IN_PLACE, values.data(), count(values.size()), MPI_INT64_T, MPI_SUM,
-                       native_->handle, &request),
-        "MPI_Iallreduce");
+  check(start_sum(values, native_->handle, request), "MPI_Iallreduce");
   return {*timing_, "MPI_Wait of an all-reduce", among(), bits_of(request), std::move(call)};
 }
 

@@ -1,9 +1,11 @@
 // All that belongs to one MPI library or one launcher, each with its reason: Open MPI 4 and 5 (mpirun), MPICH
-// and its kind, as Intel MPI, MVAPICH, Cray MPICH (Hydra's mpiexec), SLURM (srun with PMIx or PMI 2). Nobody
-// else asks which.
+// and its kind, as Intel MPI, MVAPICH, Cray MPICH (Hydra's mpiexec), SLURM (srun with PMIx or PMI 2), and
+// SimGrid SMPI, in which runs are simulated (core/simulation.hpp). Nobody else asks which.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,6 +44,9 @@ std::string built_with();
 
 /// The one it runs with, in its own words: "Open MPI v4.1.4", "MPICH 4.2.1". Needs no MPI_Init. Local.
 std::string library_name();
+
+/// MPI_Iallreduce of a sum in place; its result. wait_for() ends it. Collective over `ranks`.
+int start_sum(std::span<std::int64_t> values, MPI_Comm ranks, MPI_Request& request);
 
 /// MPI_Wait, which leaves its core to others where ranks share one; its result. Returns when the request is
 /// done.

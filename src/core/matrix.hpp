@@ -9,6 +9,7 @@
 #include <span>
 #include <type_traits>
 
+#include "core/simulation.hpp"
 #include "core/types.hpp"
 
 namespace dmoe {
@@ -43,14 +44,24 @@ struct BasicMatrixView {
 using MatrixView = BasicMatrixView<float>;
 using ConstMatrixView = BasicMatrixView<const float>;
 
+/// What a matrix is looked at for: choices decide what is done, in a simulation (simulation.hpp) too.
+enum class Contents { numbers, choices };
+
 /// Owner of a zero-initialised (rows, columns) matrix on a 64-byte boundary. Invariant: the storage never
 /// moves, so views stay valid for the owner's life, moves of the owner included.
 class Matrix {
  public:
   Matrix() = default;
-  Matrix(Index rows, Index columns) : rows_(rows), columns_(columns) {
+  Matrix(Index rows, Index columns, [[maybe_unused]] Contents contents = Contents::numbers)
+      : rows_(rows), columns_(columns) {
     const std::size_t bytes = (size(rows * columns) * sizeof(float) + 63) / 64 * 64;
     if (bytes == 0) return;
+    if constexpr (simulation::is_on) {
+      if (contents == Contents::numbers) {
+        data_.reset(simulation::folded_memory(bytes));
+        return;
+      }
+    }
     data_.reset(static_cast<float*>(std::aligned_alloc(64, bytes)));
     if (!data_) throw std::bad_alloc();
     std::fill_n(data_.get(), bytes / sizeof(float), 0.0F);
@@ -67,7 +78,12 @@ class Matrix {
 
  private:
   struct Free {
-    void operator()(float* pointer) const { std::free(pointer); }
+    void operator()(float* pointer) const {
+      if constexpr (simulation::is_on) {
+        if (simulation::is_folded(pointer)) return;
+      }
+      std::free(pointer);
+    }
   };
   std::unique_ptr<float[], Free> data_;
   Index rows_ = 0;
@@ -77,10 +93,11 @@ class Matrix {
 /// A matrix of one width whose rows are as many as were ever asked for. Views end where it grows.
 class GrowingMatrix {
  public:
-  explicit GrowingMatrix(Index columns) : matrix_(0, columns) {}
+  explicit GrowingMatrix(Index columns, Contents contents = Contents::numbers)
+      : matrix_(0, columns), contents_(contents) {}
   /// The first `count` rows; what stands in them stays for as long as nobody asks for more.
   MatrixView rows(Index count) {
-    if (count > matrix_.rows()) matrix_ = Matrix(count + count / 8, matrix_.columns());
+    if (count > matrix_.rows()) matrix_ = Matrix(count + count / 8, matrix_.columns(), contents_);
     return matrix_.first_rows(count);
   }
   /// Of those asked for before.
@@ -89,6 +106,7 @@ class GrowingMatrix {
 
  private:
   Matrix matrix_;
+  Contents contents_;
 };
 
 }  // namespace dmoe

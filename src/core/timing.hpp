@@ -5,7 +5,10 @@
 #include <chrono>
 #include <cstddef>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+
+#include "core/simulation.hpp"
 
 namespace dmoe {
 
@@ -18,7 +21,7 @@ using ActivitySeconds = std::array<double, activity_names.size()>;  // in that o
 /// add up to the time since construction.
 class Timing {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = std::conditional_t<simulation::is_on, simulation::Clock, std::chrono::steady_clock>;
 
   /// Ends the running activity and starts another; returns the one that ended. Local.
   Activity switch_to(Activity next) {

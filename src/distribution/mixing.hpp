@@ -4,6 +4,7 @@
 #include <span>
 
 #include "balance/totals.hpp"
+#include "core/simulation.hpp"
 #include "distribution/layer.hpp"
 #include "model/expert.hpp"
 #include "model/gate.hpp"
@@ -61,7 +62,10 @@ class Mixing {
   void add_gate_share(MatrixView d_x) {
     if (parts_.is_first_layer()) return;
     const auto gate_share = d_gate_input_.rows_from(0, d_x.rows).values();
-    for (std::size_t i = 0; i < gate_share.size(); ++i) d_x.data[i] += gate_share[i];
+    const auto bytes = static_cast<Index>(gate_share.size_bytes());
+    simulation::work_on_numbers(simulation::Unit::byte, 3 * bytes, [&] {
+      for (std::size_t i = 0; i < gate_share.size(); ++i) d_x.data[i] += gate_share[i];
+    });
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/simulation.hpp"
 #include "numerics/linear.hpp"
 
 namespace dmoe::distribution {
@@ -90,7 +91,7 @@ void RoutedMixing::gather(ConstMatrixView x, const Index* rows_of_entries) {
     model::ExpertBatch& batch = batches_[b];
     const MatrixView inputs = inputs_.rows_from(batch.first, batch.x.rows);
     for (Index r = 0; r < batch.rows; ++r)
-      std::ranges::copy(x.row(rows_of_entries[batch_entries_[b] + r]), inputs.row(r).begin());
+      simulation::copy_numbers(x.row(rows_of_entries[batch_entries_[b] + r]), inputs.row(r).data());
     std::ranges::fill(inputs.rows_from(batch.rows, inputs.rows - batch.rows).values(), 0.0F);
     batch.x = inputs;
   }

@@ -21,7 +21,8 @@ enum class Reach { home, everywhere };
 ///     finish()
 class SharedMatrix {
  public:
-  SharedMatrix(const comm::Communicator& ranks, Index columns) : ranks_(&ranks), matrix_(columns) {}
+  SharedMatrix(const comm::Communicator& ranks, Index columns, Contents contents = Contents::numbers)
+      : ranks_(&ranks), matrix_(columns, contents) {}
 
   /// For the rows of a batch. Local.
   void begin(const Homes& homes, Reach reach);

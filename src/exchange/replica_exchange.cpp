@@ -5,6 +5,8 @@
 #include <bit>
 #include <utility>
 
+#include "core/simulation.hpp"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -102,8 +104,8 @@ void ReplicaExchange::swap_with(Index distance, std::span<const float> sent, std
 void ReplicaExchange::halve() {
   for (const std::vector<Piece>& pieces : pieces_) {
     for (const Piece& piece : pieces)
-      std::ranges::copy(piece.of(parameters_[piece.parameter].gradient),
-                        all_.values().begin() + static_cast<Index>(piece.place));
+      simulation::copy_numbers(piece.of(parameters_[piece.parameter].gradient),
+                               all_.values().subspan(piece.place).data());
   }
   ExpertRange chunks{0, chunks_.ranks()};
   for (Index distance = 1; distance < chunks_.ranks(); distance *= 2) {
@@ -111,7 +113,9 @@ void ReplicaExchange::halve() {
     const std::span<float> sums = values_of(kept);
     const std::span<float> others = incoming_.values().first(sums.size());
     swap_with(distance, values_of(given), others, comm::Tag::gradients);
-    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += others[i];  // either way round: the same bits
+    simulation::work_on_numbers(simulation::Unit::byte, 3 * static_cast<Index>(sums.size_bytes()), [&] {
+      for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += others[i];  // either way round: the same bits
+    });
     chunks = kept;
   }
 }
@@ -119,8 +123,7 @@ void ReplicaExchange::halve() {
 template <class Values>
 void ReplicaExchange::double_up(comm::Tag tag, const Values& which) {
   for (const Piece& piece : pieces_[own()])
-    std::ranges::copy(piece.of(which(piece.parameter)),
-                      all_.values().begin() + static_cast<Index>(piece.place));
+    simulation::copy_numbers(piece.of(which(piece.parameter)), all_.values().subspan(piece.place).data());
   const Index last = chunks_.ranks() / 2;
   for (Index distance = last; distance > 0; distance /= 2) {
     ExpertRange chunks{0, chunks_.ranks()};
@@ -131,8 +134,8 @@ void ReplicaExchange::double_up(comm::Tag tag, const Values& which) {
   for (std::size_t r = 0; r < holders(); ++r) {
     if (r == own()) continue;
     for (const Piece& piece : pieces_[r])
-      std::ranges::copy(all_.values().subspan(piece.place, piece.count),
-                        piece.of(which(piece.parameter)).begin());
+      simulation::copy_numbers(all_.values().subspan(piece.place, piece.count),
+                               piece.of(which(piece.parameter)).data());
   }
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/simulation.hpp"
+
 namespace dmoe::exchange {
 
 namespace {
@@ -39,6 +41,7 @@ void SentPlan::make(const model::ConstChoices& choices, Index first) {
     ++begin_[static_cast<std::size_t>(owner_[size(expert)]) + 1];
   });
   std::partial_sum(begin_.begin(), begin_.end(), begin_.begin());
+  simulation::charge(simulation::Unit::choice, count());
   choices_.resize(size(count()));
   place_.resize(size(count()));
   std::copy(begin_.begin(), begin_.end() - 1, next_.begin());
@@ -64,6 +67,7 @@ OwnedPlan::OwnedPlan(const Topology& topology, Index rank)
 }
 
 void OwnedPlan::make() {
+  simulation::charge(simulation::Unit::choice, static_cast<Index>(arrived_.size()));
   rows_.clear();
   for (auto& rows : block_rows_) rows.clear();
   std::ranges::fill(begin_, Index{0});

@@ -4,13 +4,15 @@
 #include <numeric>
 #include <utility>
 
+#include "core/simulation.hpp"
+
 namespace dmoe::exchange {
 
 ChoiceExchange::ChoiceExchange(const comm::Communicator& ranks, Index most)
     : ranks_(&ranks),
-      table_(ranks, model::Choices::columns(most)),
-      sent_(Choice::columns),
-      received_(Choice::columns),
+      table_(ranks, model::Choices::columns(most), Contents::choices),
+      sent_(Choice::columns, Contents::choices),
+      received_(Choice::columns, Contents::choices),
       sent_counts_(size(ranks.size())),
       received_counts_(size(ranks.size())) {}
 
@@ -104,7 +106,7 @@ void RowDelivery::start(const RoutePlan& plan, const Homes& homes, ConstMatrixVi
     });
     const model::RowRange part = OwnedPlan::within(needed, homes.own());
     for (Index r = part.first; r < part.first + part.count; ++r)
-      std::ranges::copy(matrix.row(needed[size(r)] - homes.own().first), received.row(r).begin());
+      simulation::copy_numbers(matrix.row(needed[size(r)] - homes.own().first), received.row(r).data());
   }
   Index count = 0;
   for (Index rank = 0; rank < ranks_->size(); ++rank)
@@ -116,7 +118,8 @@ void RowDelivery::start(const RoutePlan& plan, const Homes& homes, ConstMatrixVi
     const std::span<const Index> wanted = plan.sent.rows(rank);
     if (wanted.empty()) continue;
     const MatrixView rows = sent_.rows_from(place, static_cast<Index>(wanted.size()));
-    for (Index r = 0; r < rows.rows; ++r) std::ranges::copy(matrix.row(wanted[size(r)]), rows.row(r).begin());
+    for (Index r = 0; r < rows.rows; ++r)
+      simulation::copy_numbers(matrix.row(wanted[size(r)]), rows.row(r).data());
     sends_.push_back(ranks_->start_send(rows.values(), narrow<int>(rank), tag_));
     place += rows.rows;
   }

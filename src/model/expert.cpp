@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "core/simulation.hpp"
 #include "numerics/kernels.hpp"
 #include "numerics/linear.hpp"
 
@@ -97,15 +98,18 @@ void Experts::backward_output(std::span<const ExpertUse> uses, ConstMatrixView d
   for_each_use(uses, [&](const ExpertBatch& batch, const ExpertUse& use) {
     const ConstMatrixView output = part(outputs_, batch);
     const MatrixView d_activation = part(d_activation_, batch);
-    for (Index r = 0; r < batch.rows; ++r) {
-      const auto f = output.row(r);
-      const auto d = d_z.row(use.z_row(r));
-      const auto out = d_activation.row(r);
-      use.d_gates[r] = numerics::dot(d, f);
-      const float gate = use.gates[r];
-      for (std::size_t h = 0; h < f.size(); ++h) out[h] = f[h] > 0 ? gate * d[h] : 0.0F;
-    }
-    std::ranges::fill(d_activation.rows_from(batch.rows, d_activation.rows - batch.rows).values(), 0.0F);
+    const auto bytes = static_cast<Index>(sizeof(float)) * 3 * batch.rows * output.columns;
+    simulation::work_on_numbers(simulation::Unit::byte, bytes, [&] {
+      for (Index r = 0; r < batch.rows; ++r) {
+        const auto f = output.row(r);
+        const auto d = d_z.row(use.z_row(r));
+        const auto out = d_activation.row(r);
+        use.d_gates[r] = numerics::dot(d, f);
+        const float gate = use.gates[r];
+        for (std::size_t h = 0; h < f.size(); ++h) out[h] = f[h] > 0 ? gate * d[h] : 0.0F;
+      }
+      std::ranges::fill(d_activation.rows_from(batch.rows, d_activation.rows - batch.rows).values(), 0.0F);
+    });
   });
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/matrix.hpp"
+#include "core/simulation.hpp"
 #include "core/types.hpp"
 #include "model/parameters.hpp"
 #include "model/summation_tree.hpp"
@@ -135,7 +136,10 @@ class SliceTree {
     if (half == 1) return leaf_(right.first - slices_.first(), into, Into::added);
     const MatrixView scratch = scratch_of_slices(depth, into.rows, into.columns);
     sum(right, scratch, depth + 1);
-    for (Index i = 0; i < into.count(); ++i) into.data[i] += scratch.data[i];
+    simulation::work_on_numbers(simulation::Unit::byte, 3 * into.count() * static_cast<Index>(sizeof(float)),
+                                [&] {
+                                  for (Index i = 0; i < into.count(); ++i) into.data[i] += scratch.data[i];
+                                });
   }
 
  private:

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/simulation.hpp"
+
 namespace dmoe::model {
 
 namespace {
@@ -30,16 +32,28 @@ float* scratch_of(Index values) {
   return buffer.view().data;
 }
 
+/// What a sum of so many terms of `values` values moves: each read once, and the sum written.
+Index bytes_added(Index terms, Index values) {
+  return (terms + 1) * values * static_cast<Index>(sizeof(float));
+}
+
+/// Terms: how many stand below the block.
 template <class Leaf>
-void add_rows(const TreeBlock& block, Index experts, MatrixView sum, const Leaf& leaf_of_row) {
-  const Index levels = std::countr_zero(static_cast<std::uint64_t>(block.width));
-  float* const scratch = scratch_of(sum.columns * levels);
-  for (Index b = 0; b < sum.rows; ++b) {
-    float* const row = sum.row(b).data();
-    const float* const total =
-        add_row(block.first, block.width, experts, sum.columns, row, scratch, leaf_of_row(b));
-    if (total != row) std::copy_n(total, sum.columns, row);
-  }
+void add_rows(const TreeBlock& block, Index experts, Index terms, MatrixView sum, const Leaf& leaf_of_row) {
+  simulation::work_on_numbers(simulation::Unit::byte, bytes_added(terms, sum.count()), [&] {
+    const Index levels = std::countr_zero(static_cast<std::uint64_t>(block.width));
+    float* const scratch = scratch_of(sum.columns * levels);
+    for (Index b = 0; b < sum.rows; ++b) {
+      float* const row = sum.row(b).data();
+      const float* const total =
+          add_row(block.first, block.width, experts, sum.columns, row, scratch, leaf_of_row(b));
+      if (total != row) std::copy_n(total, sum.columns, row);
+    }
+  });
+}
+
+Index experts_below(const TreeBlock& block, Index experts) {
+  return std::min(block.width, experts - block.first);
 }
 
 /// The sum of the terms below the smallest subtree that holds them all, in `sum` or at a term's values.
@@ -84,7 +98,7 @@ void weighted_tree_sum(const TreeBlock& block, ConstMatrixView gates, ConstMatri
                        Index first_output, MatrixView sum) {
   const Index columns = sum.columns;
   const Index rows = sum.rows;
-  add_rows(block, gates.columns, sum, [&](Index b) {
+  add_rows(block, gates.columns, experts_below(block, gates.columns), sum, [&](Index b) {
     return [&, b](const TreeBlock& node, float* product) -> const float* {
       if (node.width != 1) return nullptr;
       const float gate = gates(b, node.first);
@@ -99,7 +113,7 @@ void tree_sum(const TreeBlock& block, Index experts, ConstMatrixView leaves, Ind
               MatrixView sum) {
   const Index columns = sum.columns;
   const Index rows = sum.rows;
-  add_rows(block, experts, sum, [&](Index b) {
+  add_rows(block, experts, experts_below(block, experts), sum, [&](Index b) {
     return [&, b](const TreeBlock& node, float* /*sum*/) -> const float* {
       if (node.width != 1) return nullptr;
       return leaves.data + ((node.first - first_leaf) * rows + b) * columns;
@@ -109,14 +123,17 @@ void tree_sum(const TreeBlock& block, Index experts, ConstMatrixView leaves, Ind
 
 void sum_terms(std::span<const TreeTerm> terms, std::span<float> sum) {
   const auto columns = static_cast<Index>(sum.size());
-  const auto levels = static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(terms.back().first)));
-  const float* const total = add_terms(terms, columns, sum.data(), scratch_of(columns * levels));
-  if (total != sum.data()) std::copy_n(total, columns, sum.data());
+  const Index bytes = bytes_added(static_cast<Index>(terms.size()), columns);
+  simulation::work_on_numbers(simulation::Unit::byte, bytes, [&] {
+    const auto levels = static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(terms.back().first)));
+    const float* const total = add_terms(terms, columns, sum.data(), scratch_of(columns * levels));
+    if (total != sum.data()) std::copy_n(total, columns, sum.data());
+  });
 }
 
 void combine_blocks(std::span<const BlockSum> blocks, Index experts, MatrixView sum) {
   const Index columns = sum.columns;
-  add_rows(whole_tree(experts), experts, sum, [&](Index b) {
+  add_rows(whole_tree(experts), experts, static_cast<Index>(blocks.size()), sum, [&](Index b) {
     return [&, b](const TreeBlock& node, float* /*sum*/) -> const float* {
       const auto found = std::lower_bound(
           blocks.begin(), blocks.end(), node.first,

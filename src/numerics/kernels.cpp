@@ -7,9 +7,18 @@
 #include <limits>
 #include <vector>
 
+#include "core/simulation.hpp"
+
 namespace dmoe::numerics {
 
+using simulation::Unit;
+using simulation::work_on_numbers;
+
 namespace {
+
+Index bytes_of(ConstMatrixView matrix) {
+  return matrix.count() * static_cast<Index>(sizeof(float));
+}
 
 /// The dot product, multiplied and summed as T.
 template <class T>
@@ -40,46 +49,54 @@ double squared_norm(std::span<const float> a) {
 
 void column_sums(ConstMatrixView matrix, std::span<float> sums) {
   assert(sums.size() == size(matrix.columns));
-  std::fill(sums.begin(), sums.end(), 0.0F);
-  float* const total = sums.data();
-  for (Index b = 0; b < matrix.rows; ++b) {
-    const float* const row = matrix.data + b * matrix.columns;
-    for (Index h = 0; h < matrix.columns; ++h) total[h] += row[h];
-  }
+  work_on_numbers(Unit::byte, bytes_of(matrix), [&] {
+    std::fill(sums.begin(), sums.end(), 0.0F);
+    float* const total = sums.data();
+    for (Index b = 0; b < matrix.rows; ++b) {
+      const float* const row = matrix.data + b * matrix.columns;
+      for (Index h = 0; h < matrix.columns; ++h) total[h] += row[h];
+    }
+  });
 }
 
 void relu_gradient(ConstMatrixView y, MatrixView d) {
   assert(y.rows == d.rows && y.columns == d.columns);
-  for (Index i = 0; i < y.count(); ++i) d.data[i] = y.data[i] > 0 ? d.data[i] : 0.0F;
+  work_on_numbers(Unit::byte, 3 * bytes_of(y), [&] {
+    for (Index i = 0; i < y.count(); ++i) d.data[i] = y.data[i] > 0 ? d.data[i] : 0.0F;
+  });
 }
 
 void masked_softmax(ConstMatrixView logits, std::span<const std::uint8_t> masked, MatrixView p) {
   assert(masked.size() == size(logits.columns) && p.rows == logits.rows && p.columns == logits.columns);
-  for (Index b = 0; b < logits.rows; ++b) {
-    const auto z = logits.row(b);
-    const auto out = p.row(b);
-    float largest = -std::numeric_limits<float>::infinity();
-    for (std::size_t n = 0; n < z.size(); ++n) {
-      if (masked[n] == 0) largest = std::max(largest, z[n]);
+  work_on_numbers(Unit::exponential, logits.count(), [&] {
+    for (Index b = 0; b < logits.rows; ++b) {
+      const auto z = logits.row(b);
+      const auto out = p.row(b);
+      float largest = -std::numeric_limits<float>::infinity();
+      for (std::size_t n = 0; n < z.size(); ++n) {
+        if (masked[n] == 0) largest = std::max(largest, z[n]);
+      }
+      float sum = 0;
+      for (std::size_t n = 0; n < z.size(); ++n) {
+        out[n] = masked[n] == 0 ? std::exp(z[n] - largest) : 0.0F;
+        sum += out[n];
+      }
+      for (float& value : out) value /= sum;
     }
-    float sum = 0;
-    for (std::size_t n = 0; n < z.size(); ++n) {
-      out[n] = masked[n] == 0 ? std::exp(z[n] - largest) : 0.0F;
-      sum += out[n];
-    }
-    for (float& value : out) value /= sum;
-  }
+  });
 }
 
 void softmax_gradient(ConstMatrixView p, ConstMatrixView d_p, MatrixView d_logits) {
-  for (Index b = 0; b < p.rows; ++b) {
-    const auto g = p.row(b);
-    const auto d_g = d_p.row(b);
-    const auto out = d_logits.row(b);
-    float mean = 0;
-    for (std::size_t n = 0; n < g.size(); ++n) mean += g[n] * d_g[n];
-    for (std::size_t n = 0; n < g.size(); ++n) out[n] = g[n] * (d_g[n] - mean);
-  }
+  work_on_numbers(Unit::byte, 3 * bytes_of(p), [&] {
+    for (Index b = 0; b < p.rows; ++b) {
+      const auto g = p.row(b);
+      const auto d_g = d_p.row(b);
+      const auto out = d_logits.row(b);
+      float mean = 0;
+      for (std::size_t n = 0; n < g.size(); ++n) mean += g[n] * d_g[n];
+      for (std::size_t n = 0; n < g.size(); ++n) out[n] = g[n] * (d_g[n] - mean);
+    }
+  });
 }
 
 namespace {
@@ -105,6 +122,10 @@ RowLoss row_loss(std::span<const float> logits, std::size_t label, std::span<dou
 template <class Visit>
 Loss cross_entropy_of(ConstMatrixView logits, std::span<const std::int32_t> labels, Visit for_each_row) {
   assert(labels.size() == size(logits.rows));
+  if constexpr (simulation::is_on) {
+    simulation::charge(Unit::exponential, logits.count());
+    return {};
+  }
   thread_local std::vector<double> exps;  // so that a steady step allocates nothing
   exps.resize(size(logits.columns));
   Loss total;

@@ -16,6 +16,7 @@
 #include "core/error.hpp"
 #include "core/free_memory.hpp"
 #include "core/random.hpp"
+#include "core/simulation.hpp"
 #include "numerics/architecture.hpp"
 
 /// Of the OpenMP runtime with which oneDNN makes its threads; not from omp.h, which is the compiler's own.
@@ -174,7 +175,22 @@ Product& product(const ProductShape& shape) {
   return products.try_emplace(shape, shape).first->second;
 }
 
+/// In a simulation, in place of the product.
+void charge(const ProductShape& shape) {
+  using simulation::Product;
+  if (shape.a == Order::transposed) {
+    const bool is_added = shape.epilogue == Epilogue::sum;
+    simulation::charge_product(is_added ? Product::added_weight_gradient : Product::weight_gradient, shape.k,
+                               shape.m, shape.n);
+  } else if (shape.b == Order::transposed) {
+    simulation::charge_product(Product::output, shape.m, shape.n, shape.k);
+  } else {
+    simulation::charge_product(Product::input_gradient, shape.m, shape.k, shape.n);
+  }
+}
+
 void multiply(const ProductShape& shape, const float* a, const float* b, const float* bias, float* c) {
+  if constexpr (simulation::is_on) return charge(shape);
   try {
     product(shape).run(a, b, bias, c);
   } catch (const dnnl::error& error) {
@@ -199,6 +215,7 @@ void multiply_and_add(const ProductShape& shape, const float* a, const float* b,
 /// library may begin a sum with what is there. What a shape's code does, it does with all values; it is tried
 /// once, with values of chance, so many that none differs by chance alone.
 bool adds_what_was_rounded(const ProductShape& shape) {
+  if constexpr (simulation::is_on) return true;  // as oneDNN does; its time is measured
   constexpr Index enough = 1024;
   if (shape.m * shape.n < enough) return false;
   static std::map<ProductShape, bool> known;

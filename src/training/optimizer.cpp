@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "comm/together.hpp"
+#include "core/simulation.hpp"
 
 namespace dmoe::training {
 
@@ -35,6 +36,10 @@ struct Update {
 std::uint32_t step_with(std::span<const float> gradient, float scale, float zero, Update update,
                         std::span<float> w, std::span<float> v) {
   std::uint32_t largest = 0;
+  if constexpr (simulation::is_on) {
+    simulation::charge(simulation::Unit::byte, static_cast<Index>((v.empty() ? 3 : 5) * w.size_bytes()));
+    return largest;
+  }
   if (v.empty()) {
     for (std::size_t i = 0; i < w.size(); ++i) {
       largest = std::max(largest, magnitude(gradient[i]));
