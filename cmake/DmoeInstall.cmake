@@ -18,6 +18,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/dmoeConfigVersion.cmake"
 install(FILES
   "${PROJECT_BINARY_DIR}/dmoeConfig.cmake" "${PROJECT_BINARY_DIR}/dmoeConfigVersion.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/DmoeDependencies.cmake" "${PROJECT_SOURCE_DIR}/cmake/DmoeMpi.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/DmoeHdf5.cmake"
   DESTINATION "${DMOE_INSTALL_CMAKEDIR}")
 install(EXPORT dmoe NAMESPACE dmoe:: FILE dmoeTargets.cmake DESTINATION "${DMOE_INSTALL_CMAKEDIR}")
 install(FILES

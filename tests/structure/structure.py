@@ -18,6 +18,7 @@ MODULES: dict[str, list[str]] = {
     "config": ["training"],
     "analysis": ["training"],
     "io": ["hdf5", "training", "analysis"],
+    "simulation": ["training"],
     "bench": ["io"],
     "console": ["training"],
     "run": ["io", "config", "console"],
@@ -40,7 +41,9 @@ WRAPPED = {
     "Random123/": "core",
     "zlib.h": "data",
     "toml": "config",
-    "CLI": "commands app",
+    "CLI": "simulation commands app",
+    "simgrid": "simulation",
+    "smpi": "simulation",
     "spdlog/": "console",
 }
 
