@@ -27,6 +27,7 @@ void ChoiceExchange::deliver(RoutePlan& plan) {
   table_.share();
   const model::ConstChoices all = known();
   const ExpertRange own_experts = plan.topology.range(ranks_->rank());
+  simulation::charge(simulation::Unit::logit, all.rows() * all.most());
   plan.owned.clear();
   for (Index b = 0; b < all.rows(); ++b) {
     const Index chosen = all.count(b);

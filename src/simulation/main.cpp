@@ -26,6 +26,7 @@ struct Options {
   Index gate_hidden = 32;
   Index inputs = 256;
   Index layers = 2;
+  std::string gating = "coordinator";
   std::string work_times;
   bool tells_each_rank = false;
   Plan plan;
@@ -40,7 +41,11 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--rows", options.plan.rows, "of a batch, of all replicas")->required();
   app.add_option("--top-k", options.plan.chosen, "experts that a row chooses")->capture_default_str();
   app.add_option("--slices", options.plan.slices, "S, of a batch")->capture_default_str();
+  app.add_option("--gate-slices", options.plan.gate_slices, "of gates; 0: S")->capture_default_str();
   app.add_option("--replicas", options.plan.replicas, "R")->capture_default_str();
+  app.add_option("--gating", options.gating, "who gates: the coordinator of a replica, or each rank its rows")
+      ->check(CLI::IsMember({"coordinator", "rows"}))
+      ->capture_default_str();
   app.add_option("--steps", options.plan.steps, "that count, after one that does not")->capture_default_str();
   app.add_option("--products", options.work_times, "table of how long work takes (dmoe_work_times)")
       ->required();
@@ -85,8 +90,11 @@ void report(const comm::Communicator& world, const Options& options, const StepC
   std::vector<std::string> lines;
   const Plan& plan = options.plan;
   lines.push_back(fmt::format(
-      R"("ranks": {}, "replicas": {}, "slices": {}, "rows": {}, "experts": {}, "top_k": {}, "steps": {})",
-      world.size(), plan.replicas, plan.slices, plan.rows, options.experts, plan.chosen, plan.steps));
+      R"("ranks": {}, "replicas": {}, "gating": "{}", "slices": {}, "gate_slices": {}, "rows": {}, "experts": {}, )"
+      R"("top_k": {}, "steps": {})",
+      world.size(), plan.replicas, options.gating, plan.slices,
+      plan.gate_slices == 0 ? plan.slices : plan.gate_slices, plan.rows, options.experts, plan.chosen,
+      plan.steps));
   lines.push_back(summary(world, "step_ms", cost.milliseconds));
   for (std::size_t a = 0; a < activity_names.size(); ++a)
     lines.push_back(summary(world, fmt::format("{}_ms", activity_names[a]), 1e3 * cost.activities[a]));
@@ -118,6 +126,7 @@ int run_program(int argc, char** argv) {
     app.parse(argc, argv);
     const model::LayerSpec layer{options.experts, options.hidden, options.gate_hidden};
     constexpr Index classes = 10;
+    if (options.gating == "rows") options.plan.gating = exchange::Gating::rows;
     options.plan.network = {options.inputs, classes,
                             std::vector<model::LayerSpec>(static_cast<std::size_t>(options.layers), layer)};
     run(options);

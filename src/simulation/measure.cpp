@@ -160,8 +160,20 @@ double choice_nanoseconds(Index repetitions) {
     choices.set(b, 0, first, 0.5F);
     choices.set(b, 1, first + 1, 0.5F);
   }
-  exchange::RoutePlan plan(exchange::Topology(experts, 16));
-  return median_nanoseconds(repetitions, [&] { plan.make(choices); }) / static_cast<double>(rows * chosen);
+  const exchange::Topology topology(experts, 16);
+  exchange::SentPlan sent(topology);
+  std::vector<exchange::OwnedPlan> owned;
+  for (Index rank = 0; rank < topology.ranks(); ++rank) owned.emplace_back(topology, rank);
+  const auto plan = [&] {
+    sent.make(choices, 0);
+    for (Index rank = 0; rank < topology.ranks(); ++rank) {
+      owned[size(rank)].clear();
+      for (Index c = sent.begin(rank); c < sent.begin(rank + 1); ++c) owned[size(rank)].add(sent.choice(c));
+      owned[size(rank)].make();
+    }
+  };
+  constexpr double times = 2;  // at the home of its row, and at the owner of its expert
+  return median_nanoseconds(repetitions, plan) / (times * static_cast<double>(rows * chosen));
 }
 
 double exponential_nanoseconds(const Options& options) {

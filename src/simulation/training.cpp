@@ -16,6 +16,7 @@ training::TrainingSpec spec_of(const Plan& plan) {
   training::TrainingSpec spec;
   spec.batch_size = plan.rows;
   spec.slices = plan.slices;
+  spec.gate_slices = plan.gate_slices;
   spec.evaluation.batch_size = 1;  // nothing is evaluated
   spec.phases.push_back({"simulation",
                          1,
@@ -40,7 +41,7 @@ comm::Traffic differences(const comm::Traffic& after, const comm::Traffic& befor
 
 StepCost train(const comm::Communicator& world, const Plan& plan) {
   const training::TrainingSpec spec = spec_of(plan);
-  const exchange::Grid grid(world, plan.replicas, plan.slices, plan.rows);
+  const exchange::Grid grid(world, plan.replicas, {plan.rows, plan.slices, plan.gate_slices}, plan.gating);
   distribution::Network network(plan.network, grid, spec.seed, training::Trainer::capacity(spec, grid));
   const BlankDataset dataset(plan.rows, plan.network.inputs, plan.network.classes);
   training::Observer observer;

@@ -6,6 +6,7 @@
 
 #include "comm/communicator.hpp"
 #include "core/timing.hpp"
+#include "exchange/homes.hpp"
 #include "model/network_spec.hpp"
 #include "simulation/drawn_top_k.hpp"
 
@@ -17,7 +18,9 @@ struct Plan {
   Index rows = 0;    // of a batch
   Index chosen = 2;  // k
   Index slices = 1;
+  Index gate_slices = 0;  // 0: as many
   Index replicas = 1;
+  exchange::Gating gating = exchange::Gating::coordinator;
   Index steps = 2;  // that count; one more comes before them
 };
 

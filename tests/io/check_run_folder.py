@@ -114,7 +114,7 @@ RUN_ATTRIBUTES = DATA | {
     "network/layers/#": {
         "kind": str, "experts": int, "hidden": int, "gate_hidden": int, "inputs": int, "outputs": int},
     "launches/#": {
-        "command_line": str, "hosts": list, "mpi_library": str, "ranks": int, "replicas": int, "threads": int,
+        "command_line": str, "hosts": list, "mpi_library": str, "ranks": int, "replicas": int, "gating": str, "threads": int,
         "cpu": str,
         "instruction_set": str, "compiler": str, "start_time": str, "wall_seconds": float, "first_step": int},
     "analysis": {"split": str, "examples": int, "permutation_seed": int},
