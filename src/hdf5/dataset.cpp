@@ -36,6 +36,26 @@ void select_rows(Id space, const Shape& shape, Rows rows, const Action& action) 
   check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), action);
 }
 
+/// The data space in memory of values that fill `shape` of a file. In the same shape: from another HDF5
+/// finds the place of every single element, which in chunks of few takes longer than all the rest.
+Handle memory_space_of(const Shape& shape, Index stride, const Action& action) {
+  const Index count = element_count(shape);
+  if (count == 0) return space_of({0}, action);
+  if (stride == 1 || count == 1) return space_of(shape, action);
+  Handle space = space_of({(count - 1) * stride + 1}, action);
+  const hsize_t start = 0;
+  const auto step = narrow<hsize_t>(stride);
+  const auto times = narrow<hsize_t>(count);
+  check(H5Sselect_hyperslab(space.id(), H5S_SELECT_SET, &start, &step, &times, nullptr), action);
+  return space;
+}
+
+/// Rows of a dataset of that shape; of a scalar itself.
+Shape shape_of_rows(Shape shape, Index rows) {
+  if (!shape.empty()) shape.front() = rows;
+  return shape;
+}
+
 Handle transfer_properties(bool is_parallel, const Action& action) {
   Handle transfer(check(H5Pcreate(H5P_DATASET_XFER), action), H5Pclose);
   if (is_parallel) {
@@ -123,7 +143,7 @@ Handle File::make_dataset(const std::string& path, Id type, const Shape& shape, 
   return dataset;
 }
 
-void File::write_whole(const std::string& path, Id file_type, Id memory_type, const void* data,
+void File::write_whole(const std::string& path, Id file_type, Id memory_type, const void* data, Index stride,
                        const Shape& shape, const Annotation& annotation) {
   constexpr Index bytes_a_checksum =
       64;  // of the chunks that default_chunk() makes, and their index: at most one in so many
@@ -134,10 +154,12 @@ void File::write_whole(const std::string& path, Id file_type, Id memory_type, co
   together(path, [&] {
     const Action action = doing(Verb::write, path);
     const Handle space = space_of(shape, action);
-    if (!communicator_->is_coordinator()) check(H5Sselect_none(space.id()), action);
+    const Handle memory = memory_space_of(shape, stride, action);
+    for (const Handle* const which : {&space, &memory})
+      if (!communicator_->is_coordinator()) check(H5Sselect_none(which->id()), action);
     const Handle transfer = transfer_properties(is_parallel(), action);
     if (element_count(shape) > 0) {
-      check(H5Dwrite(dataset.id(), memory_type, space.id(), space.id(), transfer.id(), data), action);
+      check(H5Dwrite(dataset.id(), memory_type, memory.id(), space.id(), transfer.id(), data), action);
     }
     // Here, since a full disk may show only when the last chunks leave the cache.
     check(dataset.close(), action);
@@ -146,7 +168,8 @@ void File::write_whole(const std::string& path, Id file_type, Id memory_type, co
 
 void File::write(const std::string& path, Values values, const Shape& shape, const Annotation& annotation) {
   assert(values.count == element_count(shape));
-  write_whole(path, file_type(values.element), memory_type(values.element), values.data, shape, annotation);
+  write_whole(path, file_type(values.element), memory_type(values.element), values.data, values.stride, shape,
+              annotation);
 }
 
 void File::write(const std::string& path, std::span<const std::string> texts, const Annotation& annotation) {
@@ -155,12 +178,12 @@ void File::write(const std::string& path, std::span<const std::string> texts, co
   std::string all;
   for (const std::string& text : texts) all += text + std::string(bytes - text.size(), '\0');
   const Handle type = text_type(bytes, doing(Verb::write, path));
-  write_whole(path, type.id(), type.id(), all.data(), {static_cast<Index>(texts.size())}, annotation);
+  write_whole(path, type.id(), type.id(), all.data(), 1, {static_cast<Index>(texts.size())}, annotation);
 }
 
 void File::write_text(const std::string& path, const std::string& text, const std::string& units) {
   const Handle type = text_type(std::max(text.size(), std::size_t{1}), doing(Verb::write, path));
-  write_whole(path, type.id(), type.id(), text.c_str(), {}, {units, {}});
+  write_whole(path, type.id(), type.id(), text.c_str(), 1, {}, {units, {}});
 }
 
 void File::create_dataset(const std::string& path, const DatasetSpec& spec) {
@@ -187,7 +210,7 @@ void File::write_slab(const std::string& path, Rows rows, Values values) {
     assert(!shape.empty() && rows.first >= 0 && rows.count >= 0 && rows.first + rows.count <= shape[0]);
     assert(values.count * shape[0] == element_count(shape) * rows.count);
     select_rows(file_space.id(), shape, rows, action);
-    memory_space = space_of({values.count}, action);
+    memory_space = memory_space_of(shape_of_rows(shape, rows.count), values.stride, action);
   });
   together(path, [&] {
     const Handle transfer = transfer_properties(is_parallel(), action);
@@ -269,7 +292,7 @@ void File::read_rows(const std::string& path, Element element, Rows rows, void* 
   if (count == 0) return;
   ensure_stored(path, dataset);
   if (!shape.empty()) select_rows(file_space.id(), shape, rows, action);
-  const Handle memory_space = space_of({count}, action);
+  const Handle memory_space = memory_space_of(shape_of_rows(shape, rows.count), 1, action);
   Reading reading(action);
   if (overflows) reading.refuse_overflow(action);
   reading.check(H5Dread(dataset.id(), memory_type(element), memory_space.id(), file_space.id(),

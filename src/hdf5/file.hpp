@@ -143,7 +143,7 @@ class File {
   AttributeValue take_attribute(const std::string& object, const std::string& name) const;
   Handle make_dataset(const std::string& path, Id type, const Shape& shape, const Shape& chunk,
                       const Annotation& annotation);
-  void write_whole(const std::string& path, Id file_type, Id memory_type, const void* data,
+  void write_whole(const std::string& path, Id file_type, Id memory_type, const void* data, Index stride,
                    const Shape& shape, const Annotation& annotation);
   std::vector<std::string> take_texts(const std::string& path, const Handle& dataset) const;
   void check_shape(const std::string& path, const Shape& expected) const;

@@ -3,8 +3,11 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <ranges>
+#include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -52,11 +55,13 @@ struct Rows {
   Index count = 0;
 };
 
-/// A read-only view of numbers to be written: made from any std::vector, std::span or std::array of Stored.
+/// A read-only view of numbers to be written: made from any std::vector, std::span or std::array of Stored,
+/// or of a member of records that stand one behind the other.
 struct Values {
   Element element;
   const void* data;
   Index count;
+  Index stride = 1;  // from one number to the next, in numbers
 
   // clang-format off: its versions differ
   template <std::ranges::contiguous_range Range>
@@ -66,6 +71,20 @@ struct Values {
         data(std::ranges::data(range)),
         count(static_cast<Index>(std::ranges::size(range))) {}
   // clang-format on
+
+  /// `number_of` each of the records, a function from a record to a reference to its number: where they are,
+  /// nothing is copied. Local.
+  template <std::ranges::contiguous_range Range, class NumberOf>
+  static Values in(const Range& records, const NumberOf& number_of) {
+    using Record = std::ranges::range_value_t<Range>;
+    using T = std::remove_cvref_t<std::invoke_result_t<NumberOf, const Record&>>;
+    static_assert(sizeof(Record) % sizeof(T) == 0, "from one record to the next it is so many numbers");
+    Values values{std::span<const T>()};
+    values.count = static_cast<Index>(std::ranges::size(records));
+    values.stride = static_cast<Index>(sizeof(Record) / sizeof(T));
+    if (values.count > 0) values.data = &std::invoke(number_of, *std::ranges::data(records));
+    return values;
+  }
 };
 
 /// A dataset that is created first and filled slab by slab.

@@ -133,10 +133,8 @@ Column<Row> column(std::string name, std::string units, Member member, std::stri
   using T = std::remove_cvref_t<std::invoke_result_t<Member, Row&>>;
   const auto write = [member, units](hdf5::File& file, const std::string& path, const std::string& axis,
                                      const std::vector<Row>& rows) {
-    std::vector<T> values;
-    values.reserve(rows.size());
-    for (const Row& row : rows) values.push_back(std::invoke(member, row));
-    file.write(path, values, {static_cast<Index>(values.size())}, {units, {axis}});
+    const auto number_of = [&](const Row& row) -> const T& { return std::invoke(member, row); };
+    file.write(path, hdf5::Values::in(rows, number_of), {static_cast<Index>(rows.size())}, {units, {axis}});
   };
   const auto read = [member](const hdf5::File& file, const std::string& path, std::vector<Row>& rows) {
     const std::vector<T> values = file.read<T>(path, {static_cast<Index>(rows.size())});
@@ -148,6 +146,7 @@ Column<Row> column(std::string name, std::string units, Member member, std::stri
 template <class Row>
 using ColumnsOf = std::vector<Column<Row>>;
 
+/// Each straight from where the rows hold it. Local or collective, as the file.
 template <class Row>
 void write_columns(hdf5::File& file, const std::string& group, const std::string& axis,
                    const std::vector<Row>& rows, const ColumnsOf<Row>& columns) {

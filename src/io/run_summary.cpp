@@ -1,5 +1,7 @@
 #include "io/run_summary.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "core/error.hpp"
@@ -77,29 +79,61 @@ LaunchRecord read_launch(const hdf5::File& file, const std::string& path) {
   return result;
 }
 
+/// A dataset (T, N) of a number that each row has of each expert, some rows at a time: a copy of the whole
+/// would be as large as the log.
+template <class NumbersOf>
+void write_expert_table(hdf5::File& file, const std::string& path, const std::vector<LogRow>& rows,
+                        const std::string& units, const NumbersOf& numbers_of) {
+  constexpr Index at_once = (1 << 20) / sizeof(double);  // a chunk
+  const auto row_count = static_cast<Index>(rows.size());
+  const auto experts = static_cast<Index>(numbers_of(rows.front()).size());
+  file.create_dataset(path, {.element = hdf5::Element::float64,
+                             .shape = {row_count, experts},
+                             .annotation = {units, {"interval", "expert"}}});
+  const Index rows_at_once = std::clamp(at_once / experts, Index{1}, row_count);
+  std::vector<double> some;
+  some.reserve(size(rows_at_once * experts));
+  for (Index first = 0; first < row_count; first += rows_at_once) {
+    const Index count = std::min(rows_at_once, row_count - first);
+    some.clear();
+    for (Index t = first; t < first + count; ++t) {
+      const std::vector<double>& numbers = numbers_of(rows[size(t)]);
+      some.insert(some.end(), numbers.begin(), numbers.end());
+    }
+    file.write_slab(path, {first, count}, some);
+  }
+}
+
 void write_assignment(hdf5::File& file, const std::vector<LogRow>& rows) {
   if (rows.empty()) return;
-  const auto row_count = static_cast<Index>(rows.size());
   for (std::size_t l = 0; l < rows.front().layers.size(); ++l) {
     if (rows.front().layers[l].totals.empty()) continue;  // no gate, nothing to assign
     const std::string group = assignment_path(l);
-    std::vector<double> totals;
-    std::vector<double> masked;
-    for (const LogRow& row : rows) {
-      const training::AssignmentRow& layer = row.layers[l];
-      totals.insert(totals.end(), layer.totals.begin(), layer.totals.end());
-      masked.insert(masked.end(), layer.masked_fraction.begin(), layer.masked_fraction.end());
-    }
-    const auto experts = static_cast<Index>(rows.front().layers[l].totals.size());
     write_columns(file, group, "interval", rows, {train_columns().front()});  // step
-    file.write(group + "/totals", totals, {row_count, experts}, {"examples", {"interval", "expert"}});
-    file.write(group + "/masked", masked, {row_count, experts}, {"1", {"interval", "expert"}});
+    write_expert_table(
+        file, group + "/totals", rows,
+        "examples", [&](const LogRow& row) -> auto& { return row.layers[l].totals; });
+    write_expert_table(
+        file, group + "/masked", rows,
+        "1", [&](const LogRow& row) -> auto& { return row.layers[l].masked_fraction; });
   }
+}
+
+/// The same the other way; returns N, which has to be `expected`.
+template <class NumbersOf>
+Index read_expert_table(const hdf5::File& file, const std::string& path, std::vector<LogRow>& rows,
+                        Index expected, const NumbersOf& numbers_of) {
+  const std::vector<double> numbers = file.read<double>(path, {static_cast<Index>(rows.size()), expected});
+  const Index experts = file.shape(path)[1];
+  for (std::size_t t = 0; t < rows.size(); ++t) {
+    const auto first = numbers.begin() + static_cast<Index>(t) * experts;
+    numbers_of(rows[t]).assign(first, first + experts);
+  }
+  return experts;
 }
 
 void read_assignment(const hdf5::File& file, std::vector<LogRow>& rows) {
   if (!file.exists("/layers")) return;
-  const auto row_count = static_cast<Index>(rows.size());
   const std::size_t layers = file.children("/layers").size();
   for (std::size_t l = 0, found = 0; found < layers; ++l) {
     const std::string group = assignment_path(l);
@@ -111,14 +145,13 @@ void read_assignment(const hdf5::File& file, std::vector<LogRow>& rows) {
       continue;
     }
     ++found;
-    const std::vector<double> totals = file.read<double>(group + "/totals", {row_count, hdf5::any});
-    const Index experts = file.shape(group + "/totals")[1];
-    const std::vector<double> masked = file.read<double>(group + "/masked", {row_count, experts});
-    for (Index t = 0; t < row_count; ++t) {
-      training::AssignmentRow& layer = rows[size(t)].layers.emplace_back();
-      layer.totals.assign(totals.begin() + t * experts, totals.begin() + (t + 1) * experts);
-      layer.masked_fraction.assign(masked.begin() + t * experts, masked.begin() + (t + 1) * experts);
-    }
+    for (LogRow& row : rows) row.layers.emplace_back();
+    const Index experts = read_expert_table(
+        file, group + "/totals", rows, hdf5::any,
+        [](LogRow & row) -> auto& { return row.layers.back().totals; });
+    read_expert_table(
+        file, group + "/masked", rows, experts,
+        [](LogRow & row) -> auto& { return row.layers.back().masked_fraction; });
   }
 }
 

@@ -133,6 +133,28 @@ TEST_F(Dataset, is_written_in_rows) {
   EXPECT_EQ(file.info("/a").chunk, (Shape{1, 2}));
 }
 
+TEST_F(Dataset, is_written_from_a_member_of_records) {
+  struct Record {
+    std::int64_t step;
+    double loss;
+    bool is_last;
+  };
+  const std::vector<Record> records{{1, 0.5, false}, {2, 0.25, false}, {7, -0.0, true}};
+  file.write("/step", Values::in(records, &Record::step), {3}, {"1", {"row"}});
+  file.write("/loss", Values::in(records, [](const Record& r) -> const double& { return r.loss; }), {3},
+             {"nats", {"row"}});
+  file.write("/one", Values::in(std::span(records).first(1), &Record::step), {1}, {"1", {"row"}});
+  file.write("/none", Values::in(std::span(records).first(0), &Record::step), {0}, {"1", {"row"}});
+  file.create_dataset("/table", {Element::int64, {2, 3}, {"1", {"row", "column"}}});
+  file.write_slab("/table", {1, 1}, Values::in(records, &Record::step));
+  file.write_slab("/table", {0, 1}, std::vector<std::int64_t>{4, 5, 6});
+  EXPECT_EQ(file.read<std::int64_t>("/step"), (std::vector<std::int64_t>{1, 2, 7}));
+  EXPECT_EQ(file.read<double>("/loss"), (std::vector<double>{0.5, 0.25, -0.0}));
+  EXPECT_EQ(file.read<std::int64_t>("/one"), (std::vector<std::int64_t>{1}));
+  EXPECT_TRUE(file.read<std::int64_t>("/none").empty());
+  EXPECT_EQ(file.read<std::int64_t>("/table"), (std::vector<std::int64_t>{4, 5, 6, 1, 2, 7}));
+}
+
 TEST_F(Dataset, is_chunked_in_whole_trailing_axes_of_at_most_a_mebibyte) {
   file.write("/small", counting<float>(6), {2, 3}, {"1", {"i", "j"}});
   file.create_dataset("/rows", {.shape = {1000, 100, 100}, .annotation = {"1", {"i", "j", "k"}}});
