@@ -1,6 +1,8 @@
 #include "io/run_file.hpp"
 
 #include <exception>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "core/version.hpp"
@@ -11,6 +13,14 @@ namespace dmoe::io {
 namespace {
 
 constexpr std::chrono::seconds longest_silence{10};
+
+/// About what a row takes in the file.
+Index bytes_of(const training::LogRow& row) {
+  std::size_t numbers = 8;
+  for (const training::AssignmentRow& layer : row.layers)
+    numbers += layer.totals.size() + layer.masked_fraction.size();
+  return static_cast<Index>(numbers * sizeof(double));
+}
 
 }  // namespace
 
@@ -51,13 +61,14 @@ void RunFile::began(const training::Plan& plan) {
 
 void RunFile::logged(const training::LogRow& row) {
   run_.rows.push_back(row);
-  if (std::chrono::steady_clock::now() - written_ >= longest_silence) write();
+  new_bytes_ += bytes_of(row);
+  if (std::chrono::steady_clock::now() - written_ >= longest_silence) write_if_worth();
 }
 
 void RunFile::evaluated(const training::EvaluationRow& row, const training::RankSeconds& seconds) {
   run_.evaluations.push_back(row);
   run_.launches.back().seconds = seconds;
-  write();
+  write_if_worth();
 }
 
 void RunFile::finish(RunStatus status, const training::RankSeconds& seconds) {
@@ -68,10 +79,19 @@ void RunFile::finish(RunStatus status, const training::RankSeconds& seconds) {
   write();
 }
 
+void RunFile::write_if_worth() {
+  if (file_bytes_ <= always_written || new_bytes_ >= file_bytes_ / growth) write();
+}
+
 void RunFile::write() {
   const std::chrono::duration<double> since_start = std::chrono::steady_clock::now() - began_;
   run_.launches.back().wall_seconds = since_start.count();
   write_run(path_, run_);
+  std::error_code gone;  // taken away by somebody
+  const auto bytes = std::filesystem::file_size(path_, gone);
+  file_bytes_ = gone ? 0 : static_cast<Index>(bytes);
+  bytes_written_ += file_bytes_;
+  new_bytes_ = 0;
   written_ = std::chrono::steady_clock::now();
 }
 

@@ -76,6 +76,45 @@ TEST(RunFile, is_written_at_each_evaluation) {
   EXPECT_EQ(run.provenance.status, RunStatus::running);
 }
 
+/// A row of one layer of so many experts.
+training::LogRow wide_row(Index step, Index experts) {
+  training::LogRow row = test::sample_row(step, 0);
+  row.layers = {{std::vector<double>(size(experts), static_cast<double>(step)),
+                 std::vector<double>(size(experts), 0.5)}};
+  return row;
+}
+
+TEST(RunFile, of_many_experts_is_rewritten_as_it_grows) {
+  constexpr Index experts = 1000;  // 16 kB a row
+  constexpr Index rows = 200;
+  const test::TemporaryFolder folder;
+  const auto file = run_in(folder);
+  Index step = 0;
+  while (++step <= rows / 2) file->logged(wide_row(step, experts));
+  file->evaluated(test::sample_evaluation(1, 0), seconds);
+  ASSERT_EQ(read_run(file->path()).rows.size(), size(rows / 2));
+  const Index before = file->bytes_written();
+  Index rewrites = 0;
+  for (Index seen = rows / 2; step <= rows; ++step) {
+    file->logged(wide_row(step, experts));
+    file->evaluated(test::sample_evaluation(step, 0), seconds);
+    const auto found = static_cast<Index>(read_run(file->path()).rows.size());
+    EXPECT_GE((found + 1) * (RunFile::growth + 1), step * RunFile::growth);
+    EXPECT_TRUE(found == seen || found == step);
+    rewrites += found == seen ? 0 : 1;
+    seen = found;
+  }
+  EXPECT_GE(rewrites, 4);
+  EXPECT_LE(rewrites, 6);  // ln 2 / ln (9/8)
+  const auto bytes = static_cast<Index>(std::filesystem::file_size(file->path()));
+  EXPECT_LE(file->bytes_written() - before, rewrites * bytes);
+  file->finish(RunStatus::finished, seconds);
+  const RunSummary run = read_run(file->path());
+  ASSERT_EQ(run.rows.size(), size(rows));
+  for (Index t = 0; t < rows; ++t) EXPECT_EQ(run.rows[size(t)].layers[0].totals.back(), t + 1);
+  EXPECT_EQ(run.evaluations.size(), size(rows / 2 + 1));
+}
+
 TEST(RunFile, says_how_the_run_ended) {
   for (const RunStatus status : {RunStatus::finished, RunStatus::interrupted}) {
     const test::TemporaryFolder folder;
