@@ -158,18 +158,19 @@ void prune_checkpoints(const std::string& folder, Index keep, Index last_step) {
 }
 
 void save_checkpoint(const std::string& path, distribution::Network& network, training::Sgd& optimizer,
-                     const Checkpoint& checkpoint) {
+                     const training::State& state, const std::string& instruction_set,
+                     const RunSummary& run) {
   const TimedActivity writing(network.ranks().timing(), Activity::io);
   optimizer.collect_velocities();
   if (network.grid().replica() > 0) return;
   hdf5::AtomicFile file(path, network.ranks());
-  write_model(*file, network, {checkpoint.state.step, checkpoint.state.epoch, checkpoint.state.phase});
+  write_model(*file, network, {state.step, state.epoch, state.phase});
   file->create_group("/optimizer");
   write_tensors(*file, "/optimizer", velocities_of(optimizer), network.ranks());
   file.commit([&](hdf5::File& rest) {
-    write_format(rest, checkpoint_format, checkpoint.run.config_toml);
-    write_contents(rest, checkpoint.run);
-    write_state(rest, checkpoint.state, checkpoint.instruction_set);
+    write_format(rest, checkpoint_format, run.config_toml);
+    write_contents(rest, run);
+    write_state(rest, state, instruction_set);
   });
 }
 
@@ -184,13 +185,17 @@ Checkpoint read_checkpoint(const std::string& path) {
 
 void load_checkpoint(const std::string& path, distribution::Network& network, training::Sgd& optimizer) {
   const TimedActivity reading(network.ranks().timing(), Activity::io);
-  comm::together(network.ranks(), [&] {
-    const hdf5::File file = hdf5::File::open_read(path);
-    check_format(file, {checkpoint_format});
-    read_model(file, network);
-    check_tensors(file, "/optimizer", velocities_of(optimizer));
-    read_tensors(file, "/optimizer", velocities_of(optimizer));
+  std::optional<hdf5::File> file;
+  comm::together(network.grid().world(), [&] {
+    if (network.grid().replica() > 0) return;
+    file = hdf5::File::open_read(path);
+    check_format(*file, {checkpoint_format});
+    check_model(*file, network);
+    check_tensors(*file, "/optimizer", velocities_of(optimizer));
   });
+  const hdf5::File* const source = file ? &*file : nullptr;
+  read_model(source, network);
+  read_tensors(source, "/optimizer", velocities_of(optimizer), network.grid());
 }
 
 }  // namespace dmoe::io

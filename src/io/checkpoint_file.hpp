@@ -43,16 +43,17 @@ std::vector<std::string> find_checkpoints(const std::string& folder,
 void prune_checkpoints(const std::string& folder, Index keep,
                        Index last_step = std::numeric_limits<Index>::max());
 
-/// Saves network, optimiser and the coordinator's checkpoint; the first replica writes. Throws RunError on
-/// all its ranks, and then there is no new file. Collective over all replicas.
+/// Saves network, optimiser and state; the first replica writes, its coordinator what is known of the run
+/// (elsewhere `run` does not matter). Throws RunError on all its ranks, and then there is no new file.
+/// Collective over all replicas.
 void save_checkpoint(const std::string& path, distribution::Network& network, training::Sgd& optimizer,
-                     const Checkpoint& checkpoint);
+                     const training::State& state, const std::string& instruction_set, const RunSummary& run);
 
 /// All but the tensors. Throws InputError where the file is damaged or no checkpoint. Local.
 Checkpoint read_checkpoint(const std::string& path);
 
-/// Reads weights and velocities; each rank its own part. Throws InputError on all ranks. Collective over the
-/// network's ranks.
+/// Reads weights and velocities: each rank of the first replica its own part, the others what that sends
+/// them. Throws InputError on all ranks. Collective over all replicas.
 void load_checkpoint(const std::string& path, distribution::Network& network, training::Sgd& optimizer);
 
 }  // namespace dmoe::io

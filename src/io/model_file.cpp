@@ -1,5 +1,7 @@
 #include "io/model_file.hpp"
 
+#include <optional>
+
 #include "comm/together.hpp"
 #include "core/error.hpp"
 #include "core/timing.hpp"
@@ -50,10 +52,13 @@ void write_model(hdf5::File& file, distribution::Network& network, const Trained
   write_tensors(file, "/model", parameters_of(network), network.ranks());
 }
 
-void read_model(const hdf5::File& file, distribution::Network& network) {
+void check_model(const hdf5::File& file, distribution::Network& network) {
   check_layers(file, network);
   check_tensors(file, "/model", parameters_of(network));
-  read_tensors(file, "/model", parameters_of(network));
+}
+
+void read_model(const hdf5::File* file, distribution::Network& network) {
+  read_tensors(file, "/model", parameters_of(network), network.grid());
 }
 
 void save_model(const std::string& path, distribution::Network& network, const std::string& config_toml,
@@ -80,11 +85,14 @@ Trained read_trained(const std::string& path) {
 
 void load_model(const std::string& path, distribution::Network& network) {
   const TimedActivity reading(network.ranks().timing(), Activity::io);
-  comm::together(network.ranks(), [&] {
-    const hdf5::File file = hdf5::File::open_read(path);
-    check_format(file, {model_format, checkpoint_format});
-    read_model(file, network);
+  std::optional<hdf5::File> file;
+  comm::together(network.grid().world(), [&] {
+    if (network.grid().replica() > 0) return;
+    file = hdf5::File::open_read(path);
+    check_format(*file, {model_format, checkpoint_format});
+    check_model(*file, network);
   });
+  read_model(file ? &*file : nullptr, network);
 }
 
 }  // namespace dmoe::io

@@ -26,10 +26,11 @@ struct Trained {
 void save_model(const std::string& path, distribution::Network& network, const std::string& config_toml,
                 const Trained& trained);
 
-/// Reads the weights of a network of the same shape, saved by any number of ranks; each rank reads its own
-/// part, of a model or of a checkpoint. Throws InputError on all ranks where the file is missing, damaged, of
-/// another format or a newer version, or where a tensor is missing or of another shape; then no weight has
-/// changed unless the damage is in the values. Collective over the network's ranks.
+/// Reads the weights of a network of the same shape, saved by any number of ranks; each rank of the first
+/// replica reads its own part, of a model or of a checkpoint, and sends it to the other replicas. Throws
+/// InputError on all ranks where the file is missing, damaged, of another format or a newer version, or where
+/// a tensor is missing or of another shape; then no weight has changed unless the damage is in the values.
+/// Collective over all replicas.
 void load_model(const std::string& path, distribution::Network& network);
 
 /// How far the model in a model file or checkpoint was trained, and on what; of the first files, which do not
@@ -38,7 +39,10 @@ Trained read_trained(const std::string& path);
 
 /// The group /model on its own. Local or collective, as the file.
 void write_model(hdf5::File& file, distribution::Network& network, const Trained& trained);
-/// Throws InputError where the file holds another network, before any weight has changed. Local.
-void read_model(const hdf5::File& file, distribution::Network& network);
+/// Throws InputError where the file holds another network. Local.
+void check_model(const hdf5::File& file, distribution::Network& network);
+/// What the first replica reads of a file that was checked; elsewhere it is null. Throws InputError on all
+/// ranks. Collective over all replicas.
+void read_model(const hdf5::File* file, distribution::Network& network);
 
 }  // namespace dmoe::io

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "comm/together.hpp"
 #include "core/error.hpp"
 
 namespace dmoe::io {
@@ -128,9 +129,14 @@ void check_tensors(const hdf5::File& file, const std::string& group, const Tenso
   });
 }
 
-void read_tensors(const hdf5::File& file, const std::string& group, const TensorList& tensors) {
+void read_tensors(const hdf5::File* file, const std::string& group, const TensorList& tensors,
+                  const exchange::Grid& grid) {
   tensors([&](const model::Parameter& tensor) {
-    file.read_slab(path_of(group, tensor), {tensor.first, tensor.count}, tensor.values);
+    comm::together(grid.world(), [&] {
+      if (file != nullptr)
+        file->read_slab(path_of(group, tensor), {tensor.first, tensor.count}, tensor.values);
+    });
+    if (grid.replicas() > 1) grid.column().broadcast(tensor.values);
   });
 }
 

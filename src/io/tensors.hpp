@@ -10,6 +10,7 @@
 
 #include "comm/communicator.hpp"
 #include "core/types.hpp"
+#include "exchange/grid.hpp"
 #include "hdf5/file.hpp"
 #include "model/parameters.hpp"
 
@@ -35,7 +36,10 @@ void verify_tensors(const hdf5::File& file, const std::string& group);
 /// Throws InputError where a tensor is missing or of another shape. Local.
 void check_tensors(const hdf5::File& file, const std::string& group, const TensorList& tensors);
 
-/// Reads this rank's part into `values`. Throws InputError. Local.
-void read_tensors(const hdf5::File& file, const std::string& group, const TensorList& tensors);
+/// Reads the part of each rank into `values`: those of the first replica from `file` (elsewhere it is null),
+/// the others from them, down the columns, so that the disk is asked for each part once. Throws InputError on
+/// all ranks. Collective over all replicas.
+void read_tensors(const hdf5::File* file, const std::string& group, const TensorList& tensors,
+                  const exchange::Grid& grid);
 
 }  // namespace dmoe::io

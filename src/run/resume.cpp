@@ -17,6 +17,26 @@
 #include "run/folder.hpp"
 #include "run/guarded_file.hpp"
 
+// What the coordinator sends of a state (comm/archive.hpp).
+namespace dmoe::balance {
+template <class Archive>
+void serialize(Archive& archive, Balancer::State& state, unsigned /*version*/) {
+  archive& state.totals& state.rule_totals& state.masked_steps;
+}
+}  // namespace dmoe::balance
+namespace dmoe::training {
+template <class Archive>
+void serialize(Archive& archive, Window& window, unsigned /*version*/) {
+  archive& window.loss& window.errors& window.examples& window.steps& window.learning_rate& window
+      .seconds& window.masked_steps;
+}
+template <class Archive>
+void serialize(Archive& archive, State& state, unsigned /*version*/) {
+  archive& state.step& state.epoch& state.phase& state.evaluations& state.evaluated_epoch& state.layers& state
+      .window;
+}
+}  // namespace dmoe::training
+
 namespace dmoe::run {
 
 namespace {
@@ -194,9 +214,7 @@ Resumption find_resumption(const comm::Communicator& world, const std::string& f
   comm::broadcast_object(world, result.is_finished);
   comm::broadcast_object(world, result.checkpoint);
   if (result.is_finished || result.checkpoint.empty()) return result;
-  comm::together(world, [&] {
-    if (!world.is_coordinator()) result.state = io::read_checkpoint(result.checkpoint).state;
-  });
+  comm::broadcast_object(world, result.state);
   return result;
 }
 

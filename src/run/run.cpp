@@ -177,12 +177,12 @@ void Run::open_run_file(const io::Launch& launch) {
 void Run::save_checkpoint() {
   const TimedActivity saving(world_.timing(), Activity::io);
   const std::string checkpoints = checkpoint_folder(folder());
-  io::Checkpoint checkpoint{trainer_->state(), numerics::instruction_set(), {}};
-  if (file_) checkpoint.run = file_->summary();
+  const io::RunSummary nothing;
   require_equal_replicas();
   comm::together(world_, [&] {
     io::save_checkpoint(io::checkpoint_path(checkpoints, trainer_->steps_done()), *network_,
-                        trainer_->optimizer(), checkpoint);
+                        trainer_->optimizer(), trainer_->state(), numerics::instruction_set(),
+                        file_ ? file_->summary() : nothing);
   });
   if (world_.is_coordinator())
     io::prune_checkpoints(checkpoints, config_.training.checkpoint.keep, trainer_->steps_done());

@@ -10,6 +10,7 @@
 #include "core/error.hpp"
 #include "hdf5/bytes.hpp"
 #include "hdf5/file.hpp"
+#include "io/model_file.hpp"
 #include "io/samples.hpp"
 #include "support/message_of.hpp"
 #include "support/temporary_folder.hpp"
@@ -38,10 +39,6 @@ training::State sample_state() {
   return state;
 }
 
-Checkpoint sample_checkpoint() {
-  return {sample_state(), "avx2", test::sample_run()};
-}
-
 void expect_equal(const training::State& found, const training::State& expected) {
   EXPECT_EQ(found.step, expected.step);
   EXPECT_EQ(found.epoch, expected.epoch);
@@ -65,8 +62,8 @@ void expect_equal(const training::State& found, const training::State& expected)
 
 /// A trained network, its optimiser and what they hold, on some ranks.
 struct Trained {
-  explicit Trained(const comm::Communicator& ranks, std::uint64_t seed)
-      : network(spec, ranks, seed, 1), optimizer(network, 0.5, 0) {
+  explicit Trained(const exchange::Grid& grid, std::uint64_t seed)
+      : network(spec, grid, seed, 1), optimizer(network, 0.5, 0) {
     std::uint64_t tensor = 0;
     optimizer.for_each_velocity([&](const model::Parameter& velocity) {
       RandomStream stream(seed, Purpose::test, ++tensor);
@@ -88,11 +85,15 @@ struct Trained {
   training::Sgd optimizer;
 };
 
+void save(const std::string& path, Trained& trained) {
+  save_checkpoint(path, trained.network, trained.optimizer, sample_state(), "avx2", test::sample_run());
+}
+
 TEST(Checkpoint, comes_back_on_any_number_of_ranks) {
   const test::TemporaryFolder folder(world());
   const std::string path = checkpoint_path(folder.path(), 150);
   Trained saved(world(), 7);
-  save_checkpoint(path, saved.network, saved.optimizer, sample_checkpoint());
+  save(path, saved);
   Trained same(world(), 8);
   load_checkpoint(path, same.network, same.optimizer);
   EXPECT_EQ(same.values(), saved.values());
@@ -111,11 +112,41 @@ TEST(Checkpoint, comes_back_on_any_number_of_ranks) {
   EXPECT_EQ(read.run.data, test::sample_run().data);
 }
 
+TEST(Checkpoint, is_read_by_the_first_replica_alone) {
+  const test::TemporaryFolder folder(world());
+  const std::string path = checkpoint_path(folder.path(), 150);
+  Trained saved(world(), 7);
+  save(path, saved);
+  for (Index replicas = 2; replicas <= world().size(); ++replicas) {
+    if (world().size() % replicas != 0) continue;
+    const exchange::Grid grid(world(), replicas, replicas, replicas);
+    Trained found(grid, 8);
+    const std::string seen = grid.replica() == 0 ? path : (folder / "nothing.h5").string();
+    load_checkpoint(seen, found.network, found.optimizer);
+    Trained expected(grid, 7);
+    EXPECT_EQ(found.values(), expected.values()) << replicas << " replicas";
+
+    Trained other(grid, 9);
+    load_model(seen, other.network);
+    const auto weights = [](Trained& of) {
+      std::vector<float> all;
+      of.network.for_each_parameter([&](const model::Parameter& tensor) {
+        all.insert(all.end(), tensor.values.begin(), tensor.values.end());
+      });
+      return all;
+    };
+    EXPECT_EQ(weights(other), weights(expected));
+    const std::string missing = grid.replica() == 0 ? (folder / "nothing.h5").string() : path;
+    EXPECT_THAT(message_of<InputError>([&] { load_checkpoint(missing, other.network, other.optimizer); }),
+                HasSubstr("no such file"));
+  }
+}
+
 TEST(Checkpoint, of_other_tensors_is_refused_on_all_ranks) {
   const test::TemporaryFolder folder(world());
   const std::string path = checkpoint_path(folder.path(), 150);
   Trained saved(world(), 7);
-  save_checkpoint(path, saved.network, saved.optimizer, sample_checkpoint());
+  save(path, saved);
   model::NetworkSpec wider = spec;
   wider.layers[1].hidden = 4;
   distribution::Network other(wider, world(), 1, 1);
@@ -128,7 +159,7 @@ TEST(Checkpoint, with_a_changed_state_is_found_out) {
   const test::TemporaryFolder folder(world());
   const std::string path = checkpoint_path(folder.path(), 150);
   Trained saved(world(), 7);
-  save_checkpoint(path, saved.network, saved.optimizer, sample_checkpoint());
+  save(path, saved);
   if (!world().is_coordinator()) return;
   {
     hdf5::File file = hdf5::File::open_read_write(path);
@@ -141,9 +172,7 @@ TEST(Checkpoint, with_a_changed_state_is_found_out) {
 TEST(Checkpoint, that_cannot_be_written_leaves_nothing) {
   const test::TemporaryFolder folder(world());
   Trained saved(world(), 7);
-  EXPECT_THROW(save_checkpoint(checkpoint_path((folder / "missing").string(), 150), saved.network,
-                               saved.optimizer, sample_checkpoint()),
-               RunError);
+  EXPECT_THROW(save(checkpoint_path((folder / "missing").string(), 150), saved), RunError);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
