@@ -29,9 +29,10 @@ struct Analysis {
   std::optional<TopExamples> top;           // of the layer with a gate, where there is only one
 };
 
-/// Measures over one split, no expert masked. The result is on the coordinator (empty elsewhere); nothing
-/// where it was stopped half way, on all ranks alike. Throws InputError on all ranks where the top examples
-/// would be too many. Collective over the network's ranks.
+/// Measures over one split, no expert masked; all ranks of all replicas take part, and the result is the same
+/// for any number of them. It is on the coordinator (empty elsewhere); nothing where it was stopped half way,
+/// on all ranks alike. Throws InputError on all ranks where the top examples would be too many. Collective
+/// over all replicas.
 std::optional<Analysis> analyze(distribution::Network& network, const data::Dataset& dataset,
                                 const training::Pass& pass, const Options& options,
                                 const training::StopRequested& stop_requested);

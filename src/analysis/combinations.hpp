@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "analysis/assignments.hpp"
+#include "comm/communicator.hpp"
 
 namespace dmoe::analysis {
 
@@ -28,12 +29,14 @@ struct Pair {
 };
 
 /// Of the gates (X, N) and (X, N') of two layers, collected in `pass`; which they are is for the caller to
-/// say. Local.
-Pair pair_of(const Matrix& gates, const Matrix& next_gates, const data::Dataset& dataset,
-             const training::Pass& pass, Index top);
+/// say. They are the same on every rank; experts of the lower layer are dealt to the ranks, whose number
+/// changes no bit. The top examples are whole on the coordinator, without inputs elsewhere. Throws InputError
+/// on all ranks where these would be too many. Collective.
+Pair pair_of(const Gates& gates, const Gates& next_gates, const data::Dataset& dataset,
+             const training::Pass& pass, Index top, const comm::Communicator& ranks);
 
-/// The same for the experts of a single layer, M = N. Local.
-TopExamples top_examples(const Matrix& gates, const data::Dataset& dataset, const training::Pass& pass,
-                         Index top);
+/// The same for the experts of a single layer, M = N. Collective.
+TopExamples top_examples(const Gates& gates, const data::Dataset& dataset, const training::Pass& pass,
+                         Index top, const comm::Communicator& ranks);
 
 }  // namespace dmoe::analysis

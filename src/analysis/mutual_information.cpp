@@ -34,13 +34,13 @@ Information mutual_information(std::span<const double> joint, Index experts) {
   return information(nats, experts);
 }
 
-Information entropy(std::span<const double> weights) {
+Information entropy(std::span<const double> weights, Index experts) {
   const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
   double nats = 0;
   for (const double weight : weights) {
     if (weight > 0) nats -= weight / total * std::log(weight / total);
   }
-  return information(nats, static_cast<Index>(weights.size()));
+  return information(nats, experts);
 }
 
 }  // namespace dmoe::analysis

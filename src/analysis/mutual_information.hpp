@@ -18,7 +18,8 @@ struct Information {
 /// that are divided by their sum; 0 where they are all 0. Never negative. Local.
 Information mutual_information(std::span<const double> joint, Index experts);
 
-/// H = -sum_e p(e) log p(e) of nonnegative weights (N) that are divided by their sum. Local.
-Information entropy(std::span<const double> weights);
+/// H = -sum_e p(e) log p(e) of nonnegative weights that are divided by their sum: of `experts` experts, of
+/// which those whose weight is 0 may be left out. Local.
+Information entropy(std::span<const double> weights, Index experts);
 
 }  // namespace dmoe::analysis

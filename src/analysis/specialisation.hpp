@@ -8,6 +8,7 @@
 
 #include "analysis/assignments.hpp"
 #include "analysis/mutual_information.hpp"
+#include "comm/communicator.hpp"
 
 namespace dmoe::analysis {
 
@@ -56,8 +57,11 @@ struct LayerSpecialisation {
 std::vector<Index> shuffled_groups(const std::vector<Index>& groups, Index examples, std::uint64_t seed,
                                    std::uint64_t index);
 
-/// All layers against all factors. A factor is shuffled in the same ways for all layers. Local.
+/// All layers against all factors. A factor is shuffled in the same ways for all layers. The assignments are
+/// the same on every rank; shuffles and examples are dealt to the ranks, whose number changes no bit. The
+/// result is on the coordinator (empty elsewhere). Throws on all ranks. Collective.
 std::vector<LayerSpecialisation> specialisation(const Assignments& assignments,
-                                                const Permutations& permutations);
+                                                const Permutations& permutations,
+                                                const comm::Communicator& ranks);
 
 }  // namespace dmoe::analysis

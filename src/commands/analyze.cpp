@@ -45,6 +45,24 @@ std::vector<std::string> left_out(const analysis::Analysis& result, Index most_c
   return lines;
 }
 
+/// " 0.24 0.26": the mean gate of each expert; of many the range, and how many are dead.
+std::string use_text(const analysis::LayerSpecialisation& layer) {
+  constexpr std::size_t most_listed = 16;
+  const std::vector<double>& means = layer.mean_gate;
+  std::string text = "  mean gate";
+  if (means.size() > most_listed) {
+    const auto [low, high] = std::ranges::minmax_element(means);
+    Index dead = 0;
+    for (std::size_t e = 0; e < means.size(); ++e) dead += layer.is_dead(e) ? 1 : 0;
+    return text + fmt::format(" {:.2g} to {:.2g}, {} of {} experts are dead", *low, *high,
+                              console::grouped(dead), console::grouped(static_cast<Index>(means.size())));
+  }
+  for (const double mean : means) text += fmt::format(" {:.2f}", mean);
+  for (std::size_t e = 0; e < means.size(); ++e)
+    if (layer.is_dead(e)) text += fmt::format("  expert {} is dead", e);
+  return text;
+}
+
 void print(const analysis::Analysis& result) {
   fmt::print(
       "over {}; I(expert; factor) / log N from the gates, in brackets from the largest gate,\n"
@@ -59,12 +77,7 @@ void print(const analysis::Analysis& result) {
       text += fmt::format("  {} {:.3f} ({:.3f}) p {:.2g}", map.factor, map.soft.observed.normalized,
                           map.hard.observed.normalized, map.soft.p_value());
     }
-    text += "  mean gate";
-    for (const double mean : layer.mean_gate) text += fmt::format(" {:.2f}", mean);
-    for (std::size_t e = 0; e < layer.mean_gate.size(); ++e) {
-      if (layer.is_dead(e)) text += fmt::format("  expert {} is dead", e);
-    }
-    fmt::print("{}\n", console::printable(text));
+    fmt::print("{}\n", console::printable(text + use_text(layer)));
   }
 }
 

@@ -107,12 +107,12 @@ Homes Grid::training_homes(Index rows) const {
 }
 
 Homes Grid::evaluation_homes(Index rows) const {
-  const Index slices = cut_.slices * parts();
+  const Index slices = cut_.slices_of_passes();
   return {group(), rows, gating_, {1, rows, 0, slices, slices}};
 }
 
 model::Slices Grid::evaluation_slices(Index rows) const {
-  const Index slices = cut_.slices * parts();
+  const Index slices = cut_.slices_of_passes();
   const SliceRange own = slices_at_home(gating_, slices, group().size(), group().rank());
   return {1, rows, own.first, own.first + own.count, slices};
 }

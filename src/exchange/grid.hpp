@@ -23,9 +23,11 @@ namespace dmoe::exchange {
 /// How a batch of up to `rows` rows is cut: of the recipe.
 struct BatchCut {
   Index rows = 0;
-  Index slices = 1;                                                            // S
-  Index gate_slices = 0;                                                       // S T; 0: as many as slices
+  Index slices = 1;         // S
+  Index gate_slices = 0;    // S T; 0: as many as slices
+  Index passed_slices = 0;  // of the gate, of a batch in evaluation; 0: S T
   Index parts() const { return gate_slices == 0 ? 1 : gate_slices / slices; }  // T
+  Index slices_of_passes() const { return passed_slices == 0 ? slices * parts() : passed_slices; }
 };
 
 class Grid {
@@ -73,6 +75,7 @@ class Grid {
   /// Where the rows of a batch that this replica has alone are: in as many slices of the gate. Local.
   Homes evaluation_homes(Index rows) const;
   model::Slices evaluation_slices(Index rows) const;
+  Index evaluation_slice_count() const { return cut_.slices_of_passes(); }
 
  private:
   Index parts() const { return cut_.parts(); }  // T

@@ -94,6 +94,13 @@ exchange::Grid make_grid(const comm::Communicator& world, const config::Config& 
   return {world, replicas, cut, gating};
 }
 
+exchange::Grid make_grid_of_passes(const comm::Communicator& world, const model::NetworkSpec& network,
+                                   Index batch_size, Index gate_slices) {
+  const Index ranks = world.size();
+  const Index replicas = *fewest_replicas(ranks, std::max(network.most_experts(), Index{1}), ranks);
+  return {world, replicas, {batch_size, replicas, 0, gate_slices}};
+}
+
 std::string layout_text(const exchange::Grid& grid, Index batch_size) {
   std::string text = console::counted(grid.world().size(), "rank");
   const Index slices = grid.slices().slices();

@@ -23,6 +23,12 @@ Index usable_ranks(const config::Config& config, Index most_experts, Index ranks
 exchange::Grid make_grid(const comm::Communicator& world, const config::Config& config,
                          const model::NetworkSpec& network);
 
+/// For passes without training, whose batches are dealt to replicas whatever the recipe says of slices, and
+/// gated in as many as it says: the fewest replicas with which every rank has an expert. Throws on all ranks.
+/// Collective.
+exchange::Grid make_grid_of_passes(const comm::Communicator& world, const model::NetworkSpec& network,
+                                   Index batch_size, Index gate_slices);
+
 /// "8 ranks: 4 replicas of 2 ranks, 4 slices of 32 examples"; "2 ranks". Local.
 std::string layout_text(const exchange::Grid& grid, Index batch_size);
 

@@ -10,6 +10,7 @@
 #include "console/wording.hpp"
 #include "core/error.hpp"
 #include "io/model_file.hpp"
+#include "run/layout.hpp"
 #include "run/parts.hpp"
 
 namespace dmoe::run {
@@ -43,7 +44,8 @@ TrainedModel load_trained_model(const comm::Communicator& world, const std::stri
   training::Pass pass;
   comm::together(
       world, [&] { pass = pass_over(*data.dataset, split, saved.config.training.evaluation.batch_size); });
-  const exchange::Grid grid(world, 1, {pass.batch_size, 1, saved.config.training.slices_of_gates()});
+  const exchange::Grid grid = make_grid_of_passes(world, network_of(saved.config, *data.dataset),
+                                                  pass.batch_size, saved.config.training.slices_of_gates());
   auto network = make_network(grid, saved.config, *data.dataset, pass.batch_size);
   const std::vector<std::string> others = data::differences(trained.data.contents, data.contents);
   comm::together(world, [&] {

@@ -29,8 +29,8 @@ struct TrainedModel {
   std::unique_ptr<distribution::Network> network;
 };
 
-/// Of a run's folder, model file or checkpoint. Throws on all ranks, also where the data set has no such
-/// split. Collective.
+/// Of a run's folder, model file or checkpoint; of more ranks than experts in replicas. Throws on all ranks,
+/// also where the data set has no such split. Collective.
 TrainedModel load_trained_model(const comm::Communicator& world, const std::string& run, data::Split split,
                                 const std::vector<std::string>& overrides = {});
 

@@ -45,7 +45,7 @@ numerics::Loss sum_of(const distribution::Network& network, const std::vector<nu
   const exchange::Grid& grid = network.grid();
   numerics::Loss total;
   if (!grid.has_gates()) return total;
-  const auto slices = size(grid.gate_slices().slices());
+  const auto slices = size(grid.evaluation_slice_count());
   const auto here = size(network.gate_slices().count());
   std::vector<std::int64_t> values(2 * slices * size(batches));
   for (std::size_t i = 0; i < own.size(); ++i) {

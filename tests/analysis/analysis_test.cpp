@@ -1,5 +1,11 @@
 #include "analysis/analysis.hpp"
 
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "analysis/tiny.hpp"
@@ -25,6 +31,62 @@ TEST(Analysis, is_on_the_coordinator) {
   EXPECT_EQ(found.layers.size(), world().is_coordinator() ? 3U : 0U);
   EXPECT_EQ(found.pairs.size(), world().is_coordinator() ? 2U : 0U);
   EXPECT_FALSE(found.top.has_value());
+}
+
+/// Every number of it.
+std::vector<std::uint64_t> bits_of(const Analysis& found) {
+  std::vector<std::uint64_t> bits;
+  const auto add = [&](double value) { bits.push_back(std::bit_cast<std::uint64_t>(value)); };
+  const auto add_all = [&](const auto& values) {
+    for (const auto value : values) add(static_cast<double>(value));
+  };
+  const auto add_information = [&](const Information& one) { add_all(std::array{one.nats, one.normalized}); };
+  const auto add_top = [&](const TopExamples& top) {
+    add_all(top.index);
+    add_all(top.gate);
+    add_all(top.input);
+  };
+  for (const LayerSpecialisation& layer : found.layers) {
+    add_all(layer.mean_gate);
+    add_information(layer.balance);
+    add_information(layer.openness);
+    for (const FactorMap& map : layer.factors) {
+      add_all(map.mean_gate);
+      for (const TestedInformation* tested : {&map.soft, &map.hard}) {
+        add_information(tested->observed);
+        for (const Information& one : tested->null) add_information(one);
+      }
+    }
+  }
+  for (const std::optional<Pair>& pair : found.pairs) {
+    if (!pair) continue;
+    add_all(pair->joint);
+    add_all(pair->joint_rows);
+    add_top(pair->top);
+  }
+  if (found.top) add_top(*found.top);
+  return bits;
+}
+
+TEST(Analysis, has_the_same_bits_on_any_number_of_ranks_and_replicas) {
+  const Options options{{11, 5}, 3, 100};
+  for (const model::NetworkSpec& spec : {three_layers, model::NetworkSpec{test::width, 3, {{7, 5, 4}}}}) {
+    const auto on = [&](const exchange::Grid& grid) {
+      distribution::Network network(spec, grid, 3, 16);
+      return bits_of(analyze(network, TinyDataset(), {data::Split::test, {}, 16}, options, [] {
+                       return false;
+                     }).value());
+    };
+    const comm::Communicator alone = comm::Communicator::local();
+    const std::vector<std::uint64_t> expected = on(alone);
+    EXPECT_GT(expected.size(), 500U);
+    for (Index replicas = 1; replicas <= world().size(); ++replicas) {
+      if (world().size() % replicas != 0) continue;
+      const std::vector<std::uint64_t> found = on({world(), replicas, replicas, 16});
+      if (world().is_coordinator()) EXPECT_EQ(found, expected) << replicas << " replicas";
+      if (!world().is_coordinator()) EXPECT_TRUE(found.empty());
+    }
+  }
 }
 
 TEST(Analysis, leaves_out_pairs_of_too_many_combinations) {

@@ -57,11 +57,12 @@ TEST(MutualInformation, of_no_examples_is_zero) {
 }
 
 TEST(Entropy, is_log_n_of_equals_and_0_of_a_sure_choice) {
-  const Information equal = entropy(std::vector<double>{3, 3, 3, 3});
+  const Information equal = entropy(std::vector<double>{3, 3, 3, 3}, 4);
   EXPECT_NEAR(equal.nats, std::log(4.0), 1e-15);
   EXPECT_NEAR(equal.normalized, 1, 1e-15);
-  EXPECT_EQ(entropy(std::vector<double>{0, 5, 0}).nats, 0);
-  EXPECT_NEAR(entropy(std::vector<double>{1, 3}).nats, 0.25 * std::log(4.0) + 0.75 * std::log(4.0 / 3),
+  EXPECT_EQ(entropy(std::vector<double>{0, 5, 0}, 3).nats, 0);
+  EXPECT_EQ(entropy(std::vector<double>{0, 1, 0, 3}, 4), entropy(std::vector<double>{1, 3}, 4));
+  EXPECT_NEAR(entropy(std::vector<double>{1, 3}, 2).nats, 0.25 * std::log(4.0) + 0.75 * std::log(4.0 / 3),
               1e-15);
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -20,14 +21,18 @@ using test::gates_of;
 using test::spec;
 using test::TinyDataset;
 
+const comm::Communicator& alone() {
+  static const comm::Communicator twin = comm::Communicator::local();
+  return twin;
+}
+
 /// What the tiny network is measured as; without layers on ranks other than the coordinator. Collective.
 std::vector<LayerSpecialisation> measured(Index batch_size, const Permutations& permutations = {5, 1}) {
   distribution::Network network(spec, world(), 3, batch_size);
   const TinyDataset dataset;
   const auto assignments =
       collect(network, dataset, {data::Split::test, {}, batch_size}, [] { return false; });
-  if (!world().is_coordinator()) return {};
-  return specialisation(assignments.value(), permutations);
+  return specialisation(assignments.value(), permutations, world());
 }
 
 TEST(Specialisation, means_are_those_of_a_naive_loop) {
@@ -210,7 +215,7 @@ Assignments spoken_coins(std::uint64_t seed) {
   constexpr Index utterances = 30;
   constexpr Index length = 50;
   Assignments found{{}, {{"coin", {2}, {"coin"}}}, {{}}, {}};
-  Matrix& gates = found.gates.emplace_back(utterances * length, 2);
+  Matrix gates(utterances * length, 2);
   RandomStream stream(seed, Purpose::test, 0);
   for (Index u = 0; u < utterances; ++u) {
     found.groups.push_back(u * length);
@@ -222,6 +227,7 @@ Assignments spoken_coins(std::uint64_t seed) {
       found.levels[0].push_back(coin);
     }
   }
+  found.gates.emplace_back(std::as_const(gates).view());
   return found;
 }
 
@@ -230,7 +236,9 @@ TEST(Specialisation, of_a_coin_thrown_per_utterance_is_chance) {
   int naive_surprises = 0;  // where every frame counts for itself
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     Assignments coins = spoken_coins(seed);
-    const auto p_value = [&] { return specialisation(coins, {99, seed})[0].factors[0].soft.p_value(); };
+    const auto p_value = [&] {
+      return specialisation(coins, {99, seed}, alone())[0].factors[0].soft.p_value();
+    };
     surprises += p_value() <= 0.05 ? 1 : 0;
     coins.groups.clear();
     naive_surprises += p_value() <= 0.05 ? 1 : 0;
@@ -241,16 +249,37 @@ TEST(Specialisation, of_a_coin_thrown_per_utterance_is_chance) {
 
 TEST(Specialisation, counts_ties_for_the_first_expert) {
   Assignments equal{{}, {{"class", {3}, {"class"}}}, {{0, 1, 2, 0, 1, 1}}, {}};
-  for (float& gate : equal.gates.emplace_back(6, 4).values()) gate = 0.25F;
-  const LayerSpecialisation layer = specialisation(equal, {}).front();
+  Matrix gates(6, 4);
+  for (float& gate : gates.values()) gate = 0.25F;
+  equal.gates.emplace_back(std::as_const(gates).view());
+  const LayerSpecialisation layer = specialisation(equal, {}, alone()).front();
   EXPECT_EQ(layer.factors[0].hard.observed.nats, 0);  // always the same expert: its choice tells nothing
   for (const double mean : layer.mean_gate) EXPECT_EQ(mean, 0.25);
 }
 
-TEST(Assignments, are_on_the_coordinator) {
-  distribution::Network network(spec, world(), 3, 16);
-  const auto found = collect(network, TinyDataset(), {data::Split::test, {}, 16}, [] { return false; });
-  EXPECT_EQ(found.value().gates[0].rows(), world().is_coordinator() ? examples : 0);
+TEST(Assignments, are_those_of_all_examples_on_every_rank_of_every_replica) {
+  const Index ranks = world().size();
+  for (Index replicas = 1; replicas <= ranks; ++replicas) {
+    if (ranks % replicas != 0) continue;
+    // 50 examples in batches of 8: the last round leaves replicas without one
+    const exchange::Grid grid(world(), replicas, replicas, 8);
+    distribution::Network network(spec, grid, 3, 8);
+    const auto found =
+        collect(network, TinyDataset(), {data::Split::test, {}, 8}, [] { return false; }).value();
+    for (std::size_t l = 0; l < 2; ++l) {
+      ASSERT_EQ(found.gates[l].examples(), examples);
+      const auto expected = gates_of(static_cast<Index>(l));
+      for (Index x = 0; x < examples; ++x) {
+        ASSERT_EQ(found.gates[l].of(x).size(), expected[size(x)].size());
+        for (const Gates::Entry& entry : found.gates[l].of(x))
+          EXPECT_EQ(entry.value, expected[size(x)][size(entry.expert)]) << x << " " << replicas;
+      }
+    }
+    for (Index x = 0; x < examples; ++x) {
+      EXPECT_EQ(found.levels[0][size(x)], TinyDataset::class_of(x));
+      EXPECT_EQ(found.levels[1][size(x)], TinyDataset::place_of(x));
+    }
+  }
 }
 
 TEST(Assignments, are_nothing_where_one_rank_is_told_to_stop) {
