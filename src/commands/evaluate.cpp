@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct EvaluateOptions {
   std::optional<Index> top_k;
   std::optional<double> threshold;
   bool draws_curve = false;
+  std::vector<Index> more_k;  // of the curve
   Index repetitions = 3;
 };
 
@@ -76,9 +78,19 @@ std::optional<OneRouting> asked_for(const run::TrainedModel& model, const Evalua
   return std::nullopt;
 }
 
-double multiply_accumulates(const run::TrainedModel& model, const training::Work& work, Index examples) {
-  return static_cast<double>(model.network->spec().multiply_accumulates(examples, work.expert_rows)) /
-         static_cast<double>(examples);
+struct Passed {
+  training::Score score;
+  double multiply_accumulates;  // of an example, in the mean
+  double seconds;               // of this rank
+};
+
+/// Scores the model as its routing is. Collective.
+Passed pass_over(const run::TrainedModel& model, Index examples) {
+  training::Work work;
+  const training::Score score = *training::evaluate(*model.network, *model.dataset, model.pass, never, &work);
+  model.network->grid().column().all_reduce(work.expert_rows);  // each replica has had some of the batches
+  const Index all = model.network->spec().multiply_accumulates(examples, work.expert_rows);
+  return {score, static_cast<double>(all) / static_cast<double>(examples), work.seconds};
 }
 
 io::CostPoint measured(const run::TrainedModel& model, const OneRouting& routing, Index examples,
@@ -86,14 +98,14 @@ io::CostPoint measured(const run::TrainedModel& model, const OneRouting& routing
   routing.put_in_force(model);
   io::CostPoint point{routing.rule(), routing.setting(), {}, 0, 0};
   std::vector<double> seconds;
-  training::Work work;
   for (Index r = 0; r <= repetitions; ++r) {  // the first compiles products
-    point.score = *training::evaluate(*model.network, *model.dataset, model.pass, never, &work);
-    if (r > 0) seconds.push_back(work.seconds);
+    const Passed passed = pass_over(model, examples);
+    point.score = passed.score;
+    point.multiply_accumulates = passed.multiply_accumulates;
+    if (r > 0) seconds.push_back(passed.seconds);
   }
   std::ranges::sort(seconds);
   point.seconds = seconds[seconds.size() / 2];
-  point.multiply_accumulates = multiply_accumulates(model, work, examples);
   return point;
 }
 
@@ -116,12 +128,24 @@ void check_gates(const comm::Communicator& world, const run::TrainedModel& model
     if (options.top_k.value_or(0) > most_experts(model))
       throw InputError("--top-k {}: no layer of {} has more than {} experts to choose from", *options.top_k,
                        model.path, most_experts(model));
+    for (const Index k : options.more_k)
+      if (k > most_experts(model))
+        throw InputError("--curve-k {}: no layer of {} has more than {} experts to choose from", k,
+                         model.path, most_experts(model));
   });
 }
 
-std::vector<OneRouting> routings_of_curve(const run::TrainedModel& model) {
+/// The k of a curve below `experts`: all where they are few, else 1, 2, 4, ..; and `more`.
+std::set<Index> ks_of_curve(Index experts, const std::vector<Index>& more) {
+  constexpr Index few = 16;
+  std::set<Index> ks(more.begin(), more.end());
+  for (Index k = 1; k < experts; k = experts <= few ? k + 1 : 2 * k) ks.insert(k);
+  return ks;
+}
+
+std::vector<OneRouting> routings_of_curve(const run::TrainedModel& model, const std::vector<Index>& more_k) {
   std::vector<OneRouting> routings;
-  for (Index k = 1; k < most_experts(model); ++k)
+  for (const Index k : ks_of_curve(most_experts(model), more_k))
     routings.emplace_back(model, "top_k", static_cast<double>(k));
   for (const double threshold : thresholds) routings.emplace_back(model, "threshold", threshold);
   routings.emplace_back(model, "all", std::numeric_limits<double>::quiet_NaN());
@@ -151,7 +175,7 @@ void draw_curve(const comm::Communicator& world, const run::TrainedModel& model,
                       {}};
   if (world.is_coordinator())
     fmt::print("{:<24}{:>9}{:>12}{:>14}{:>11}\n", "computed", "error %", "loss", "MAC/example", "ms a pass");
-  for (const OneRouting& routing : routings_of_curve(model)) {
+  for (const OneRouting& routing : routings_of_curve(model, options.more_k)) {
     curve.points.push_back(measured(model, routing, examples, options.repetitions));
     if (world.is_coordinator()) print(curve.points.back());
   }
@@ -212,16 +236,14 @@ void evaluate(const Job& job, const EvaluateOptions& options, const std::string&
   if (options.draws_curve) return draw_curve(world, model, run, options);
   const std::optional<OneRouting> routing = asked_for(model, options);
   if (routing) routing->put_in_force(model);
-  training::Work work;
-  const std::optional<training::Score> score =
-      training::evaluate(*model.network, *model.dataset, model.pass, never, &work);
-  if (!world.is_coordinator()) return;
   const Index examples = model.dataset->example_count(options.model.split);
+  const Passed passed = pass_over(model, examples);
+  if (!world.is_coordinator()) return;
   const Result result{model,
                       data::split_name(options.model.split),
                       examples,
-                      *score,
-                      std::llround(multiply_accumulates(model, work, examples)),
+                      passed.score,
+                      std::llround(passed.multiply_accumulates),
                       routing ? fmt::format("{} {:g}", routing->rule(), routing->setting()) : "as trained"};
   options.model.prints_json ? results.push_back(json_of(result)) : print(result);
 }
@@ -250,13 +272,19 @@ Action declare_evaluate(CLI::App& parser) {
           ->check(CLI::Range(0.0, 1.0))
           ->option_text("P")
           ->excludes(top_k);
-  CLI::Option* const curve = parser
-                                 .add_flag("--curve", options->draws_curve,
-                                           "accuracy against cost for every K and a range of P, kept in the "
-                                           "run file of a run that has ended")
-                                 ->excludes(top_k)
-                                 ->excludes(threshold)
-                                 ->excludes(parser.get_option("--json"));
+  CLI::Option* const curve =
+      parser
+          .add_flag("--curve", options->draws_curve,
+                    "accuracy against cost for a range of K (every K of up to 16 "
+                    "experts, else 1, 2, 4, ..) and of P, kept in the run file of a run "
+                    "that has ended")
+          ->excludes(top_k)
+          ->excludes(threshold)
+          ->excludes(parser.get_option("--json"));
+  parser.add_option("--curve-k", options->more_k, "K that the curve is to have besides")
+      ->needs(curve)
+      ->check(CLI::Range(1, 65'536))
+      ->option_text("K...");
   parser
       .add_option("--repetitions", options->repetitions,
                   "of each measurement of the curve's times, of which the median counts (default: 3)")
