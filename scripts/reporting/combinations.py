@@ -11,7 +11,7 @@ from reporting import style, words
 from reporting.drawing import ON_MAP, WIDTH, AnyFigure, Panel, Rows, largest
 from reporting.run import Booleans, Floats, Pair, Run, TopExamples
 
-MOST_EXPERTS = 16  # of each layer, in a grid of combinations
+MOST_EXPERTS = 16  # of each layer, in a grid of combinations: those with the largest mean gate
 MOST_A_SIDE = 4  # 4 x 4 examples for each combination, as in figure 4; 3 x 3, as in figure 3, where fewer are kept
 MOST_NUMBERS = 12  # experts up to which the joint assignment has its numbers written into the cells
 
@@ -77,9 +77,18 @@ def tops_are_speech(run: Run) -> bool | None:
     return next((is_speech(run, top.input.shape[-1]) for _, top in tops(run)), None)
 
 
-def draw_top(figure: AnyFigure, run: Run, layers: Layers, top: TopExamples) -> None:
+def shown_experts(run: Run, number: int | None) -> list[int]:
+    """Of a layer, in order; the one row where there is no layer."""
+    return [0] if number is None else next(layer for layer in run.layers if layer.number == number).most_used(
+        MOST_EXPERTS)
+
+
+def draw_top(figure: AnyFigure, run: Run, layers: Layers, whole: TopExamples) -> None:
+    lower, upper = (shown_experts(run, number) for number in layers)
+    cells = np.ix_(lower, upper)
+    top = TopExamples(whole.index[cells], whole.gate[cells], whole.input[cells])
     pictures = as_pictures(run, top.input)
-    rows, columns = (min(count, MOST_EXPERTS) for count in top.index.shape[:2])
+    rows, columns = top.index.shape[:2]
     axes = figure.subplots(rows, columns, squeeze=False)
     speech = is_speech(run, top.input.shape[-1])
     how = {"cmap": style.MAP_COLOURS, "aspect": "auto"} if speech else {"cmap": style.PIXELS, "aspect": "equal"}
@@ -95,9 +104,9 @@ def draw_top(figure: AnyFigure, run: Run, layers: Layers, top: TopExamples) -> N
             gates = top.gate[row, column][present][:side_of(len(present)) ** 2]
             if columns <= 8 and len(gates):
                 axis.set_xlabel(f"{gates[-1]:.2f} to {gates[0]:.2f}", fontsize=7.5, color=style.MUTED, labelpad=2)
-    for column, axis in enumerate(axes[0]):
+    for column, axis in zip(upper, axes[0]):
         axis.set_title(f"layer {layers[1]}, expert {column}" if columns <= 4 else column, fontsize=8)
-    for row, axis in enumerate(axes[:, 0]):
+    for row, axis in zip(lower, axes[:, 0]):
         if layers[0]:
             axis.set_ylabel(f"layer {layers[0]}, expert {row}" if columns <= 4 else row, fontsize=8)
     if columns > 4:
@@ -113,7 +122,7 @@ def top_panels(run: Run) -> Rows:
         speech = is_speech(run, top.input.shape[-1])
         width = max(WIDTH, (1.15 if across <= 4 else 0.75) * across)
         height = width / across * (1.35 if speech else 1.15) * down + 0.4
-        rows.append([Panel(functools.partial(draw_top, run=run, layers=layers, top=top), width, height,
+        rows.append([Panel(functools.partial(draw_top, run=run, layers=layers, whole=top), width, height,
                            grow=1.7, kind="examples" + (" speech" if speech else ""))])
     return rows
 
@@ -132,7 +141,8 @@ def top_caption(run: Run) -> str:
     if is_speech(run, top.input.shape[-1]):
         parts.append("Each patch is one input: time from left to right, low frequency bands at the bottom.")
     if any(max(top.index.shape[:2]) > MOST_EXPERTS for _, top in tops(run)):
-        parts.append(f"Only experts 0 to {MOST_EXPERTS - 1} of each layer are drawn; the run file has all.")
+        parts.append(f"Only the {MOST_EXPERTS} experts of each layer with the largest mean gate are drawn; the run "
+                     "file has all.")
     return " ".join(parts)
 
 
@@ -170,7 +180,7 @@ def spread_of_rows(pair: Pair) -> float:
     """How far two rows of the joint assignment are apart at most, in total variation (0: the choices are
     independent, 1: they never overlap). Rows of experts that never gated are NaN and do not count."""
     rows = pair.joint_rows[~np.isnan(pair.joint_rows).any(axis=1)]
-    return max((float(np.abs(a - b).sum() / 2) for a in rows for b in rows), default=0.0)
+    return max((float(np.abs(rows - a).sum(axis=1).max() / 2) for a in rows), default=0.0)
 
 
 def joint_caption(run: Run) -> str:

@@ -80,6 +80,10 @@ class AnalysedLayer:
     def experts(self) -> int:
         return len(self.mean_gate)
 
+    def most_used(self, count: int) -> list[int]:
+        """The `count` experts with the largest mean gate, in order; all where there are fewer."""
+        return sorted(int(expert) for expert in np.argsort(-self.mean_gate, kind="stable")[:count])
+
 
 @dataclasses.dataclass
 class Pair:

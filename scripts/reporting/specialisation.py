@@ -13,6 +13,7 @@ from reporting.drawing import WIDTH, AnyFigure, Panel, Rows, largest
 from reporting.run import AnalysedLayer, Factor, Run
 
 MOST_MAPS = 32  # experts shown as maps, those with the largest mean gate
+MOST_ROWS = 256  # experts shown as rows, chosen as these: of more a picture has no pixels
 MOST_NAMES = 44  # levels with names on one axis, of a wide panel
 MOST_TICKS = 20  # labels on another axis
 
@@ -31,7 +32,7 @@ def scale(run: Run) -> Normalize:
 
 def shown_maps(layer: AnalysedLayer) -> list[int]:
     """The experts that get a map, in order."""
-    return sorted(np.argsort(-layer.mean_gate, kind="stable")[:MOST_MAPS])
+    return layer.most_used(MOST_MAPS)
 
 
 def map_columns(count: int) -> int:
@@ -102,13 +103,15 @@ def draw_rows(figure: AnyFigure, layer: AnalysedLayer, factor: Factor, norm: Nor
     names = factor.names
     headline(figure, layer, factor)
     axis = figure.subplots()
-    axis.imshow(factor.mean_gate, norm=norm, aspect="auto", interpolation="none")
+    shown = layer.most_used(MOST_ROWS)
+    axis.imshow(factor.mean_gate[shown], norm=norm, aspect="auto", interpolation="none")
     axis.grid(False)
     if names and len(names) <= MOST_NAMES:
         axis.set_xticks(range(len(names)), names, rotation=90 if 8 < len(names) <= MOST_TICKS else 0, fontsize=7.5)
     else:
         axis.set_xticks(few(factor.mean_gate.shape[1]))
-    axis.set_yticks(few(layer.experts))
+    ticks = few(len(shown))
+    axis.set_yticks(ticks, [shown[row] for row in ticks])
     axis.set_xlabel(words.factor(factor.name))
     axis.set_ylabel("expert")
 
@@ -160,6 +163,8 @@ def caption(run: Run) -> str:
     if any(layer.experts > MOST_MAPS for layer in analysed(run)):
         parts.append(f"Maps are of the {MOST_MAPS} experts with the largest mean gate of each layer; the others are "
                      "left out.")
+    if any(layer.experts > MOST_ROWS for layer in analysed(run)):
+        parts.append(f"Rows are of the {MOST_ROWS} with the largest mean gate.")
     if any(np.isnan(factor.mean_gate).any() for layer in analysed(run) for factor in layer.factors):
         parts.append("Blank: no such example.")
     if scale(run).vmax < 1:
