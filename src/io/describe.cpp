@@ -82,6 +82,8 @@ std::string percent_text(const std::vector<double>& fractions) {
   constexpr std::size_t most_listed = 16;
   if (fractions.size() > most_listed) {
     const auto [low, high] = std::minmax_element(fractions.begin(), fractions.end());
+    if (fractions.size() > 100)  // an even share of less than a percent
+      return fmt::format("{:.2g} to {:.2g} over {} experts", 100 * *low, 100 * *high, fractions.size());
     return fmt::format("{:5.1f} to {:.1f} over {} experts", 100 * *low, 100 * *high, fractions.size());
   }
   std::string text;
