@@ -16,14 +16,16 @@ MODULES: dict[str, list[str]] = {
     "distribution": ["exchange"],
     "training": ["distribution", "data"],
     "config": ["training"],
+    "scale": ["config"],
     "analysis": ["training"],
     "io": ["hdf5", "training", "analysis"],
     "simulation": ["training"],
     "bench": ["io"],
+    "calibration": ["bench", "scale"],
     "console": ["training"],
-    "run": ["io", "config", "console"],
+    "run": ["io", "scale", "console"],
     "sweep": ["run"],
-    "commands": ["bench", "sweep"],
+    "commands": ["calibration", "sweep"],
     "app": ["commands"],
 }
 

@@ -1,0 +1,77 @@
+// What replicas send each other, and what they hold of it.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "scale/step.hpp"
+
+namespace dmoe::scale {
+
+double Messages::operator()(const Flow& flow) const {
+  if (flow.messages() == 0) return 0;
+  return link_.latency + link_.overhead * flow.messages() +
+         std::max(flow.sent, flow.received) / link_.bandwidth;
+}
+
+double Messages::broadcast(double bytes, Index ranks) const {
+  if (ranks == 1) return 0;
+  const double rounds = std::ceil(std::log2(static_cast<double>(ranks)));
+  return rounds * (link_.latency + link_.overhead + bytes / link_.bandwidth);
+}
+
+ColumnLoad column_load(const std::vector<Index>& lengths, Index slices, Index replicas, bool clips) {
+  ColumnLoad load{.values = std::reduce(lengths.begin(), lengths.end())};
+  load.chunk = (load.values + replicas - 1) / replicas;
+  const exchange::Topology shares(slices, replicas);
+  for (Index r = 0; r < replicas; ++r) load.blocks += static_cast<Index>(shares.blocks(r).size());
+  const auto sharing = clips ? distribution::GradientSharing::yes : distribution::GradientSharing::no;
+  for (const distribution::ReplicaTraffic& one :
+       distribution::replica_traffic(lengths, slices, replicas, sharing)) {
+    load.traffic = {std::max(load.traffic.bytes_sent, one.bytes_sent),
+                    std::max(load.traffic.bytes_received, one.bytes_received),
+                    std::max(load.traffic.messages_sent, one.messages_sent),
+                    std::max(load.traffic.messages_received, one.messages_received)};
+  }
+  return load;
+}
+
+std::vector<Index> lengths_of_first(const Workload& work, Index shards) {
+  return distribution::parameter_lengths(work.network, shards, 0);
+}
+
+std::vector<Index> lengths_of_largest(const Workload& work, Index shards) {
+  std::vector<Index> largest = distribution::parameter_lengths(work.network, shards, shards - 1);
+  for (Index rank = shards > 1 ? 1 : 0; rank < shards; ++rank) {
+    const std::vector<Index> one = distribution::parameter_lengths(work.network, shards, rank);
+    for (std::size_t i = 0; i < one.size(); ++i) largest[i] = std::max(largest[i], one[i]);
+  }
+  return largest;
+}
+
+std::vector<Index> lengths_of_gates(const Workload& work) {
+  model::NetworkSpec network = work.network;
+  std::vector<Index> lengths = distribution::parameter_lengths(network, 1, 0);
+  // Those of sharded experts are what changes where the first rank owns fewer of them.
+  std::size_t place = 0;
+  for (const model::LayerSpec& layer : network.layers) {
+    const std::size_t tensors = layer.kind == model::LayerKind::classifier_mixture ? 4 : 2;
+    if (layer.is_sharded())
+      std::fill_n(lengths.begin() + static_cast<std::ptrdiff_t>(place), tensors, Index{0});
+    place += tensors + (layer.is_gated() ? 4 : 0);
+  }
+  return lengths;
+}
+
+std::vector<Index> lengths_of_experts(const Workload& work, Index shards) {
+  std::vector<Index> lengths = lengths_of_largest(work, shards);
+  const std::vector<Index> gates = lengths_of_gates(work);
+  for (std::size_t i = 0; i < lengths.size(); ++i)
+    if (gates[i] > 0) lengths[i] = 0;
+  return lengths;
+}
+
+double totals_bytes(const Workload& work) {
+  return static_cast<double>(distribution::bytes_per_step(work.network, 1, 0).totals);
+}
+
+}  // namespace dmoe::scale

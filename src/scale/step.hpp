@@ -1,0 +1,55 @@
+// The course of a step on two clocks, for each kind of gating. Behind prediction.hpp.
+#pragma once
+
+#include "distribution/traffic.hpp"
+#include "scale/flows.hpp"
+#include "scale/prediction.hpp"
+#include "scale/terms.hpp"
+
+namespace dmoe::scale {
+
+/// Seconds that messages take over one kind of link.
+class Messages {
+ public:
+  explicit Messages(const Link& link) : link_(link) {}
+  /// All messages of a flow at one rank; 0 where there are none.
+  double operator()(const Flow& flow) const;
+  /// From one rank to all of `ranks`, each of which gets as many bytes.
+  double broadcast(double bytes, Index ranks) const;
+  /// Of so many bytes on each of `ranks`.
+  double all_reduce(double bytes, Index ranks) const { return broadcast(bytes, ranks); }
+
+ private:
+  const Link& link_;
+};
+
+/// What replicas send each other of what one rank holds.
+struct ColumnLoad {
+  Index values = 0;                        // V
+  Index chunk = 0;                         // of them, the longest of R
+  Index blocks = 0;                        // sum of K_r over replicas
+  distribution::ReplicaTraffic traffic{};  // the most of any replica
+};
+/// Of tensors of these lengths, summed over `slices` leaves between `replicas` ranks. Local.
+ColumnLoad column_load(const std::vector<Index>& lengths, Index slices, Index replicas, bool clips);
+
+/// The lengths of the tensors of what the rank with the most experts holds. Local.
+std::vector<Index> lengths_of_first(const Workload& work, Index shards);
+std::vector<Index> lengths_of_largest(const Workload& work, Index shards);
+/// Of the tensors that every rank holds where each row has a home: gates, head, layers that are not split.
+/// And of the experts of the rank with the most. Local.
+std::vector<Index> lengths_of_gates(const Workload& work);
+std::vector<Index> lengths_of_experts(const Workload& work, Index shards);
+
+/// Bytes that every rank puts into the all-reduce of totals and requests. Local.
+double totals_bytes(const Workload& work);
+
+/// Local.
+Parts step_with_coordinator(const Machine& machine, const Workload& work, const Layout& layout);
+Parts step_with_homes(const Machine& machine, const Workload& work, const Layout& layout);
+
+/// Bytes that the first rank of a replica, or the other one with the most, holds. Local.
+double memory_of_first(const Workload& work, const Layout& layout);
+double memory_of_other(const Workload& work, const Layout& layout);
+
+}  // namespace dmoe::scale

@@ -1,0 +1,42 @@
+// What a training step has to do, whoever does it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "model/network_spec.hpp"
+
+namespace dmoe::scale {
+
+/// A step of B rows.
+struct Workload {
+  model::NetworkSpec network;
+  Index rows = 0;             // B
+  Index slices = 1;           // S
+  std::vector<Index> chosen;  // (L): experts that a row chooses, k; 0: all of them, the dense mixture
+  bool has_momentum = false;  // a velocity of each value
+  bool clips = false;         // gradients are shared for their norm
+
+  bool is_routed(Index layer) const { return chosen[dmoe::size(layer)] > 0; }
+  /// The same in one slice: what a layout is compared with. Local.
+  Workload in_one_slice() const;
+};
+
+/// The phase of a config with the most epochs, the first of equals. Local.
+const training::PhaseSpec& longest_phase(const config::Config& config);
+
+/// What a step of a phase has to do. Where a routing lets the number of experts of a row vary, it is taken as
+/// the most that may be. Throws InputError for routings that do not fit the network. Local.
+Workload workload_of(const config::Config& config, const training::PhaseSpec& phase,
+                     const model::NetworkSpec& network);
+
+/// The rows of one replica that has more of them than any other.
+struct ReplicaRows {
+  Index rows = 0;                // b
+  std::vector<Index> of_slices;  // those of each of its slices that has any
+};
+/// Of R replicas. Local.
+ReplicaRows most_rows(const Workload& work, Index replicas);
+
+}  // namespace dmoe::scale
