@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 
 #include <CLI/CLI.hpp>
 
@@ -59,6 +60,14 @@ OptionReference option_reference(const CLI::Option& option, const CLI::Formatter
 }
 
 }  // namespace
+
+std::vector<OptionReference> own_options(const CommandReference& subcommand) {
+  std::vector<OptionReference> own;
+  std::ranges::copy_if(subcommand.options, std::back_inserter(own), [](const OptionReference& option) {
+    return std::ranges::count(option.names, "--help") == 0;
+  });
+  return own;
+}
 
 CommandReference command_reference(const CLI::App& parser) {
   CommandReference reference{parser.get_name(), parser.get_description(), {}, {}, parser.get_footer()};

@@ -34,6 +34,9 @@ struct CommandReference {
   std::string footer;
 };
 
+/// Those of a subcommand, but --help. Local.
+std::vector<OptionReference> own_options(const CommandReference& subcommand);
+
 /// All but what is hidden from --help. Local.
 CommandReference command_reference(const CLI::App& parser);
 

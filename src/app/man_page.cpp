@@ -78,10 +78,24 @@ std::string verbatim(const std::string& text) {
   return fmt::format(".PP\n.nf\n{}\n.fi\n", escaped(text));
 }
 
+/// A subcommand, and below it the options that it has for itself.
+std::string subcommand(const CommandReference& command) {
+  std::string term = bold(command.name);
+  std::string options;
+  for (const OptionReference& option : own_options(command)) {
+    if (option.is_positional())
+      term += " " + with_value("", option);
+    else
+      options += paragraph(all_names(option), option.help);
+  }
+  const std::string text = paragraph(term, command.help);
+  return options.empty() ? text : text + ".RS\n" + options + ".RE\n";
+}
+
 std::string section(const std::string& path, const CommandReference& command) {
   std::string text =
       fmt::format(".SS {}\n{}.\n.PP\n{}\n", escaped(path), escaped(command.help), synopsis(path, command));
-  for (const CommandReference& one : command.subcommands) text += paragraph(bold(one.name), one.help);
+  for (const CommandReference& one : command.subcommands) text += subcommand(one);
   for (const OptionReference& option : command.options)
     text += paragraph(all_names(option), option.help + (option.is_required ? " (required)" : ""));
   if (!command.footer.empty()) text += verbatim(command.footer);

@@ -12,6 +12,8 @@
 
 #include "bench/bench.hpp"
 #include "comm/together.hpp"
+#include "commands/bench_machine.hpp"
+#include "commands/bench_scale.hpp"
 #include "commands/named_option.hpp"
 #include "config/document.hpp"
 #include "core/error.hpp"
@@ -34,6 +36,7 @@ struct BenchOptions {
   numerics::Precision precision = numerics::Precision::float32;
   std::string output;                      // "": printed only
   std::vector<const bench::Bench*> asked;  // subcommands
+  Action other;                            // of one that is no measurement of this table
 };
 
 /// Of each rank; more are not measured.
@@ -169,6 +172,19 @@ void add_measured_options(CLI::App& parser, bench::Options& measured) {
       "of one repetition (default: 50; size: as many as make 32,768 rows, 20 at most)", million, "COUNT");
 }
 
+/// A subcommand with options of its own, to which those of the table say nothing.
+void add_other(CLI::App& parser, const std::string& name, const std::string& help,
+               Action (*declare)(CLI::App&), const std::shared_ptr<BenchOptions>& options) {
+  CLI::App& sub = *parser.add_subcommand(name, help);
+  const Action action = declare(sub);
+  sub.final_callback([&parser, name, action, options] {
+    for (const CLI::Option* option : parser.get_options())
+      if (option->count() > 0)
+        throw CLI::ValidationError(fmt::format("{} is not for dmoe bench {}", option->get_name(), name));
+    options->other = action;
+  });
+}
+
 }  // namespace
 
 Action declare_bench(CLI::App& parser) {
@@ -183,6 +199,10 @@ Action declare_bench(CLI::App& parser) {
       ->callback([options] {
         for (const bench::Bench& one : bench::benches()) options->asked.push_back(&one);
       });
+  add_other(parser, "machine", "constants of this machine for the model of scale, as TOML",
+            declare_bench_machine, options);
+  add_other(parser, "scale", "what the model of scale says of a config on 1 to 1,024 ranks",
+            declare_bench_scale, options);
   parser.require_subcommand(1);
   add_measured_options(parser, options->measured);
   const auto output = [options](const std::string& path) {
@@ -207,7 +227,8 @@ Action declare_bench(CLI::App& parser) {
       "in\n"
       "attributes of /table, on which machine, with which libraries and by which command line; CSV does "
       "not.");
-  return [options](const Job& job) { return run_benches(job, *options); };
+  return
+      [options](const Job& job) { return options->other ? options->other(job) : run_benches(job, *options); };
 }
 
 }  // namespace dmoe::commands

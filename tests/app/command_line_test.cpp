@@ -66,6 +66,8 @@ TEST(CommandLine, accepts_what_each_command_needs) {
   EXPECT_TRUE(parse({"info", "run/run.h5"}).action);
   EXPECT_TRUE(parse({"bench", "step"}).action);
   EXPECT_TRUE(parse({"bench", "all", "--steps", "3", "--output", "table.csv"}).action);
+  EXPECT_TRUE(parse({"bench", "machine", "--output", "machine.toml"}).action);
+  EXPECT_TRUE(parse({"bench", "scale", "c.toml", "--set", "a=1", "--ranks", "1,2", "--json"}).action);
 }
 
 TEST(CommandLine, refuses_what_it_does_not_know) {
@@ -113,6 +115,16 @@ TEST(CommandLine, refuses_a_bench_of_nothing_or_of_too_much) {
   }
   EXPECT_FALSE(parse({"bench", "size", "--precision", "float16"}).action);
   EXPECT_FALSE(parse({"bench", "speed"}).action);
+}
+
+TEST(CommandLine, keeps_apart_what_is_for_the_table_of_bench_and_what_is_not) {
+  expect_refused({"bench", "--steps", "3", "scale", "c.toml"},
+                 "dmoe: --steps is not for dmoe bench scale\nsee dmoe bench --help\n");
+  EXPECT_FALSE(parse({"bench", "scale", "c.toml", "--steps", "3"}).action);
+  EXPECT_FALSE(parse({"bench", "step", "--machine", "m.toml"}).action);
+  EXPECT_FALSE(parse({"bench", "scale"}).action);
+  EXPECT_FALSE(parse({"bench", "scale", "c.toml", "--inputs", "3"}).action);
+  EXPECT_FALSE(parse({"bench", "scale", "c.toml", "--ranks", "1,0"}).action);
 }
 
 TEST(CommandLine, without_a_command_shows_what_there_is) {

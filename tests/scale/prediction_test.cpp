@@ -107,7 +107,7 @@ TEST(Prediction, of_the_default_machine_shares_few_rows_by_shards_and_many_by_re
     const std::vector<Layout> layouts = layouts_of(2, 4, 4);
     return layouts[fastest(predict(default_machine(), work, layouts))];
   };
-  EXPECT_EQ(best(64), (Layout{1, 2}));
+  EXPECT_EQ(best(16), (Layout{1, 2}));
   EXPECT_EQ(best(4096), (Layout{2, 1}));
 }
 
