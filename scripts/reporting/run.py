@@ -139,6 +139,16 @@ class Launch:
     # files start_time, first_step and, where it goes on with other settings, config_changes
     activities: list[str]
     seconds: Floats  # (ranks, activities)
+    parts: list[str]  # of the first activity, which is what is computed
+    part_seconds: Floats  # (ranks, parts)
+
+    def detailed(self) -> tuple[list[str], Floats]:
+        """Parts, the rest of what is computed, and the other activities: names, and (ranks, names) seconds."""
+        if not self.part_seconds.size:
+            return self.activities, self.seconds
+        rest = self.seconds[:, :1] - self.part_seconds.sum(axis=1, keepdims=True)
+        names = [*self.parts, "other computing", *self.activities[1:]]
+        return names, np.hstack([self.part_seconds, rest, self.seconds[:, 1:]])
 
 
 @dataclasses.dataclass

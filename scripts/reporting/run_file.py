@@ -69,7 +69,14 @@ def read_pair(number: int, group: h5py.Group) -> Pair:
 
 def read_launch(group: h5py.Group) -> Launch:
     timing = columns(group["timing"]) if "timing" in group else {"phases": np.array([]), "seconds": np.zeros((0, 0))}
-    return Launch(attributes(group), [text(name) for name in timing["phases"]], timing["seconds"])
+    parts = timing.get("parts", np.array([])), timing.get("part_seconds", np.zeros((0, 0)))  # none in the first runs
+    return Launch(
+        attributes(group),
+        [text(name) for name in timing["phases"]],
+        timing["seconds"],
+        [text(name) for name in parts[0]],
+        parts[1],
+    )
 
 
 def count_parameters(path: pathlib.Path) -> int | None:

@@ -22,10 +22,11 @@ THEME = {
     "purple": ("#cc79a7", "#de97bf"),
     "orange": ("#e69f00", "#f2bd45"),
     "sky": ("#56b4e9", "#a4dbfa"),
+    "yellow": ("#f0e442", "#f7ee7a"),
 }
 INK, MUTED, GRID, SHADE = (THEME[name][0] for name in ("ink", "muted", "grid", "shade"))
-BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = (
-    THEME[name][0] for name in ("blue", "vermillion", "green", "purple", "orange", "sky"))
+BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, YELLOW = (
+    THEME[name][0] for name in ("blue", "vermillion", "green", "purple", "orange", "sky", "yellow"))
 LINES = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY]
 DASHES = ["-", "--", ":"]
 MOST_LINES = len(LINES) * len(DASHES)  # more cannot be told apart

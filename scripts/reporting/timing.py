@@ -8,7 +8,8 @@ from reporting.run import Launch, Run
 
 MOST_RANKS = 32
 COLOURS = {"compute": style.BLUE, "communication": style.VERMILLION, "waiting": style.ORANGE, "data": style.GREEN,
-           "io": style.PURPLE}
+           "io": style.PURPLE, "gate": style.YELLOW, "experts": style.BLUE, "packing": style.SKY,
+           "optimizer": style.INK, "other computing": style.MUTED}
 
 
 def timed(run: Run) -> list[tuple[int, Launch]]:
@@ -22,10 +23,11 @@ def colour(activity: str) -> str:
 
 def draw_launch(figure: AnyFigure, launch: Launch) -> None:
     axis = figure.subplots()
-    seconds = launch.seconds[:MOST_RANKS]
+    activities, all_seconds = launch.detailed()
+    seconds = all_seconds[:MOST_RANKS]
     ranks = np.arange(len(seconds))
     left = np.zeros(len(seconds))
-    for place, activity in enumerate(launch.activities):
+    for place, activity in enumerate(activities):
         axis.barh(ranks, seconds[:, place], left=left, height=0.7, color=colour(activity))
         left += seconds[:, place]
     axis.set_yticks(ranks)
@@ -37,7 +39,7 @@ def draw_launch(figure: AnyFigure, launch: Launch) -> None:
 
 def panels(run: Run) -> Rows:
     _, launch = timed(run)[-1]
-    key = legend([Patch(color=colour(name), label=name) for name in launch.activities], columns=3)
+    key = legend([Patch(color=colour(name), label=name) for name in launch.detailed()[0]], columns=3)
     return [[key], [Panel(lambda figure: draw_launch(figure, launch),
                           height=0.8 + 0.28 * min(len(launch.seconds), MOST_RANKS))]]
 
@@ -46,6 +48,8 @@ def caption(run: Run) -> str:
     number, launch = timed(run)[-1]
     parts = ["Seconds of each rank by what it did; waiting is time in which a rank had nothing to do until another "
              "was ready."]
+    if launch.part_seconds.size:
+        parts.append("Packing is what brings rows together and adds up what experts made of them.")
     if len(launch.seconds) > MOST_RANKS:
         parts.append(f"The first {MOST_RANKS} ranks are drawn.")
     if len(run.launches) > 1:

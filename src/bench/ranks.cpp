@@ -35,8 +35,11 @@ class Notes {
   }
   /// A row for each activity of each rank. Collective.
   void record_times(const Record& record, const std::string& name, const Subject& subject) const {
-    for (std::size_t a = 0; a < milliseconds_.size(); ++a)
-      record_ranks(record, name, subject, {std::string(activity_names[a]), "ms"}, milliseconds_[a]);
+    for (std::size_t a = 0; a < milliseconds_.size(); ++a) {
+      const bool is_part = a >= activity_names.size();
+      const std::string_view of = is_part ? part_names[a - activity_names.size()] : activity_names[a];
+      record_ranks(record, name, subject, {std::string(of), "ms"}, milliseconds_[a]);
+    }
   }
   /// A row for the bytes that each rank sent, received and put into all-reduces. Collective.
   void record_bytes(const Record& record, const std::string& name, const Subject& subject) const {
@@ -58,7 +61,7 @@ class Notes {
   }
 
   const comm::Communicator& ranks_;
-  std::array<Samples, activity_names.size()> milliseconds_;
+  std::array<Samples, ActivitySeconds{}.size()> milliseconds_;
   Samples sent_, received_, reduced_;
 };
 

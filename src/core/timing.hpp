@@ -12,10 +12,19 @@
 
 namespace dmoe {
 
-enum class Activity { compute, communication, waiting, data, io };
+/// What a rank does; from `gate` on parts of what it computes.
+enum class Activity { compute, communication, waiting, data, io, gate, experts, packing, optimizer };
 inline constexpr std::array<std::string_view, 5> activity_names{"compute", "communication", "waiting", "data",
                                                                 "io"};
-using ActivitySeconds = std::array<double, activity_names.size()>;  // in that order
+inline constexpr std::array<std::string_view, 4> part_names{"gate", "experts", "packing", "optimizer"};
+/// In these orders: activities, which add up to the time, then the parts of the first of them.
+using ActivitySeconds = std::array<double, activity_names.size() + part_names.size()>;
+/// Of all activities. Local.
+inline double total(const ActivitySeconds& seconds) {
+  double sum = 0;
+  for (std::size_t a = 0; a < activity_names.size(); ++a) sum += seconds[a];
+  return sum;
+}
 
 /// Seconds of one rank by activity. Invariant: exactly one activity is running at any time, so the seconds
 /// add up to the time since construction.
@@ -33,7 +42,10 @@ class Timing {
   /// Seconds up to now. Local.
   ActivitySeconds seconds() {
     switch_to(running_);
-    return seconds_;
+    ActivitySeconds seconds = seconds_;
+    for (std::size_t part = activity_names.size(); part < seconds.size(); ++part)
+      seconds[static_cast<std::size_t>(Activity::compute)] += seconds[part];
+    return seconds;
   }
 
  private:

@@ -15,10 +15,13 @@ void DenseMixing::forward(const exchange::BatchRows& x, const BatchStep& step, M
   model::ExpertGroup& experts = parts().experts;
   output_sum_.begin(homes);
   gates_.begin(homes, exchange::Reach::everywhere);
-  if (homes.has_gates()) parts().gate.forward(x.of(homes.own()), step.masked, gates_.own(), step.gate_slices);
+  with_gate(homes, [&](model::Gate& gate) {
+    gate.forward(x.of(homes.own()), step.masked, gates_.own(), step.gate_slices);
+  });
   gates_.share();
-  experts.forward(x.values, step.slices);
+  with_experts([&](model::ExpertGroup& own) { own.forward(x.values, step.slices); });
   const ConstMatrixView gates = gates_.arrived().values;
+  const TimedActivity packing = timed(Activity::packing);
   for (std::size_t k = 0; k < output_sum_.blocks().size(); ++k) {
     model::weighted_tree_sum(output_sum_.blocks()[k], gates, experts.outputs(), experts.first(),
                              output_sum_.block(static_cast<Index>(k)));
@@ -40,18 +43,21 @@ void DenseMixing::backward_to_input(exchange::SharedMatrix& d_z, MatrixView d_x)
   model::ExpertGroup& experts = parts().experts;
   d_gates_.begin(*homes_);
   d_input_.begin(*homes_);
-  experts.backward_output(gates(), d_z.arrived().values, d_gates_.own());
+  const ConstMatrixView d_output = d_z.arrived().values;
+  with_experts([&](model::ExpertGroup& own) { own.backward_output(gates(), d_output, d_gates_.own()); });
   d_gates_.send();
   d_input_.send(experts);
   const ConstMatrixView d_gates = d_gates_.collect();
-  if (homes_->has_gates()) parts().gate.backward_input(gates_.own(), d_gates, d_gate_input(*homes_));
+  with_gate(*homes_,
+            [&](model::Gate& gate) { gate.backward_input(gates_.own(), d_gates, d_gate_input(*homes_)); });
+  const TimedActivity packing = timed(Activity::packing);
   d_input_.combine(d_x);
   if (homes_->has_gates()) add_gate_share(d_x);
 }
 
 void DenseMixing::backward_to_weights(const exchange::BatchRows& x, exchange::SharedMatrix& d_z) {
-  if (homes_->has_gates()) parts().gate.backward_weights(x.of(homes_->own()));
-  parts().experts.backward_weights();
+  with_gate(*homes_, [&](model::Gate& gate) { gate.backward_weights(x.of(homes_->own())); });
+  with_experts([](model::ExpertGroup& own) { own.backward_weights(); });
   d_z.finish();
 }
 

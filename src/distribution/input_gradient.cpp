@@ -4,7 +4,8 @@ namespace dmoe::distribution {
 
 ExpertInputGradient::ExpertInputGradient(const comm::Communicator& ranks, const exchange::Topology& topology,
                                          InputGradient gradient, Index inputs)
-    : gradient_(gradient),
+    : timing_(ranks.timing()),
+      gradient_(gradient),
       experts_(topology.experts()),
       own_(topology.range(ranks.rank())),
       shares_(inputs),
@@ -19,7 +20,11 @@ void ExpertInputGradient::begin(const exchange::Homes& homes) {
 void ExpertInputGradient::send(const model::ExpertGroup& experts) {
   if (!is_wanted()) return;
   const MatrixView shares = shares_.rows(experts.outputs().rows);
-  experts.backward_input(shares);
+  {
+    const TimedActivity computing(timing_, Activity::experts);
+    experts.backward_input(shares);
+  }
+  const TimedActivity packing(timing_, Activity::packing);
   for (std::size_t k = 0; k < sum_.blocks().size(); ++k) {
     model::tree_sum(sum_.blocks()[k], experts_, shares, own_.first, sum_.block(static_cast<Index>(k)));
   }

@@ -26,6 +26,7 @@ class ExpertInputGradient {
   void combine(MatrixView d_x);
 
  private:
+  Timing& timing_;
   InputGradient gradient_;
   Index experts_;
   exchange::ExpertRange own_;

@@ -54,6 +54,20 @@ class Mixing {
   explicit Mixing(const MixtureParts& parts) : parts_(parts), d_gate_input_(parts.inputs) {}
   const comm::Communicator& ranks() const { return parts_.ranks; }
   const MixtureParts& parts() const { return parts_; }
+  TimedActivity timed(Activity activity) const { return {parts_.ranks.timing(), activity}; }
+  /// Work of the gate, where rows are at home here.
+  template <class Work>
+  void with_gate(const exchange::Homes& homes, const Work& work) {
+    if (!homes.has_gates()) return;
+    const TimedActivity gating = timed(Activity::gate);
+    work(parts_.gate);
+  }
+  /// Work of the own experts.
+  template <class Work>
+  void with_experts(const Work& work) {
+    const TimedActivity computing = timed(Activity::experts);
+    work(parts_.experts);
+  }
   /// (rows at home, D) for the gate's share of dx; no rows where dx is not wanted.
   MatrixView d_gate_input(const exchange::Homes& homes) {
     return parts_.is_first_layer() ? MatrixView{} : d_gate_input_.rows(homes.own().count);

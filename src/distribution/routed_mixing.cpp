@@ -37,9 +37,11 @@ void RoutedMixing::forward(const exchange::BatchRows& x, const BatchStep& step, 
   homes_ = &homes;
   slices_ = &step.slices;
   choices_.begin(homes);
-  if (homes.has_gates())
-    parts().gate.forward(x.of(homes.own()), step.masked, routing_,
-                         from_row(step.presentation, homes.own().first), choices_.own(), step.gate_slices);
+  with_gate(homes, [&](model::Gate& gate) {
+    gate.forward(x.of(homes.own()), step.masked, routing_, from_row(step.presentation, homes.own().first),
+                 choices_.own(), step.gate_slices);
+  });
+  const TimedActivity packing = timed(Activity::packing);  // what is neither the gate's nor experts'
   choices_.deliver(plan_);
   output_sum_.begin(plan_, homes);
   if (step.source != nullptr) {
@@ -51,7 +53,7 @@ void RoutedMixing::forward(const exchange::BatchRows& x, const BatchStep& step, 
     gather(x_rows_.arrived(), x_rows_.rows_of_entries());
   }
   model::ExpertGroup& experts = parts().experts;
-  experts.forward(batches_, slices());
+  with_experts([&](model::ExpertGroup& own) { own.forward(batches_, slices()); });
   const ConstMatrixView outputs = experts.outputs();
   output_sum_.add_up(plan_, [&](Index expert, Index entry) {
     return model::TreeTerm{expert, outputs.row(buffer_row(entry)).data(), &plan_.owned.values()[size(entry)]};
@@ -121,12 +123,14 @@ void RoutedMixing::add_assigned(std::span<balance::Total> totals) {
 }
 
 void RoutedMixing::send_d_output(exchange::SharedMatrix& d_z) {
+  const TimedActivity packing = timed(Activity::packing);
   d_z_rows_.start(plan_, *homes_, d_z.own());
 }
 
 void RoutedMixing::backward_to_input(exchange::SharedMatrix& /*d_z*/, MatrixView d_x) {
   model::ExpertGroup& experts = parts().experts;
   const bool d_x_is_wanted = !parts().is_first_layer();
+  const TimedActivity packing = timed(Activity::packing);
   d_values_.begin(plan_, *homes_);
   if (d_x_is_wanted) input_sum_.begin(plan_, *homes_);
   uses_.clear();
@@ -135,32 +139,32 @@ void RoutedMixing::backward_to_input(exchange::SharedMatrix& /*d_z*/, MatrixView
                      0,
                      {plan_.owned.values().data() + entry},
                      {d_values_.own() + entry}});
-  experts.backward_output(uses_, d_z_rows_.arrived());
+  const ConstMatrixView d_z_rows = d_z_rows_.arrived();
+  with_experts([&](model::ExpertGroup& own) { own.backward_output(uses_, d_z_rows); });
   d_values_.send(plan_);
   if (d_x_is_wanted) {
     const MatrixView d_inputs = d_inputs_.rows(experts.outputs().rows);
-    experts.backward_input(d_inputs);
+    with_experts([&](model::ExpertGroup& own) { own.backward_input(d_inputs); });
     input_sum_.add_up(plan_, [&](Index expert, Index entry) {
       return model::TreeTerm{expert, d_inputs.row(buffer_row(entry)).data()};
     });
     input_sum_.send(plan_);
   }
   const float* const d_values = d_values_.collect();
-  if (homes_->has_gates()) {
+  with_gate(*homes_, [&](model::Gate& gate) {
     const model::RowRange own = homes_->own();
     const MatrixView d_choices = d_choices_.rows(own.count);
     for (Index c = 0; c < plan_.sent.count(); ++c)
       d_choices(plan_.sent.choice(c).row - own.first, plan_.sent.place(c)) = d_values[c];
-    parts().gate.backward_input(model::ConstChoices(choices_.own()), routing_, d_choices,
-                                d_gate_input(*homes_));
-  }
+    gate.backward_input(model::ConstChoices(choices_.own()), routing_, d_choices, d_gate_input(*homes_));
+  });
   if (d_x_is_wanted) input_sum_.combine(plan_, d_x);
   if (homes_->has_gates()) add_gate_share(d_x);
 }
 
 void RoutedMixing::backward_to_weights(const exchange::BatchRows& x, exchange::SharedMatrix& /*d_z*/) {
-  if (homes_->has_gates()) parts().gate.backward_weights(x.of(homes_->own()));
-  parts().experts.backward_weights();
+  with_gate(*homes_, [&](model::Gate& gate) { gate.backward_weights(x.of(homes_->own())); });
+  with_experts([](model::ExpertGroup& own) { own.backward_weights(); });
   d_z_rows_.finish();
 }
 

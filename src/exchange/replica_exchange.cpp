@@ -14,6 +14,9 @@ namespace dmoe::exchange {
 
 namespace {
 
+/// Values of a chunk up to which many messages cost more than the passes over all values that halving takes.
+constexpr Index longest_chunk_to_halve = 4096;
+
 std::size_t values_of_all(const std::vector<model::Parameter>& parameters) {
   std::size_t values = 0;
   for (const model::Parameter& parameter : parameters) values += parameter.values.size();
@@ -74,7 +77,9 @@ ReplicaExchange::ReplicaExchange(const comm::Communicator& ranks, const std::vec
 }
 
 bool ReplicaExchange::can_halve(Index fewest) const {
-  if (blocks_.size() < size(fewest) || !std::has_single_bit(blocks_.size())) return false;
+  if (chunks_.range(0).count > longest_chunk_to_halve || blocks_.size() < size(fewest) ||
+      !std::has_single_bit(blocks_.size()))
+    return false;
   const Index width = blocks_.front().empty() ? 0 : blocks_.front().front().width;
   for (Index r = 0; r < chunks_.ranks(); ++r)
     if (blocks_[size(r)] != std::vector<model::TreeBlock>{{r * width, width}}) return false;
@@ -140,6 +145,7 @@ void ReplicaExchange::double_up(comm::Tag tag, const Values& which) {
 }
 
 void ReplicaExchange::sum_gradients() {
+  const TimedActivity adding(ranks_->timing(), Activity::packing);
   if (halves_) {
     halve();
   } else {

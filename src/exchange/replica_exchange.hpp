@@ -12,8 +12,8 @@
 // block of the tree; V are the values of the rank.
 //
 // Where R is a power of two and each rank has one subtree, as large as every other, sums can be made pair by
-// pair on the way: recursive halving, nearest neighbours first, is that tree. So many ranks, from 8 on, send
-// log2 R messages either way in place of R - 1.
+// pair on the way: recursive halving, nearest neighbours first, is that tree. So many ranks, from 8 on, whose
+// chunks are short, send log2 R messages either way in place of R - 1.
 #pragma once
 
 #include <cstddef>

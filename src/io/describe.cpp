@@ -206,18 +206,31 @@ void describe_analysis(Page& page, const std::optional<analysis::Analysis>& resu
   }
 }
 
-void describe_timing(Page& page, const training::RankSeconds& seconds) {
-  if (seconds.empty()) return;
-  std::string header = "\ntime, %   ";
-  for (const std::string_view name : activity_names) header += fmt::format("{:>15}", name);
+/// Of each rank the seconds from `first` on, one for each name, in percent of all.
+template <std::size_t count>
+void describe_seconds(Page& page, const std::string& what, const std::array<std::string_view, count>& names,
+                      const training::RankSeconds& seconds, std::size_t first) {
+  std::string header = fmt::format("\n{:<10}", what);
+  for (const std::string_view name : names) header += fmt::format("{:>15}", name);
   page.line("{}        total s", header);
   for (std::size_t rank = 0; rank < seconds.size(); ++rank) {
-    const double total = std::accumulate(seconds[rank].begin(), seconds[rank].end(), 0.0);
+    const double all = total(seconds[rank]);
     std::string row = fmt::format("  rank {:<3}", rank);
-    for (const double part : seconds[rank])
-      row += fmt::format("{:>15.1f}", total > 0 ? 100 * part / total : 0.0);
-    page.line("{}{:>15.1f}", row, total);
+    for (const double part : std::span(seconds[rank]).subspan(first, count))
+      row += fmt::format("{:>15.1f}", all > 0 ? 100 * part / all : 0.0);
+    page.line("{}{:>15.1f}", row, all);
   }
+}
+
+void describe_timing(Page& page, const training::RankSeconds& seconds) {
+  if (seconds.empty()) return;
+  describe_seconds(page, "time, %", activity_names, seconds, 0);
+  const auto has_parts = [](const ActivitySeconds& rank) {
+    return std::ranges::any_of(std::span(rank).subspan(activity_names.size()),
+                               [](double part) { return part > 0; });
+  };
+  if (std::ranges::any_of(seconds, has_parts))
+    describe_seconds(page, "of it", part_names, seconds, activity_names.size());
 }
 
 std::string describe_run(const std::string& path) {

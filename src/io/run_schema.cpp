@@ -197,6 +197,8 @@ std::string run_file_reference() {
   all.row("/launches/s/timing/phases", "text (Q)", "text", "what a rank's time goes into");
   all.row("/launches/s/timing/seconds", "number (E, Q)", "s",
           "that of each rank, up to the last evaluation or the end");
+  all.row("/launches/s/timing/parts", "text (4)", "text", "what of it goes into parts of what is computed");
+  all.row("/launches/s/timing/part_seconds", "number (E, 4)", "s", "that of each rank; compute has them too");
   all.table("/train", "T", train_columns());
   all.table("/evaluation", "K", evaluation_columns());
   all.table("/evaluation", "K", validation_columns());

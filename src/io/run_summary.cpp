@@ -1,6 +1,7 @@
 #include "io/run_summary.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -18,7 +19,6 @@ using training::EvaluationRow;
 using training::LogRow;
 
 constexpr std::size_t most_layers = 10'000;  // far beyond use
-constexpr auto activities = static_cast<Index>(activity_names.size());
 
 std::string assignment_path(std::size_t layer) {
   return fmt::format("/layers/{}/assignment", layer + 1);
@@ -56,26 +56,43 @@ NetworkRecord read_network(const hdf5::File& file) {
   return network;
 }
 
+/// Of each rank the seconds from `first` on, as many as names.
+template <std::size_t count>
+void write_seconds(hdf5::File& file, const std::string& path, const std::string& axis,
+                   const training::RankSeconds& seconds, std::size_t first) {
+  std::vector<double> all;
+  for (const ActivitySeconds& rank : seconds) {
+    const auto some = std::span(rank).subspan(first, count);
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  file.write(path, all, {static_cast<Index>(seconds.size()), static_cast<Index>(count)},
+             {"s", {"rank", axis}});
+}
+
 void write_launch(hdf5::File& file, const std::string& path, const LaunchRecord& record) {
   write_record(file, path, record, launch_attributes());
   if (record.seconds.empty()) return;
-  const std::vector<std::string> names(activity_names.begin(), activity_names.end());
-  file.write(path + "/timing/phases", names, {"text", {"phase"}});
-  std::vector<double> seconds;
-  for (const auto& rank : record.seconds) seconds.insert(seconds.end(), rank.begin(), rank.end());
-  file.write(path + "/timing/seconds", seconds, {static_cast<Index>(record.seconds.size()), activities},
-             {"s", {"rank", "phase"}});
+  const auto texts = [](const auto& names) { return std::vector<std::string>(names.begin(), names.end()); };
+  file.write(path + "/timing/phases", texts(activity_names), {"text", {"phase"}});
+  write_seconds<activity_names.size()>(file, path + "/timing/seconds", "phase", record.seconds, 0);
+  file.write(path + "/timing/parts", texts(part_names), {"text", {"part"}});
+  write_seconds<part_names.size()>(file, path + "/timing/part_seconds", "part", record.seconds,
+                                   activity_names.size());
 }
 
 LaunchRecord read_launch(const hdf5::File& file, const std::string& path) {
   auto result = read_record<LaunchRecord>(file, path, launch_attributes());
   if (!file.exists(path + "/timing")) return result;
-  const std::vector<double> seconds =
-      file.read<double>(path + "/timing/seconds", {result.launch.ranks, activities});
   result.seconds.resize(size(result.launch.ranks));
-  for (std::size_t i = 0; i < seconds.size(); ++i) {
-    result.seconds[i / activity_names.size()][i % activity_names.size()] = seconds[i];
-  }
+  const auto read = [&](const std::string& name, std::size_t first, std::size_t count) {
+    const std::vector<double> seconds =
+        file.read<double>(path + name, {result.launch.ranks, static_cast<Index>(count)});
+    for (std::size_t i = 0; i < seconds.size(); ++i)
+      result.seconds[i / count][first + i % count] = seconds[i];
+  };
+  read("/timing/seconds", 0, activity_names.size());
+  if (file.exists(path + "/timing/part_seconds"))  // not of the first runs
+    read("/timing/part_seconds", activity_names.size(), part_names.size());
   return result;
 }
 

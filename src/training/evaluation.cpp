@@ -68,9 +68,8 @@ std::optional<Score> evaluate(distribution::Network& network, const data::Datase
   Work done{std::vector<Index>(size(network.spec().layer_count())), 0};
   Timing& timing = network.ranks().timing();
   const auto seconds_but_of_data = [&] {
-    const auto seconds = timing.seconds();
-    return std::accumulate(seconds.begin(), seconds.end(), 0.0) -
-           seconds[static_cast<std::size_t>(Activity::data)];
+    const ActivitySeconds seconds = timing.seconds();
+    return total(seconds) - seconds[static_cast<std::size_t>(Activity::data)];
   };
   const double began = seconds_but_of_data();
   const bool is_whole = for_each_batch(network, dataset, pass, stop_requested, [&](const data::Batch& batch) {

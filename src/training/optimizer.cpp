@@ -123,6 +123,7 @@ Sgd::~Sgd() {
 std::optional<std::string> Sgd::step(Rates rates, float scale) {
   const Update update{momentum_, weight_decay_, static_cast<float>(rates.rest)};
   const Update update_of_experts{momentum_, weight_decay_, static_cast<float>(rates.experts)};
+  const TimedActivity stepping(network_.ranks().timing(), Activity::optimizer);
   const Tensor* damaged = nullptr;
   for (Tensor& tensor : tensors_) {
     std::uint32_t largest = 0;

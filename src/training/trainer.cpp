@@ -189,7 +189,7 @@ bool Trainer::evaluate_all() {
 RankSeconds Trainer::rank_seconds() const {
   const comm::Communicator& ranks = world();
   const std::vector<double> all = ranks.gather(ranks.timing().seconds());
-  constexpr std::size_t activities = activity_names.size();
+  constexpr std::size_t activities = ActivitySeconds{}.size();
   RankSeconds seconds(all.size() / activities);
   for (std::size_t i = 0; i < all.size(); ++i) seconds[i / activities][i % activities] = all[i];
   return seconds;

@@ -106,7 +106,7 @@ class ClockWatch {
   ClockWatch& operator=(const ClockWatch&) = delete;
 
   std::vector<Activity> moved() const {
-    const std::array<double, 5> now = timing_.seconds();
+    const ActivitySeconds now = timing_.seconds();
     std::vector<Activity> activities;
     for (std::size_t i = 0; i < now.size(); ++i) {
       const auto activity = static_cast<Activity>(i);
@@ -120,7 +120,7 @@ class ClockWatch {
   Timing& timing_;
   Activity running_;
   Activity before_;
-  std::array<double, 5> start_;
+  ActivitySeconds start_;
 };
 
 /// None where no MPI is at work.

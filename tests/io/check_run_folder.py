@@ -27,6 +27,8 @@ COMMON = {
 RUN = COMMON | {
     "launches/#/timing/phases": (TEXT, "Q", ["phase"], "text"),
     "launches/#/timing/seconds": (FLOAT, "P# Q", ["rank", "phase"], "s"),
+    "launches/#/timing/parts": (TEXT, "q", ["part"], "text"),
+    "launches/#/timing/part_seconds": (FLOAT, "P# q", ["rank", "part"], "s"),
     "train/step": (COUNT, "T", ["interval"], "steps"),
     "train/epoch": (COUNT, "T", ["interval"], "epochs"),
     "train/phase": (COUNT, "T", ["interval"], "1"),
@@ -114,8 +116,8 @@ RUN_ATTRIBUTES = DATA | {
     "network/layers/#": {
         "kind": str, "experts": int, "hidden": int, "gate_hidden": int, "inputs": int, "outputs": int},
     "launches/#": {
-        "command_line": str, "hosts": list, "mpi_library": str, "ranks": int, "replicas": int, "gating": str, "threads": int,
-        "cpu": str,
+        "command_line": str, "hosts": list, "mpi_library": str, "ranks": int, "replicas": int, "gating": str,
+        "threads": int,        "cpu": str,
         "instruction_set": str, "compiler": str, "start_time": str, "wall_seconds": float, "first_step": int},
     "analysis": {"split": str, "examples": int, "permutation_seed": int},
 }  # fmt: skip
