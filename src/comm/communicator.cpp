@@ -157,6 +157,8 @@ Request Communicator::start_all_gather(std::span<float> all, std::span<const Ind
   const std::int64_t own = (*counts)[dmoe::size(rank_)] * static_cast<std::int64_t>(sizeof(float));
   traffic_->bytes_sent += own * (size_ - 1);
   traffic_->bytes_received += bytes(all) - own;
+  traffic_->messages_sent += size_ - 1;
+  traffic_->messages_received += size_ - 1;
   MPI_Request request = MPI_REQUEST_NULL;
   check(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all.data(), counts->data(),
                         counts->data() + size_, MPI_FLOAT, native_->handle, &request),

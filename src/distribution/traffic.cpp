@@ -83,6 +83,164 @@ StepTraffic bytes_per_step(const model::NetworkSpec& spec, Index ranks, Index ro
   return bytes;
 }
 
+RankTraffic& RankTraffic::operator+=(const RankTraffic& other) {
+  bytes_sent += other.bytes_sent;
+  bytes_received += other.bytes_received;
+  messages_sent += other.messages_sent;
+  messages_received += other.messages_received;
+  return *this;
+}
+
+namespace {
+
+/// Of one layer of homes.
+class HomeLayer {
+ public:
+  HomeLayer(const exchange::Topology& topology, const exchange::Homes& homes)
+      : topology_(topology),
+        homes_(homes),
+        own_(homes.own_rank()),
+        b_(homes.own().count),
+        away_(homes.rows() - b_) {
+    homes.for_each_other([this](int /*rank*/, const model::RowRange& /*rows*/) { ++other_homes_; });
+  }
+
+  /// Rows at home here to all others, as many from them.
+  RankTraffic shared(Index width) const {
+    const Index others = homes_.ranks() - 1;
+    return of(others * b_, away_, width, others, others);
+  }
+  /// Of each expert its rows to their homes.
+  RankTraffic columns() const {
+    const Index n = topology_.range(own_).count;
+    Index owners = 0;
+    for (Index rank = 0; rank < topology_.ranks(); ++rank)
+      owners += rank != own_ && topology_.range(rank).count > 0 ? 1 : 0;
+    return of(n * away_, (topology_.experts() - n) * b_, 1, n > 0 ? other_homes_ : 0, b_ > 0 ? owners : 0);
+  }
+  /// The same of `own` tables of all (experts, blocks), a message each.
+  RankTraffic tables(Index own, Index all, Index width) const {
+    return of(own * away_, (all - own) * b_, width, own * other_homes_, b_ > 0 ? all - own : 0);
+  }
+  RankTraffic blocks(Index width) const {
+    Index all = 0;
+    for (Index rank = 0; rank < topology_.ranks(); ++rank)
+      all += static_cast<Index>(topology_.blocks(rank).size());
+    return tables(static_cast<Index>(topology_.blocks(own_).size()), all, width);
+  }
+  RankTraffic experts(Index width) const {
+    return tables(topology_.range(own_).count, topology_.experts(), width);
+  }
+
+  /// What rows of this home say to owners, and what other homes' rows say to this owner: `count` of the rows
+  /// of a home that chose an expert of [first, end).
+  template <class Count>
+  RankTraffic to_owners(Index width, const Count& count) const {
+    RankTraffic sum;
+    for (Index rank = 0; rank < topology_.ranks(); ++rank) {
+      if (rank == own_) continue;
+      const auto between = [&](Index home, Index owner) {
+        const exchange::ExpertRange range = topology_.range(owner);
+        return count(homes_.of(home), range.first, range.end());
+      };
+      const Index sent = between(own_, rank);
+      const Index received = between(rank, own_);
+      sum += of(sent, received, width, sent > 0 ? 1 : 0, received > 0 ? 1 : 0);
+    }
+    return sum;
+  }
+  /// What comes back.
+  static RankTraffic back(const RankTraffic& there) {
+    return {there.bytes_received, there.bytes_sent, there.messages_received, there.messages_sent};
+  }
+  /// Sums of blocks for the rows that chose an expert in them.
+  template <class Count>
+  RankTraffic block_sums(Index width, const Count& count) const {
+    RankTraffic sum;
+    for (Index rank = 0; rank < topology_.ranks(); ++rank) {
+      for (const model::TreeBlock& block : topology_.blocks(rank)) {
+        const auto rows = [&](Index home) {
+          return count(homes_.of(home), block.first, block.first + block.width);
+        };
+        if (rank != own_) {
+          const Index received = rows(own_);
+          sum += of(0, received, width, 0, received > 0 ? 1 : 0);
+          continue;
+        }
+        homes_.for_each_other([&](int home, const model::RowRange& /*rows*/) {
+          const Index sent = rows(home);
+          sum += of(sent, 0, width, sent > 0 ? 1 : 0, 0);
+        });
+      }
+    }
+    return sum;
+  }
+
+ private:
+  static RankTraffic of(Index sent, Index received, Index width, Index messages_sent,
+                        Index messages_received) {
+    return {value_bytes * sent * width, value_bytes * received * width, messages_sent, messages_received};
+  }
+  exchange::Topology topology_;
+  const exchange::Homes& homes_;
+  Index own_;
+  Index b_;
+  Index away_;
+  Index other_homes_ = 0;
+};
+
+}  // namespace
+
+RankTraffic home_traffic(const model::NetworkSpec& spec, const exchange::Homes& homes,
+                         const std::map<Index, ConstMatrixView>& chosen) {
+  RankTraffic sum;
+  for (Index l = 0; l < spec.layer_count(); ++l) {
+    const model::LayerSpec& layer = spec.layers[size(l)];
+    if (!layer.is_sharded()) continue;
+    const Index inputs = spec.input_width(l);
+    const Index outputs = spec.output_width(l);
+    const HomeLayer of({layer.experts, homes.ranks()}, homes);
+    if (const auto found = chosen.find(l); found != chosen.end()) {
+      const auto choices_of = [&, &g = found->second](Index row, Index first, Index end) {
+        Index count = 0;
+        for (Index i = first; i < std::min(end, g.columns); ++i) count += g(row, i) != 0 ? 1 : 0;
+        return count;
+      };
+      const auto choices = [&](const model::RowRange& rows, Index first, Index end) {
+        Index count = 0;
+        for (Index b = 0; b < rows.count; ++b) count += choices_of(rows.first + b, first, end);
+        return count;
+      };
+      const auto choosing = [&](const model::RowRange& rows, Index first, Index end) {
+        Index count = 0;
+        for (Index b = 0; b < rows.count; ++b) count += choices_of(rows.first + b, first, end) > 0 ? 1 : 0;
+        return count;
+      };
+      sum += of.to_owners(3, choices);
+      sum += of.block_sums(outputs, choosing);
+      sum += of.to_owners(outputs, choosing);
+      sum += HomeLayer::back(of.to_owners(1, choices));
+      if (l == 0) continue;
+      sum += of.to_owners(inputs, choosing);
+      sum += of.block_sums(inputs, choosing);
+      continue;
+    }
+    if (l > 0) {
+      sum += of.shared(inputs);
+      sum += of.blocks(inputs);
+    }
+    if (layer.is_gated()) {
+      for (const Index width : {layer.experts, outputs}) sum += of.shared(width);
+      sum += of.blocks(outputs);
+      sum += of.columns();
+    } else {
+      sum += of.experts(layer.hidden);
+      sum += HomeLayer::back(of.experts(layer.hidden));
+    }
+  }
+  return sum;
+}
+
 std::vector<Index> parameter_lengths(const model::NetworkSpec& spec, Index ranks, Index rank) {
   std::vector<Index> lengths;
   for (Index l = 0; l < spec.layer_count(); ++l) {
@@ -108,9 +266,9 @@ std::vector<Index> parameter_lengths(const model::NetworkSpec& spec, Index ranks
   return lengths;
 }
 
-std::vector<ReplicaTraffic> replica_traffic(const std::vector<Index>& lengths, Index slices, Index replicas,
-                                            GradientSharing sharing) {
-  std::vector<ReplicaTraffic> traffic(size(replicas));
+std::vector<RankTraffic> replica_traffic(const std::vector<Index>& lengths, Index slices, Index replicas,
+                                         GradientSharing sharing) {
+  std::vector<RankTraffic> traffic(size(replicas));
   if (replicas == 1) return traffic;
   const Index values = std::reduce(lengths.begin(), lengths.end());
   const exchange::Topology chunks(values, replicas);

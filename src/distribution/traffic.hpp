@@ -32,6 +32,16 @@
 // Each of these is one message to or from each other rank that has a part in it: z, dz, gates and choices go
 // to all E - 1, sums and dg come from those that own experts of the layer.
 //
+// Where each rank e gates b_e rows of its own, it owns n_e experts and k_e of all K blocks of a layer:
+//
+//     dense                  sends                      receives
+//     gates, dz, z below     4 (E-1) b_e N, H, D        4 (B - b_e) N, H, D      z below where it is read
+//     everywhere sums of z, of dx       4 k_e (B - b_e) H, D       4 (K - k_e) b_e H, D dg 4 n_e (B - b_e) 4
+//     (N - n_e) b_e
+//
+// A routed layer sends 12 bytes a choice to the owner of the expert, and the rows and sums as above between
+// the home of each row and the owners of what it chose. A message carries one block of a sum.
+//
 // Of R replicas, rank r of a column holds V values, c_r of which it owns, and K_r blocks of the S slices:
 //
 //     it sends      its sums of what others own     4 K_r (V - c_r)
@@ -48,7 +58,9 @@
 #include <map>
 #include <vector>
 
+#include "core/matrix.hpp"
 #include "core/types.hpp"
+#include "exchange/homes.hpp"
 #include "model/network_spec.hpp"
 
 namespace dmoe::distribution {
@@ -86,6 +98,21 @@ struct RoutedTraffic {
 StepTraffic bytes_per_step(const model::NetworkSpec& spec, Index ranks, Index rows,
                            const std::map<Index, RoutedTraffic>& routed = {});
 
+/// What one rank sends and receives in a step.
+struct RankTraffic {
+  std::int64_t bytes_sent = 0;
+  std::int64_t bytes_received = 0;
+  std::int64_t messages_sent = 0;
+  std::int64_t messages_received = 0;
+  RankTraffic& operator+=(const RankTraffic& other);
+};
+
+/// The closed form above where each rank gates rows of its own, of the rank whose homes these are, without
+/// what homes say to each other of gradients. `chosen` of the routed layers l = 0 .. L-1: (B, N), not 0 where
+/// a row chose an expert. Local.
+RankTraffic home_traffic(const model::NetworkSpec& spec, const exchange::Homes& homes,
+                         const std::map<Index, ConstMatrixView>& chosen = {});
+
 /// How many values each tensor has that `rank` of `ranks` holds, in the order of the list of parameters; 0 of
 /// those that it holds nothing of. Local.
 std::vector<Index> parameter_lengths(const model::NetworkSpec& spec, Index ranks, Index rank);
@@ -93,18 +120,10 @@ std::vector<Index> parameter_lengths(const model::NetworkSpec& spec, Index ranks
 /// Whether gradients are shared too, so that every rank knows their norm (train.max_gradient_norm).
 enum class GradientSharing { no, yes };
 
-/// What one rank of a column of R replicas sends and receives in a step.
-struct ReplicaTraffic {
-  std::int64_t bytes_sent = 0;
-  std::int64_t bytes_received = 0;
-  std::int64_t messages_sent = 0;
-  std::int64_t messages_received = 0;
-};
-
 /// The closed form above for each of `replicas` replicas, on the rank of it that holds tensors of these
 /// lengths; nothing where there is one replica. Local.
-std::vector<ReplicaTraffic> replica_traffic(const std::vector<Index>& lengths, Index slices, Index replicas,
-                                            GradientSharing sharing = GradientSharing::no);
+std::vector<RankTraffic> replica_traffic(const std::vector<Index>& lengths, Index slices, Index replicas,
+                                         GradientSharing sharing = GradientSharing::no);
 
 /// Bytes that each coordinator puts into the all-reduce of losses; 0 where there is one replica. Local.
 std::int64_t loss_bytes(Index slices, Index replicas);

@@ -124,6 +124,65 @@ TEST(StepTraffic, is_what_a_step_is_counted_to_move) {
   }
 }
 
+/// Of one step of ranks that gate rows of their own, on every rank.
+void expect_home_traffic(const model::NetworkSpec& spec, Index rows, const model::Routing& routing,
+                         bool is_routed) {
+  constexpr Index capacity = 12;
+  const exchange::Grid grid(world(), 1, {capacity, 1, capacity}, exchange::Gating::rows);
+  const comm::Communicator alone = comm::Communicator::local();
+  Network network(spec, grid, 1, capacity);
+  Network whole(spec, {alone, 1, {capacity, 1, capacity}}, 1, capacity);  // whose gates have the same bits
+  for (Index l = 0; l < spec.layer_count(); ++l) {
+    if (network.mixture(l) == nullptr) continue;
+    network.mixture(l)->route(routing);
+    whole.mixture(l)->route(routing);
+  }
+  const Matrix x = random_matrix(rows, spec.inputs, 1);
+  const std::vector<std::int32_t> labels = test::round_robin_labels(rows, spec.classes);
+  const model::Presentation presentation{3, 0};
+  const comm::Traffic before = world().traffic();
+  network.forward(x.view(), network.no_masks(), presentation);
+  network.backward(x.view(), labels);
+  network.share_weights();
+  const comm::Traffic after = world().traffic();
+  whole.forward(x.view(), whole.no_masks(), presentation);
+
+  std::map<Index, ConstMatrixView> chosen;
+  for (Index l = 0; l < spec.layer_count() && is_routed; ++l)
+    if (spec.layers[size(l)].is_gated() && !routing.is_dense(spec.layers[size(l)].experts))
+      chosen.emplace(l, whole.gates(l));
+  RankTraffic expected = home_traffic(spec, grid.training_homes(rows), chosen);
+  std::vector<Index> lengths;
+  network.for_each_parameter([&](const model::Parameter& parameter) {
+    if (parameter.at_home) lengths.push_back(static_cast<Index>(parameter.values.size()));
+  });
+  expected += replica_traffic(lengths, capacity, world().size())[static_cast<std::size_t>(world().rank())];
+  EXPECT_EQ(after.bytes_sent - before.bytes_sent, expected.bytes_sent);
+  EXPECT_EQ(after.bytes_received - before.bytes_received, expected.bytes_received);
+  EXPECT_EQ(after.messages_sent - before.messages_sent, expected.messages_sent);
+  EXPECT_EQ(after.messages_received - before.messages_received, expected.messages_received);
+}
+
+TEST(HomeTraffic, is_what_each_rank_is_counted_to_move) {
+  using enum model::LayerKind;
+  const model::AllExperts all;
+  const model::TopK one(1);
+  const model::TopK two(2);
+  for (const model::NetworkSpec& spec :
+       {model::NetworkSpec{6, 3, {{7, 4, 3}}}, model::NetworkSpec{6, 3, {{5, 4, 3}, {7, 3, 4}}},
+        model::NetworkSpec{9, 2, {{16, 4, 3}, {1, 5, 2}, {6, 3, 4}}},
+        model::NetworkSpec{6, 3, {{5, 4, 3}, {7, 3, 0, concatenated}}},
+        model::NetworkSpec{6, 3, {{5, 4, 3}, {1, 5, 0, single}, {4, 3, 2}}},
+        model::NetworkSpec{6, 3, {{5, 4, 3, classifier_mixture}}}}) {
+    for (const Index rows : {12, 7}) {
+      SCOPED_TRACE(fmt::format("{} layers, {} rows", spec.layer_count(), rows));
+      expect_home_traffic(spec, rows, all, false);
+      expect_home_traffic(spec, rows, two, true);
+      expect_home_traffic(spec, rows, one, true);
+    }
+  }
+}
+
 TEST(ParameterLengths, are_those_of_the_tensors_that_each_rank_holds) {
   using enum model::LayerKind;
   for (const model::NetworkSpec& spec :
@@ -160,7 +219,7 @@ TEST(ReplicaTraffic, is_what_a_step_is_counted_to_move) {
     for (const Index slices : {4, 7}) {
       if (world().size() % replicas != 0) continue;
       SCOPED_TRACE(fmt::format("{} replicas, {} slices", replicas, slices));
-      const exchange::Grid grid(world(), replicas, slices, 21);
+      const exchange::Grid grid(world(), replicas, {21, slices});
       Network network(spec, grid, 1, 21);
       exchange::BatchLoss loss(grid);
       std::vector<numerics::Loss> losses(size(grid.slices().count()));
