@@ -262,7 +262,7 @@ TEST(Assignments, are_those_of_all_examples_on_every_rank_of_every_replica) {
   for (Index replicas = 1; replicas <= ranks; ++replicas) {
     if (ranks % replicas != 0) continue;
     // 50 examples in batches of 8: the last round leaves replicas without one
-    const exchange::Grid grid(world(), replicas, replicas, 8);
+    const exchange::Grid grid(world(), replicas, {8, replicas});
     distribution::Network network(spec, grid, 3, 8);
     const auto found =
         collect(network, TinyDataset(), {data::Split::test, {}, 8}, [] { return false; }).value();

@@ -119,7 +119,7 @@ TEST(Checkpoint, is_read_by_the_first_replica_alone) {
   save(path, saved);
   for (Index replicas = 2; replicas <= world().size(); ++replicas) {
     if (world().size() % replicas != 0) continue;
-    const exchange::Grid grid(world(), replicas, replicas, replicas);
+    const exchange::Grid grid(world(), replicas, {replicas, replicas});
     Trained found(grid, 8);
     const std::string seen = grid.replica() == 0 ? path : (folder / "nothing.h5").string();
     load_checkpoint(seen, found.network, found.optimizer);
