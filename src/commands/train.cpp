@@ -48,15 +48,18 @@ std::optional<int> console_width(ProgressStyle style) {
   return style == ProgressStyle::line ? std::optional<int>(width.value_or(80)) : std::nullopt;
 }
 
-/// "training 4x100 - 4x100 on jittered_mnist (60,000 examples): 630,518 parameters, 12 epochs, 2 ranks".
+/// "training 4x100 - 4x100 on jittered_mnist (60,000 examples): 630,518 parameters, 12 epochs, 2 ranks", and
+/// why these replicas.
 std::vector<std::string> introduction(const run::Run& run) {
   const config::Config& config = run.config();
   const model::NetworkSpec& spec = run.network().spec();
+  const std::string& reason = run.layout_reason();
   std::vector<std::string> lines{fmt::format(
-      "training {} on {} ({}): {} parameters, {}, {}", console::network_text(spec.layers), config.data.name,
+      "training {} on {} ({}): {} parameters, {}, {}{}", console::network_text(spec.layers), config.data.name,
       console::counted(run.dataset().example_count(data::Split::train), "example"),
       console::grouped(spec.parameter_count()), console::counted(config.training.epochs(), "epoch"),
-      run::layout_text(run.network().grid(), config.training.batch_size))};
+      run::layout_text(run.network().grid(), config.training.batch_size),
+      reason.empty() ? "" : fmt::format(" ({})", reason))};
   if (config.baseline == model::Baseline::none) return lines;
   model::NetworkSpec mixture = spec;
   mixture.layers = config.layers;

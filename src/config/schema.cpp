@@ -197,14 +197,16 @@ Table comm_table() {
       .help = "what ranks say to each other",
       .keys = {
           SettingSpec{.name = "replicas",
-                      .help = "of the network, each on as many of the ranks; at most train.slices",
+                      .help =
+                          "of the network, each on as many of the ranks; at most train.slices; auto: as is "
+                          "fastest by dmoe bench scale",
                       .initial = "auto",
                       .form = TextForm::count,
                       .on_resume = freely},
           SettingSpec{.name = "gating",
                       .help = "who gates the rows of a replica: its coordinator all of them, or each of its "
-                              "ranks its own rows; auto: rows where a replica has more than 8 ranks and "
-                              "train.gate_slices allows it",
+                              "ranks its own rows; auto: as is fastest by dmoe bench scale, among what "
+                              "train.gate_slices allows",
                       .initial = "auto",
                       .names = {"auto", "coordinator", "rows"},
                       .on_resume = freely},

@@ -1,6 +1,7 @@
 #include "run/layout.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "comm/together.hpp"
 #include "console/wording.hpp"
 #include "core/error.hpp"
+#include "scale/prediction.hpp"
 
 namespace dmoe::run {
 
@@ -18,17 +20,6 @@ namespace {
 
 exchange::BatchCut cut_of(const training::TrainingSpec& spec) {
   return {spec.batch_size, spec.slices, spec.gate_slices};
-}
-
-/// From how many ranks of a replica on they do not wait for one that gates for all.
-constexpr Index most_ranks_of_a_coordinator = 8;
-
-exchange::Gating gating_of(const config::Config& config, Index ranks, Index replicas) {
-  using enum exchange::Gating;
-  if (config.comm.gating != "auto") return config.comm.gating == "rows" ? rows : coordinator;
-  const Index of_each = ranks / replicas;
-  const bool is_allowed = of_each <= exchange::Grid::most_gating_ranks(cut_of(config.training), replicas);
-  return of_each > most_ranks_of_a_coordinator && is_allowed ? rows : coordinator;
 }
 
 /// The fewest replicas, if there are any, of up to `most_ranks` ranks each.
@@ -51,14 +42,65 @@ std::string nearest(Index ranks, Index most_ranks, Index slices) {
   return fmt::format("{}", fmt::join(numbers, " or "));
 }
 
+/// "5.12 ms", "512 ms".
+std::string milliseconds_text(const scale::Prediction& prediction) {
+  const double milliseconds = prediction.milliseconds();
+  return fmt::format("{:.{}f} ms", milliseconds, milliseconds < 10 ? 2 : 0);
+}
+
+/// What the config asks for or leaves open, of what its recipe allows.
+std::vector<scale::Layout> layouts_asked_for(const config::Config& config, Index ranks, Index most_ranks) {
+  using enum exchange::Gating;
+  const exchange::BatchCut cut = cut_of(config.training);
+  const bool is_open = config.comm.gating == "auto";
+  const std::vector<exchange::Gating> gatings =
+      is_open ? std::vector{coordinator, rows}
+              : std::vector{config.comm.gating == "rows" ? rows : coordinator};
+  std::vector<scale::Layout> layouts;
+  if (const std::optional<Index> replicas = config.comm.replicas) {
+    for (const exchange::Gating gating : gatings)
+      layouts.push_back({*replicas, std::max(ranks / *replicas, Index{1}), gating});
+  } else {
+    layouts = scale::layouts_of(ranks, config.training.slices, most_ranks, gatings);
+  }
+  const auto cannot_be = [&](const scale::Layout& layout) {
+    return layout.gating == rows &&
+           (layout.shards == 1 || layout.shards > exchange::Grid::most_gating_ranks(cut, layout.replicas));
+  };
+  if (is_open) std::erase_if(layouts, cannot_be);  // what is asked for is refused with words
+  return layouts;
+}
+
+/// "4 shards", and who gates where that is the difference.
+std::string described(const scale::Layout& layout, exchange::Gating other) {
+  if (layout.gating == other || layout.shards == 1) return scale::to_text(layout);
+  return fmt::format("{}, {}", scale::to_text(layout),
+                     layout.gating == exchange::Gating::rows ? "gating by rows" : "one gating for all");
+}
+
+/// By the model: the same wherever it is asked.
+LayoutChoice fastest_of(const std::vector<scale::Layout>& layouts, const config::Config& config,
+                        const model::NetworkSpec& network) {
+  const scale::Workload work = scale::workload_of(config, scale::longest_phase(config), network);
+  std::vector<scale::Prediction> predictions = scale::predict(scale::default_machine(), work, layouts);
+  const std::size_t place = scale::fastest(predictions);
+  const scale::Prediction best = predictions[place];
+  predictions.erase(predictions.begin() + static_cast<std::ptrdiff_t>(place));
+  const scale::Prediction& next = predictions[scale::fastest(predictions)];
+  return {best.layout.replicas, best.layout.gating,
+          fmt::format("model: {} a step, next best {}: {}", milliseconds_text(best),
+                      described(next.layout, best.layout.gating), milliseconds_text(next))};
+}
+
 }  // namespace
 
-Index replicas_of(const config::Config& config, const model::NetworkSpec& network, int ranks) {
+LayoutChoice choose_layout(const config::Config& config, const model::NetworkSpec& network, int ranks) {
   const Index most_ranks = std::max(network.most_experts(), Index{1});  // of a replica
   const Index slices = config.training.slices;
-  if (config.comm.replicas) return *config.comm.replicas;
-  if (const std::optional<Index> replicas = fewest_replicas(ranks, most_ranks, slices)) return *replicas;
-  if (slices == 1) return 1;  // the network says what is wrong
+  const std::vector<scale::Layout> layouts = layouts_asked_for(config, ranks, most_ranks);
+  if (layouts.size() == 1) return {layouts.front().replicas, layouts.front().gating, ""};
+  if (!layouts.empty()) return fastest_of(layouts, config, network);
+  if (slices == 1) return {};  // the network says what is wrong
   throw InputError(
       "{} ranks cannot be shared out: a replica has at most {}, as many as a layer has experts, and there "
       "are at "
@@ -81,17 +123,18 @@ Index usable_ranks(const config::Config& config, Index most_experts, Index ranks
   return usable;
 }
 
-exchange::Grid make_grid(const comm::Communicator& world, const config::Config& config,
-                         const model::NetworkSpec& network) {
+ChosenGrid make_grid(const comm::Communicator& world, const config::Config& config,
+                     const model::NetworkSpec& network) {
   const exchange::BatchCut cut = cut_of(config.training);
-  Index replicas = 1;
-  auto gating = exchange::Gating::coordinator;
+  LayoutChoice choice;
   comm::together(world, [&] {
-    replicas = replicas_of(config, network, world.size());
-    gating = gating_of(config, world.size(), replicas);
-    exchange::Grid::check(world.size(), replicas, cut, gating);
+    choice = choose_layout(config, network, world.size());
+    exchange::Grid::check(world.size(), choice.replicas, cut, choice.gating);
   });
-  return {world, replicas, cut, gating};
+  // Logarithms may differ between CPUs in the last bit.
+  std::array<std::int64_t, 2> chosen{choice.replicas, static_cast<std::int64_t>(choice.gating)};
+  world.broadcast(chosen);
+  return {{world, chosen[0], cut, static_cast<exchange::Gating>(chosen[1])}, choice.reason};
 }
 
 exchange::Grid make_grid_of_passes(const comm::Communicator& world, const model::NetworkSpec& network,

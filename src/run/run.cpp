@@ -88,8 +88,10 @@ Run::Run(const comm::Session& session, config::Config config, RunOptions options
   if (resumes(options_)) before_ = find_resumption(world_, folder(), config_, data_.contents);
   if (before_.is_finished) return;
   training::self_test(world_);
-  const exchange::Grid grid = make_grid(world_, config_, network_of(config_, dataset()));
-  network_ = make_network(grid, config_, dataset(), training::Trainer::capacity(config_.training, grid));
+  ChosenGrid chosen = make_grid(world_, config_, network_of(config_, dataset()));
+  layout_reason_ = std::move(chosen.reason);
+  network_ = make_network(chosen.grid, config_, dataset(),
+                          training::Trainer::capacity(config_.training, chosen.grid));
   comm::together(world_, [&] {
     const std::vector<std::string> routings = check_routings(config_, network_->spec());
     if (!world_.is_coordinator()) return;

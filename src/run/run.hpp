@@ -41,6 +41,8 @@ class Run {
   const data::Dataset& dataset() const { return *data_.dataset; }
   distribution::Network& network() { return *network_; }
   const distribution::Network& network() const { return *network_; }
+  /// Why the ranks stand in these replicas, where dmoe chose that; else "".
+  const std::string& layout_reason() const { return layout_reason_; }
   /// What a person should know of data, config and folder, a line each. On the coordinator.
   const std::vector<std::string>& remarks() const { return before_.remarks; }
 
@@ -87,6 +89,7 @@ class Run {
   LoadedData data_;
   io::DataRecord record_;
   Resumption before_;
+  std::string layout_reason_;
   std::unique_ptr<distribution::Network> network_;
   bool is_open_ = false;
   bool is_out_of_time_ = false;

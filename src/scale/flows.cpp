@@ -10,7 +10,7 @@ namespace {
 
 constexpr double value_bytes = sizeof(float);
 constexpr double count_bytes = 8;
-constexpr double choice_bytes = 2 * value_bytes;  // an expert and its value
+constexpr double choice_bytes = 3 * value_bytes;  // a row, an expert and its value
 
 double real(Index count) {
   return static_cast<double>(count);

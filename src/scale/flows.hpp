@@ -14,7 +14,7 @@
 // rank's (once for each), S' and S'' the same of blocks, A' and A'' of choices:
 //
 //     counts        8 (E-1)                   8 (E-1)
-//     choices       8 A'' (expert and value)  8 A'
+//     choices       12 A'' (row, expert, value) 12 A'
 //     rows of x, dz 4 R'' D or H              4 R' D or H
 //     sums of z, dx 4 S' H or D               4 S'' H or D
 //     dg            4 A'                      4 A''

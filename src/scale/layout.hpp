@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "core/types.hpp"
+#include "exchange/homes.hpp"
 
 namespace dmoe::scale {
 
-/// Who gates the rows of a replica: its first rank, or each rank those whose home it is.
-enum class Gating { coordinator, rows };
+using exchange::Gating;
 /// "coordinator", "rows". Local.
 std::string to_text(Gating gating);
 std::vector<std::string> gating_names();

@@ -1,5 +1,6 @@
 """Replicas through the real program: the bits of one rank on any grid, from any grid to any other, and clear errors."""
 
+import json
 import tempfile
 import unittest
 from pathlib import Path
@@ -137,12 +138,25 @@ class Replicas(unittest.TestCase):
                     self.assertIn(f"going on after step {step} of {4 * STEPS_PER_EPOCH}", text)
                     self.assert_as_whole(output)
 
-    def test_auto_takes_the_fewest_replicas_that_leave_no_rank_idle(self):
+    def test_auto_takes_the_layout_that_the_model_finds_fastest(self):
         output = self.folder / "auto"
+        predicted = run([DMOE, "bench", "scale", self.config, "--ranks", "8", "--json"])
+        self.assertEqual(predicted.returncode, 0, predicted.stderr)
+        layouts = json.loads(predicted.stdout)["layouts"]
+        # No rank is without an expert: one replica of 8 would have some.
+        self.assertEqual({(one["replicas"], one["shards"]) for one in layouts}, {(2, 4), (4, 2)})
+        best, other = sorted(layouts, key=lambda one: one["milliseconds"])
         process = run([DMOE, "train", self.config, "--output", output], ranks=8)
         self.assertEqual(process.returncode, 0, process.stderr)
-        self.assertIn("8 ranks: 2 replicas of 4 ranks", process.stdout)
+        self.assertIn(f"8 ranks: {best['replicas']} replicas of {best['shards']} ranks, 4 slices of 13 examples "
+                      f"(model: {best['milliseconds']:.2f} ms a step, next best {other['replicas']} replicas of "
+                      f"{other['shards']} ranks: {other['milliseconds']:.2f} ms)", process.stdout)  # fmt: skip
         self.assert_as_whole(output)
+
+    def test_auto_says_no_reason_where_there_is_one_layout(self):
+        process = run([DMOE, "train", self.config, "--output", self.folder / "one", "--dry-run"], ranks=7)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertIn("7 ranks, 4 slices of 13 examples\n", process.stdout)
 
     def test_what_cannot_be_is_refused_in_words(self):
         cases: list[tuple[float | str, int, list[str], str]] = [
