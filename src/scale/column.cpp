@@ -25,7 +25,7 @@ ColumnLoad column_load(const std::vector<Index>& lengths, Index slices, Index re
   const exchange::Topology shares(slices, replicas);
   for (Index r = 0; r < replicas; ++r) load.blocks += static_cast<Index>(shares.blocks(r).size());
   const auto sharing = clips ? distribution::GradientSharing::yes : distribution::GradientSharing::no;
-  for (const distribution::ReplicaTraffic& one :
+  for (const distribution::RankTraffic& one :
        distribution::replica_traffic(lengths, slices, replicas, sharing)) {
     load.traffic = {std::max(load.traffic.bytes_sent, one.bytes_sent),
                     std::max(load.traffic.bytes_received, one.bytes_received),

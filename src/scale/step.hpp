@@ -28,7 +28,7 @@ struct ColumnLoad {
   Index values = 0;                        // V
   Index chunk = 0;                         // of them, the longest of R
   Index blocks = 0;                        // sum of K_r over replicas
-  distribution::ReplicaTraffic traffic{};  // the most of any replica
+  distribution::RankTraffic traffic{};  // the most of any replica
 };
 /// Of tensors of these lengths, summed over `slices` leaves between `replicas` ranks. Local.
 ColumnLoad column_load(const std::vector<Index>& lengths, Index slices, Index replicas, bool clips);
