@@ -9,7 +9,8 @@
 # ARGS argument... and PROCESSORS count: 1 unless it keeps more cores busy, for most of what scripts start waits for a
 # launcher. Labels: the module, `mpi`, `python` and those given. ALLOCATES_OFTEN: under sanitizers an MPI test looks for
 # leaks where it runs without mpirun alone. CALLS_UNCHECKED: its ranks do not compare their collective calls
-# (src/comm/call_check.hpp). A script with the label on_request runs with `ctest -C on_request` alone.
+# (src/comm/call_check.hpp). SETS name...: once more with each of these instruction sets and no better one, as
+# numerics.isa lowers them. A script with the label on_request runs with `ctest -C on_request` alone.
 
 set(DMOE_SANITIZER_ENVIRONMENT "")
 set(DMOE_SANITIZER_MPI_ENVIRONMENT "")
@@ -62,8 +63,14 @@ function(_dmoe_test_program result test main)
   set(${result} ${target} PARENT_SCOPE)
 endfunction()
 
+# The environment in which oneDNN uses this instruction set of x86-64 and no better one.
+function(_dmoe_only_set result set)
+  string(TOUPPER ${set} name)
+  set(${result} ONEDNN_MAX_CPU_ISA=${name} DNNL_MAX_CPU_ISA=${name} PARENT_SCOPE)
+endfunction()
+
 function(dmoe_add_test test)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LABELS;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LABELS;LINKS;SETS")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
@@ -72,10 +79,16 @@ function(dmoe_add_test test)
   add_test(NAME ${test} COMMAND ${program})
   _dmoe_test_properties(${test} "${module};${arg_LABELS}" ${arg_TIMEOUT} 1
     "${DMOE_SANITIZER_MPI_ENVIRONMENT}")
+  foreach(set IN LISTS arg_SETS)
+    _dmoe_only_set(only ${set})
+    add_test(NAME ${test}.${set} COMMAND ${program})
+    _dmoe_test_properties(${test}.${set} "${module};${arg_LABELS}" ${arg_TIMEOUT} 1
+      "${DMOE_SANITIZER_MPI_ENVIRONMENT};${only}")
+  endforeach()
 endfunction()
 
 function(dmoe_add_mpi_test test)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "ALLOCATES_OFTEN;CALLS_UNCHECKED" "TIMEOUT" "RANKS;LABELS;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ALLOCATES_OFTEN;CALLS_UNCHECKED" "TIMEOUT" "RANKS;LABELS;LINKS;SETS")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
@@ -103,6 +116,13 @@ function(dmoe_add_mpi_test test)
       COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:${program}>)
     _dmoe_test_properties(${test}.${ranks} "${module};mpi;${arg_LABELS}" ${arg_TIMEOUT} ${processors}
       "${environment}")
+    foreach(set IN LISTS arg_SETS)
+      _dmoe_only_set(only ${set})
+      add_test(NAME ${test}.${ranks}.${set}
+        COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:${program}>)
+      _dmoe_test_properties(${test}.${ranks}.${set} "${module};mpi;${arg_LABELS}" ${arg_TIMEOUT} ${processors}
+        "${environment};${only}")
+    endforeach()
   endforeach()
 endfunction()
 

@@ -47,6 +47,34 @@ using ConstMatrixView = BasicMatrixView<const float>;
 /// What a matrix is looked at for: choices decide what is done, in a simulation (simulation.hpp) too.
 enum class Contents { numbers, choices };
 
+/// Rows that begin `stride` values after each other: every n-th row of a matrix, or some of its columns.
+template <class T>
+struct BasicRowsView {
+  T* data = nullptr;
+  Index rows = 0;
+  Index columns = 0;
+  Index stride = 0;
+
+  BasicRowsView() = default;
+  BasicRowsView(T* first, Index row_count, Index column_count, Index step)
+      : data(first), rows(row_count), columns(column_count), stride(step) {}
+  // clang-format off: its versions differ
+  template <class U>
+  requires std::is_convertible_v<U*, T*> BasicRowsView(const BasicMatrixView<U>& all)
+      : BasicRowsView(all.data, all.rows, all.columns, all.columns) {}
+  template <class U>
+  requires std::is_convertible_v<U*, T*> BasicRowsView(const BasicRowsView<U>& all)
+      : BasicRowsView(all.data, all.rows, all.columns, all.stride) {}
+  // clang-format on
+  std::span<T> row(Index r) const {
+    assert(r >= 0 && r < rows);
+    return {data + r * stride, size(columns)};
+  }
+};
+
+using RowsView = BasicRowsView<float>;
+using ConstRowsView = BasicRowsView<const float>;
+
 /// Owner of a zero-initialised (rows, columns) matrix on a 64-byte boundary. Invariant: the storage never
 /// moves, so views stay valid for the owner's life, moves of the owner included.
 class Matrix {

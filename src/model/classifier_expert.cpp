@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "numerics/kernels.hpp"
-#include "numerics/linear.hpp"
+#include "numerics/tiled_linear.hpp"
 
 namespace dmoe::model {
 
@@ -36,9 +36,9 @@ void ClassifierExperts::compute() {
     const MatrixView hidden = part(hidden_values_, batch);
     const MatrixView output = part(outputs_, batch);
     numerics::linear(batch.x, of(hidden_weight_.value, i, hidden_), hidden_bias_.value.view().row(i),
-                     numerics::Activation::relu, hidden);
+                     numerics::Activation::relu, hidden, {tile_rows()});
     numerics::linear(hidden, of(output_weight_.value, i, classes_), output_bias_.value.view().row(i),
-                     numerics::Activation::identity, output);
+                     numerics::Activation::identity, output, {tile_rows()});
     numerics::masked_softmax(output, no_class_masked_, output);
   });
 }
@@ -61,7 +61,8 @@ void ClassifierExperts::backward_output(std::span<const ExpertUse> uses, ConstMa
   });
   for_each_product([&](Index i, const ExpertBatch& batch) {
     const MatrixView d_hidden = part(d_hidden_, batch);
-    numerics::linear_input_gradient(part(d_logits_, batch), of(output_weight_.value, i, classes_), d_hidden);
+    numerics::linear_input_gradient(part(d_logits_, batch), of(output_weight_.value, i, classes_), d_hidden,
+                                    tile_rows());
     numerics::relu_gradient(part(hidden_values_, batch), d_hidden);
   });
 }
@@ -69,7 +70,7 @@ void ClassifierExperts::backward_output(std::span<const ExpertUse> uses, ConstMa
 void ClassifierExperts::backward_input(MatrixView d_inputs) const {
   for_each_product([&](Index i, const ExpertBatch& batch) {
     numerics::linear_input_gradient(part(d_hidden_, batch), of(hidden_weight_.value, i, hidden_),
-                                    part(d_inputs, batch));
+                                    part(d_inputs, batch), tile_rows());
   });
 }
 

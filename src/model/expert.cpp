@@ -6,7 +6,7 @@
 
 #include "core/simulation.hpp"
 #include "numerics/kernels.hpp"
-#include "numerics/linear.hpp"
+#include "numerics/tiled_linear.hpp"
 
 namespace dmoe::model {
 
@@ -16,6 +16,7 @@ void ExpertGroup::forward(std::span<const ExpertBatch> batches, const Slices& sl
   batches_.assign(batches.begin(), batches.end());
   products_.assign(batches.begin(), batches.end());
   products_of_each_ = slices.count();
+  tile_rows_ = numerics::Tile::all;
   use();
 }
 
@@ -28,9 +29,10 @@ void ExpertGroup::forward(ConstMatrixView x, const Slices& slices) {
   };
   for (Index i = 0; i < count_; ++i) {
     for (Index j = 0; j < slices.count(); ++j) batches_.push_back(batch_of(i, slices.of(j, x.rows)));
-    slices.for_each_product(x.rows, [&](const RowRange& range) { products_.push_back(batch_of(i, range)); });
+    products_.push_back(batch_of(i, {0, x.rows}));
   }
-  products_of_each_ = count_ == 0 ? 1 : static_cast<Index>(products_.size()) / count_;
+  products_of_each_ = 1;
+  tile_rows_ = slices.tile().rows;
   use();
 }
 
@@ -89,7 +91,7 @@ void Experts::compute() {
   outputs_.rows(buffer_rows());
   for_each_product([&](Index i, const ExpertBatch& batch) {
     numerics::linear(batch.x, weight(i), bias_.value.view().row(i), numerics::Activation::relu,
-                     part(outputs_, batch));
+                     part(outputs_, batch), {tile_rows()});
   });
 }
 
@@ -122,7 +124,8 @@ void Experts::backward_output(ConstMatrixView d_outputs) {
 
 void Experts::backward_input(MatrixView d_inputs) const {
   for_each_product([&](Index i, const ExpertBatch& batch) {
-    numerics::linear_input_gradient(part(d_activation_, batch), weight(i), part(d_inputs, batch));
+    numerics::linear_input_gradient(part(d_activation_, batch), weight(i), part(d_inputs, batch),
+                                    tile_rows());
   });
 }
 

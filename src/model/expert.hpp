@@ -77,13 +77,14 @@ class ExpertGroup {
  protected:
   /// outputs() of all batches.
   virtual void compute() = 0;
-  /// All that own expert i multiplies at once: (i, its batch). Rows are computed together where none depends
-  /// on those beside it.
+  /// All that own expert i multiplies in tiles of tile_rows(): (i, its batch). Of x (B, D) all slices at
+  /// once, of rows of its own each slice, since what pads it stands between.
   template <class Product>
   void for_each_product(const Product& product) const {
     for (std::size_t p = 0; p < products_.size(); ++p)
       if (products_[p].x.rows > 0) product(static_cast<Index>(p) / products_of_each_, products_[p]);
   }
+  Index tile_rows() const { return tile_rows_; }
   /// All batches of own experts, and the use of each: (batch, use).
   template <class Visit>
   void for_each_use(std::span<const ExpertUse> uses, const Visit& visit) const {
@@ -119,6 +120,7 @@ class ExpertGroup {
   std::vector<ExpertBatch> batches_;   // (own experts, slices here)
   std::vector<ExpertBatch> products_;  // (own experts, products of each)
   Index products_of_each_ = 1;
+  Index tile_rows_ = numerics::Tile::all;
   std::vector<ExpertUse> uses_;
   ExpertActivity activity_;
 };

@@ -8,7 +8,7 @@
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "numerics/kernels.hpp"
-#include "numerics/linear.hpp"
+#include "numerics/tiled_linear.hpp"
 
 namespace dmoe::model {
 
@@ -33,14 +33,13 @@ Gate::Gate(const LayerSpec& spec, Index inputs, Index layer, Presence presence, 
 MatrixView Gate::logits_of(ConstMatrixView x, const Slices& slices) {
   rows_ = x.rows;
   slices_ = &slices;
-  slices.for_each_product(rows_, [&](const RowRange& range) {
-    const MatrixView hidden = hidden_.view().rows_from(range.first, range.count);
-    numerics::linear(x.rows_from(range.first, range.count), hidden_weight_.value.view(),
-                     hidden_bias_.value.values(), Activation::relu, hidden);
-    numerics::linear(hidden, output_weight_.value.view(), output_bias_.value.values(), Activation::identity,
-                     logits_.view().rows_from(range.first, range.count));
-  });
-  return logits_.first_rows(rows_);
+  const MatrixView hidden = hidden_.first_rows(rows_);
+  const MatrixView logits = logits_.first_rows(rows_);
+  numerics::linear(x, hidden_weight_.value.view(), hidden_bias_.value.values(), Activation::relu, hidden,
+                   slices.tile());
+  numerics::linear(hidden, output_weight_.value.view(), output_bias_.value.values(), Activation::identity,
+                   logits, slices.tile());
+  return logits;
 }
 
 void Gate::forward(ConstMatrixView x, std::span<const std::uint8_t> masked, MatrixView gates,
@@ -102,15 +101,12 @@ void Gate::forward(ConstMatrixView x, std::span<const std::uint8_t> masked, cons
 }
 
 void Gate::backward_from_logits(MatrixView d_x) {
-  slices_->for_each_product(rows_, [&](const RowRange& range) {
-    const MatrixView d_hidden = d_hidden_.view().rows_from(range.first, range.count);
-    numerics::linear_input_gradient(d_logits_.view().rows_from(range.first, range.count),
-                                    output_weight_.value.view(), d_hidden);
-    numerics::relu_gradient(hidden_.view().rows_from(range.first, range.count), d_hidden);
-    if (d_x.rows > 0)
-      numerics::linear_input_gradient(d_hidden, hidden_weight_.value.view(),
-                                      d_x.rows_from(range.first, range.count));
-  });
+  const MatrixView d_hidden = d_hidden_.first_rows(rows_);
+  const Index slice_rows = slices_->tile().rows;
+  numerics::linear_input_gradient(d_logits_.first_rows(rows_), output_weight_.value.view(), d_hidden,
+                                  slice_rows);
+  numerics::relu_gradient(hidden_.first_rows(rows_), d_hidden);
+  if (d_x.rows > 0) numerics::linear_input_gradient(d_hidden, hidden_weight_.value.view(), d_x, slice_rows);
 }
 
 void Gate::backward_input(ConstMatrixView gates, ConstMatrixView d_gates, MatrixView d_x) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "numerics/linear.hpp"
+#include "numerics/tiled_linear.hpp"
 
 namespace dmoe::model {
 
@@ -18,10 +18,8 @@ LinearHead::LinearHead(Index inputs, Index classes, Index layer, Presence presen
 }
 
 void LinearHead::compute(ConstMatrixView z) {
-  slices().for_each_product(rows(), [&](const RowRange& range) {
-    numerics::linear(z.rows_from(range.first, range.count), weight_.value.view(), bias_.value.values(),
-                     numerics::Activation::identity, logits_.view().rows_from(range.first, range.count));
-  });
+  numerics::linear(z, weight_.value.view(), bias_.value.values(), numerics::Activation::identity,
+                   logits_.first_rows(rows()), slices().tile());
 }
 
 numerics::Loss LinearHead::loss_of(ConstMatrixView scores, std::span<const std::int32_t> labels) const {
@@ -35,10 +33,7 @@ void LinearHead::backward(ConstMatrixView z, std::span<const std::int32_t> label
     return numerics::cross_entropy(scores().rows_from(range.first, range.count), of_range,
                                    d_logits.rows_from(range.first, range.count), batch_rows);
   });
-  slices().for_each_product(rows(), [&](const RowRange& range) {
-    numerics::linear_input_gradient(d_logits.rows_from(range.first, range.count), weight_.value.view(),
-                                    d_z.rows_from(range.first, range.count));
-  });
+  numerics::linear_input_gradient(d_logits, weight_.value.view(), d_z, slices().tile().rows);
   linear_gradients(slices(), d_logits, z, weight_, bias_);
 }
 

@@ -17,7 +17,7 @@
 #include "core/types.hpp"
 #include "model/parameters.hpp"
 #include "model/summation_tree.hpp"
-#include "numerics/linear.hpp"
+#include "numerics/tiled_linear.hpp"
 
 namespace dmoe::model {
 
@@ -63,10 +63,10 @@ class Slices {
     return {begin, std::min(begin_of(first_ + j + 1) - begin_of(first_), rows) - begin};
   }
 
-  /// Calls product(range) for ranges that together are `rows` rows: all at once where no row depends on those
-  /// beside it, else slice by slice. Local.
-  template <class Product>
-  void for_each_product(Index rows, const Product& product) const;
+  /// Of a product of all rows here: a slice, by so many units, has the bits that it would have alone. Local.
+  numerics::Tile tile(Index units = numerics::Tile::all) const {
+    return {slices_ == 1 ? numerics::Tile::all : length_, units};
+  }
 
  private:
   /// The row of a whole batch that a slice begins with, were there as many.
@@ -167,12 +167,6 @@ void add_bias_gradient(MatrixView d_bias, Into how, const ColumnSums& column_sum
   const MatrixView of_slice = scratch_of_bias(d_bias.columns);
   column_sums(of_slice);
   for (Index h = 0; h < d_bias.columns; ++h) d_bias.data[h] += of_slice.data[h];
-}
-
-template <class Product>
-void Slices::for_each_product(Index rows, const Product& product) const {
-  if (count() == 1 || numerics::rows_are_independent()) return product(RowRange{0, rows});
-  for (Index j = 0; j < count(); ++j) product(of(j, rows));
 }
 
 }  // namespace dmoe::model

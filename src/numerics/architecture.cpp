@@ -144,11 +144,6 @@ bool has_all_of(dnnl::cpu_isa set) {
 
 }  // namespace
 
-bool has_independent_rows() {
-  return false;  // of AVX-512 a trial has seen it for seven shapes, none of them small; nobody for all of
-                 // ours
-}
-
 bool has_bf16_products() {
   return has_all_of(dnnl::cpu_isa::avx512_core_bf16);
 }
@@ -177,10 +172,6 @@ std::string instruction_set() {
 #else
   return "generic";
 #endif
-}
-
-bool has_independent_rows() {
-  return false;
 }
 
 bool has_bf16_products() {

@@ -29,11 +29,6 @@ std::string cpu_name();
 /// The same of the text of /proc/cpuinfo. Local.
 std::string cpu_name(std::istream& cpuinfo);
 
-/// Whether the products of the instruction set in use are known to compute each row alike, whatever rows
-/// stand beside it, in all shapes. Of none up to now; where it is so, slices of a batch can be multiplied at
-/// once. Local.
-bool has_independent_rows();
-
 /// Whether the instruction set in use has products of bf16: on x86-64 AVX-512 with BF16, or AMX. Local.
 bool has_bf16_products();
 

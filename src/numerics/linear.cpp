@@ -285,10 +285,6 @@ void add_linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixVi
   }
 }
 
-bool rows_are_independent() {
-  return in_force == Arithmetic{} && has_independent_rows();
-}
-
 Index padded_rows(Index rows) {
   constexpr Index steps = 8;  // between two powers of two
   if (rows <= steps) return rows;

@@ -28,11 +28,6 @@ void linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d
 /// dW += dy^T x: the product, rounded, and then added. Local.
 void add_linear_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight);
 
-/// Whether a row of y and of dx, in the arithmetic in force, is known to have the same bits whatever rows
-/// stand beside it in the product (architecture.hpp). Gradients of weights sum over rows and always depend on
-/// which these are. Local.
-bool rows_are_independent();
-
 /// Rows to make room for where a count changes from batch to batch: a product is compiled for each, so they
 /// are few, one in eight more than asked for at most. Rows beyond those asked for are to be 0. With AVX-512
 /// they change no bit of the others, nor of a gradient (a test looks); with less they may, so that bits

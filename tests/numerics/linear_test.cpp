@@ -124,29 +124,6 @@ TEST(AddLinearWeightGradient, adds_what_was_rounded) {
   }
 }
 
-TEST(Rows, that_are_called_independent_are) {
-  if (!rows_are_independent()) return;  // then nobody relies on it
-  for (const auto& [batch, inputs, hidden] : shapes) {
-    const Matrix x = random_matrix(row_counts.back(), inputs, 1);
-    const Matrix d_y = random_matrix(row_counts.back(), hidden, 4);
-    const Matrix weight = random_matrix(hidden, inputs, 2);
-    const Matrix bias = random_matrix(1, hidden, 3);
-    Matrix whole(x.rows(), hidden);
-    Matrix whole_d_x(x.rows(), inputs);
-    linear(x.view(), weight.view(), bias.values(), Activation::relu, whole.view());
-    linear_input_gradient(d_y.view(), weight.view(), whole_d_x.view());
-    for (const Index rows : row_counts) {
-      Matrix y(rows, hidden);
-      Matrix d_x(rows, inputs);
-      const Index first = x.rows() - rows;
-      linear(x.view().rows_from(first, rows), weight.view(), bias.values(), Activation::relu, y.view());
-      linear_input_gradient(d_y.view().rows_from(first, rows), weight.view(), d_x.view());
-      EXPECT_TRUE(same_bits(y.view(), whole.view().rows_from(first, rows)));
-      EXPECT_TRUE(same_bits(d_x.view(), whole_d_x.view().rows_from(first, rows)));
-    }
-  }
-}
-
 TEST(Linear, leaves_nothing_to_do_without_rows_or_outputs) {
   const Matrix x(0, 3);
   const Matrix weight = random_matrix(4, 3, 1);
