@@ -24,7 +24,7 @@ void DenseMixing::forward(const exchange::BatchRows& x, const BatchStep& step, M
   const TimedActivity packing = timed(Activity::packing);
   for (std::size_t k = 0; k < output_sum_.blocks().size(); ++k) {
     model::weighted_tree_sum(output_sum_.blocks()[k], gates, experts.outputs(), experts.first(),
-                             output_sum_.block(static_cast<Index>(k)));
+                             output_sum_.block(static_cast<Index>(k)), experts.arrangement());
   }
   output_sum_.send();
   output_sum_.combine(z);

@@ -19,7 +19,7 @@ std::unique_ptr<model::ExpertGroup> make_experts(const model::NetworkSpec& spec,
                                                       own.count, making.seed, making.gradient_blocks);
   }
   return std::make_unique<model::Experts>(of, inputs, layer + 1, own.first, own.count, making.seed,
-                                          making.gradient_blocks);
+                                          making.gradient_blocks, model::Arrangement::side_by_side);
 }
 
 }  // namespace

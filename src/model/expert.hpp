@@ -10,11 +10,12 @@
 #include "model/network_spec.hpp"
 #include "model/parameters.hpp"
 #include "model/slices.hpp"
+#include "model/summation_tree.hpp"
 
 namespace dmoe::model {
 
 /// What one expert works on in one slice of a batch: n rows of inputs, and as many rows of its group's
-/// buffers. Those of one expert follow each other there.
+/// buffers. Those of one expert follow each other there, but of outputs that stand side by side.
 struct ExpertBatch {
   ConstMatrixView x;  // (n and what pads the products, D); what pads is 0
   Index first = 0;    // of the buffers
@@ -57,8 +58,10 @@ class ExpertGroup {
   void forward(std::span<const ExpertBatch> batches, const Slices& slices = Slices::whole());
   /// Of x (B, D) for every own expert. Local.
   void forward(ConstMatrixView x, const Slices& slices = Slices::whole());
-  /// f_i of the own experts, one below the other: of the second kind of forward (count B, H).
+  /// f_i of the own experts: of the second kind of forward (count B, H) in this arrangement, else one below
+  /// the other.
   virtual ConstMatrixView outputs() const = 0;
+  Arrangement arrangement() const { return arrangement_; }
 
   /// dLoss/dgate = <dz, f_i> of every row; and keeps the gradient g_i dz through each expert's output. d_z
   /// (rows, H); one use for each batch. Local.
@@ -66,8 +69,8 @@ class ExpertGroup {
   /// After the second kind of forward: gates (B, N) as used, d_z (B, H), and d_gates (B, count) of the own
   /// experts. Local.
   void backward_output(ConstMatrixView gates, ConstMatrixView d_z, MatrixView d_gates);
-  /// d_inputs: each own expert's share of dx, where its rows of the buffers are (after the second kind of
-  /// forward (count B, D)). Local.
+  /// d_inputs: each own expert's share of dx: after the second kind of forward (count B, D), one below the
+  /// other; else where its rows of the buffers are. Local.
   virtual void backward_input(MatrixView d_inputs) const = 0;
   /// The gradients of the own experts' parameters. Local.
   virtual void backward_weights() = 0;
@@ -77,6 +80,18 @@ class ExpertGroup {
  protected:
   /// outputs() of all batches.
   virtual void compute() = 0;
+  /// How outputs() of all own experts for x (B, D) are to stand.
+  virtual Arrangement arrangement_of(ConstMatrixView /*x*/, const Slices& /*slices*/) const {
+    return Arrangement::one_below_other;
+  }
+  bool is_side_by_side() const { return arrangement_ == Arrangement::side_by_side; }
+  /// x (B, D) that all own experts work on, where these stand side by side.
+  ConstMatrixView common_x() const { return x_; }
+  /// The matrix (B, count H) of rows (count B, H) that stand side by side.
+  template <class T>
+  BasicMatrixView<T> side_by_side(BasicMatrixView<T> rows) const {
+    return {rows.data, rows.rows / count_, count_ * rows.columns};
+  }
   /// All that own expert i multiplies in tiles of tile_rows(): (i, its batch). Of x (B, D) all slices at
   /// once, of rows of its own each slice, since what pads it stands between.
   template <class Product>
@@ -103,7 +118,7 @@ class ExpertGroup {
   template <class OutputGradient, class Input>
   void gradients(Index i, const OutputGradient& d_y, const Input& x, Weights& weight, Weights& bias) const;
   /// Rows of the buffers, padding included.
-  Index buffer_rows() const;
+  Index buffer_rows() const { return buffer_rows_; }
   /// Whether the gradient of own expert i has to be computed: not where it was 0 and stays so. Once in each
   /// backward_weights.
   bool has_gradient(Index i);
@@ -116,6 +131,9 @@ class ExpertGroup {
 
   Index first_;
   Index count_;
+  Arrangement arrangement_ = Arrangement::one_below_other;
+  ConstMatrixView x_;
+  Index buffer_rows_ = 0;
   const Slices* slices_ = &Slices::whole();
   std::vector<ExpertBatch> batches_;   // (own experts, slices here)
   std::vector<ExpertBatch> products_;  // (own experts, products of each)
@@ -128,16 +146,17 @@ class ExpertGroup {
 /// The paper's experts, rectified linear units.
 class Experts final : public ExpertGroup {
  public:
-  /// Weights from the seed.
+  /// Weights from the seed; layers count from 1. Where they may stand side by side, all are one product if
+  /// that gives the same bits: y = max(0, x W^T + b) with W (count H, D) and b (count H), dW = dy^T x.
   Experts(const LayerSpec& spec, Index inputs, Index layer, Index first, Index count, std::uint64_t seed,
-          Index gradient_blocks = 1);
+          Index gradient_blocks = 1, Arrangement allowed = Arrangement::one_below_other);
 
   using ExpertGroup::backward_output;
   using ExpertGroup::forward;
   ConstMatrixView outputs() const override { return outputs_.rows_from(0, buffer_rows()); }
   void backward_output(std::span<const ExpertUse> uses, ConstMatrixView d_z) override;
-  /// In place of it where no gate weighs the experts: d_outputs (count B, H), the gradient of each own
-  /// expert's output. Local.
+  /// In place of it where no gate weighs the experts: d_outputs (count B, H), the gradient of outputs().
+  /// Local.
   void backward_output(ConstMatrixView d_outputs);
   void backward_input(MatrixView d_inputs) const override;
   void backward_weights() override;
@@ -146,11 +165,20 @@ class Experts final : public ExpertGroup {
 
  private:
   void compute() override;
+  Arrangement arrangement_of(ConstMatrixView x, const Slices& slices) const override;
+  /// After outputs that stand side by side: row after row, all experts of each.
+  void backward_side_by_side(std::span<const ExpertUse> uses, ConstMatrixView d_z);
+  void backward_weights_at_once();
   MatrixView weight(Index i) { return weight_.value.view().rows_from(i * hidden_, hidden_); }
   ConstMatrixView weight(Index i) const { return weight_.value.view().rows_from(i * hidden_, hidden_); }
 
-  Index experts_;               // N
-  Index hidden_;                // H
+  Index experts_;  // N
+  Index hidden_;   // H
+  Arrangement allowed_;
+  /// Whether d_activation_ stands side by side too, for dW = dy^T x of all experts at once: not where dx is
+  /// wanted of each, nor where slices are added up, for which one expert's dW stays in the cache.
+  bool are_gradients_beside_ = false;
+  bool is_first_layer_;
   Weights weight_;              // (count H, D)
   Weights bias_;                // (count, H)
   GrowingMatrix outputs_;       // (rows, H)

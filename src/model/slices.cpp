@@ -32,11 +32,12 @@ MatrixView scratch_of_bias(Index columns) {
   return grown(buffer, 1, columns);
 }
 
-void add_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight, Into how) {
+void add_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight, Into how,
+                         Index tile_units) {
   if (how == Into::assigned) {
-    numerics::linear_weight_gradient(d_y, x, d_weight);
+    numerics::linear_weight_gradient(d_y, x, d_weight, tile_units);
   } else {
-    numerics::add_linear_weight_gradient(d_y, x, d_weight);
+    numerics::add_linear_weight_gradient(d_y, x, d_weight, tile_units);
   }
 }
 
@@ -45,13 +46,15 @@ void add_bias_gradient(ConstMatrixView d_y, MatrixView d_bias, Into how) {
 }
 
 void linear_gradients(const Slices& slices, ConstMatrixView d_y, ConstMatrixView x, Weights& weight,
-                      Weights& bias) {
+                      Weights& bias, Index tile_units) {
   const auto range = [&](Index j) { return slices.of(j, x.rows); };
   const auto is_there = [&](Index j) { return range(j).count > 0; };
   const auto of = [&](ConstMatrixView all, Index j) { return all.rows_from(range(j).first, range(j).count); };
   sum_over_slices(
       slices, is_there, [&](Index k) { return weight.gradient_block(k); },
-      [&](Index j, MatrixView into, Into how) { add_weight_gradient(of(d_y, j), of(x, j), into, how); });
+      [&](Index j, MatrixView into, Into how) {
+        add_weight_gradient(of(d_y, j), of(x, j), into, how, tile_units);
+      });
   sum_over_slices(
       slices, is_there, [&](Index k) { return bias.gradient_block(k); },
       [&](Index j, MatrixView into, Into how) { add_bias_gradient(of(d_y, j), into, how); });

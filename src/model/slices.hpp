@@ -87,8 +87,9 @@ class Slices {
 enum class Into { assigned, added };
 
 /// dW (H, D) of a slice: dy (n, H), x (n, D). Local.
-void add_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight, Into how);
-/// db (1, H) of a slice: dy (n, H). Local.
+void add_weight_gradient(ConstMatrixView d_y, ConstMatrixView x, MatrixView d_weight, Into how,
+                         Index tile_units = numerics::Tile::all);
+/// db of a slice, H values in rows of whatever length: dy (n, H). Local.
 void add_bias_gradient(ConstMatrixView d_y, MatrixView d_bias, Into how);
 /// The same of sums that column_sums(into) assigns. Local.
 template <class ColumnSums>
@@ -100,9 +101,10 @@ void add_bias_gradient(MatrixView d_bias, Into how, const ColumnSums& column_sum
 template <class IsThere, class Block, class Leaf>
 void sum_over_slices(const Slices& slices, const IsThere& is_there, const Block& block, const Leaf& leaf);
 
-/// The gradients of W and b of y = x W^T + b from dy (B, H) and x (B, D), rows that are here. Local.
+/// The gradients of W and b of y = x W^T + b from dy (B, H) and x (B, D), rows that are here; of W with the
+/// bits of so many units at a time. Local.
 void linear_gradients(const Slices& slices, ConstMatrixView d_y, ConstMatrixView x, Weights& weight,
-                      Weights& bias);
+                      Weights& bias, Index tile_units = numerics::Tile::all);
 
 // Below: how that is done.
 
@@ -164,9 +166,9 @@ void sum_over_slices(const Slices& slices, const IsThere& is_there, const Block&
 template <class ColumnSums>
 void add_bias_gradient(MatrixView d_bias, Into how, const ColumnSums& column_sums) {
   if (how == Into::assigned) return column_sums(d_bias);
-  const MatrixView of_slice = scratch_of_bias(d_bias.columns);
+  const MatrixView of_slice = scratch_of_bias(d_bias.count());
   column_sums(of_slice);
-  for (Index h = 0; h < d_bias.columns; ++h) d_bias.data[h] += of_slice.data[h];
+  for (Index h = 0; h < d_bias.count(); ++h) d_bias.data[h] += of_slice.data[h];
 }
 
 }  // namespace dmoe::model

@@ -95,14 +95,17 @@ std::vector<TreeBlock> maximal_blocks(Index first, Index end, Index experts) {
 }
 
 void weighted_tree_sum(const TreeBlock& block, ConstMatrixView gates, ConstMatrixView outputs,
-                       Index first_output, MatrixView sum) {
+                       Index first_output, MatrixView sum, Arrangement arrangement) {
   const Index columns = sum.columns;
-  const Index rows = sum.rows;
+  const bool is_beside = arrangement == Arrangement::side_by_side;
+  const Index from_expert_to_next = is_beside ? 1 : sum.rows;
+  const Index from_row_to_next = is_beside ? outputs.rows / std::max<Index>(sum.rows, 1) : 1;
   add_rows(block, gates.columns, experts_below(block, gates.columns), sum, [&](Index b) {
     return [&, b](const TreeBlock& node, float* product) -> const float* {
       if (node.width != 1) return nullptr;
       const float gate = gates(b, node.first);
-      const float* const output = outputs.data + ((node.first - first_output) * rows + b) * columns;
+      const Index row = (node.first - first_output) * from_expert_to_next + b * from_row_to_next;
+      const float* const output = outputs.data + row * columns;
       for (Index h = 0; h < columns; ++h) product[h] = gate * output[h];
       return product;
     };

@@ -19,6 +19,11 @@
 
 namespace dmoe::model {
 
+/// How the rows (H) of n experts for B rows of a batch stand in one matrix of n B rows: those of an expert
+/// one below the other, expert after expert; or those of a batch's row side by side, row after row, which is
+/// the matrix (B, n H).
+enum class Arrangement { one_below_other, side_by_side };
+
 /// A subtree: the experts [first, first + width) that exist, width a power of two, first a multiple of it.
 struct TreeBlock {
   Index first = 0;
@@ -36,12 +41,13 @@ inline TreeBlock whole_tree(Index experts) {
 std::vector<TreeBlock> maximal_blocks(Index first, Index end, Index experts);
 
 /// sum (B, H) = the block's part of z = sum_i g_i f_i: each product g_i f_i is rounded, then added along the
-/// tree. gates (B, N); outputs: f_i (B, H) of the experts from `first_output` on, one below the other (n B,
-/// H). Local.
+/// tree. gates (B, N); outputs: f_i (B, H) of n experts from `first_output` on, (n B, H) in this arrangement.
+/// Local.
 void weighted_tree_sum(const TreeBlock& block, ConstMatrixView gates, ConstMatrixView outputs,
-                       Index first_output, MatrixView sum);
+                       Index first_output, MatrixView sum,
+                       Arrangement arrangement = Arrangement::one_below_other);
 
-/// sum (B, H) = the block's part of sum_i leaf_i with leaves as above. Local.
+/// sum (B, H) = the block's part of sum_i leaf_i with leaves as above, one below the other. Local.
 void tree_sum(const TreeBlock& block, Index experts, ConstMatrixView leaves, Index first_leaf,
               MatrixView sum);
 

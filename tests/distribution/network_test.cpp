@@ -317,6 +317,7 @@ Index train_and_compare(const model::NetworkSpec& spec, const model::Routing* ro
 
 TEST(Network, trains_with_the_bits_of_one_rank) {
   EXPECT_GT(train_and_compare({30, 4, {{7, 13, 5}, {5, 9, 3}, {3, 11, 6}}}), 0);  // saw masked experts too
+  train_and_compare({30, 4, {{7, 20, 5}, {4, 50, 17}}});  // where all experts of a rank are one product
 }
 
 TEST(Network, of_all_kinds_trains_with_the_bits_of_one_rank) {
