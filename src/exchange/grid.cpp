@@ -73,19 +73,19 @@ Index Grid::most_rows(Index batch_rows) const {
 
 model::Slices Grid::slices_of(Index replica) const {
   const ExpertRange own = Topology(cut_.slices, replicas()).range(replica);  // shared out as experts are
-  return {cut_.slices, cut_.rows, own.first, own.end()};
+  return {cut_.slices, cut_.rows, own.first, own.end(), parts()};
 }
 
 model::Slices Grid::gate_slices_of(Index replica) const {
   const ExpertRange own = Topology(cut_.slices, replicas()).range(replica);
-  return {cut_.slices, cut_.rows, own.first * parts(), own.end() * parts(), parts()};
+  return {cut_.slices * parts(), cut_.rows, own.first * parts(), own.end() * parts()};
 }
 
 model::Slices Grid::gate_slices_of(Index replica, Index rank) const {
   const model::Slices of_replica = gate_slices_of(replica);
   const SliceRange own = slices_at_home(gating_, of_replica.count(), group().size(), rank);
   const Index first = of_replica.first() + own.first;
-  return {cut_.slices, cut_.rows, first, first + own.count, parts()};
+  return {cut_.slices * parts(), cut_.rows, first, first + own.count};
 }
 
 std::vector<model::Slices> Grid::slices_of_column() const {
@@ -108,13 +108,13 @@ Homes Grid::training_homes(Index rows) const {
 
 Homes Grid::evaluation_homes(Index rows) const {
   const Index slices = cut_.slices_of_passes();
-  return {group(), rows, gating_, {1, rows, 0, slices, slices}};
+  return {group(), rows, gating_, {slices, rows, 0, slices}};
 }
 
 model::Slices Grid::evaluation_slices(Index rows) const {
   const Index slices = cut_.slices_of_passes();
   const SliceRange own = slices_at_home(gating_, slices, group().size(), group().rank());
-  return {1, rows, own.first, own.first + own.count, slices};
+  return {slices, rows, own.first, own.first + own.count};
 }
 
 }  // namespace dmoe::exchange

@@ -5,7 +5,8 @@
 // these are added along the summation tree over s (summation_tree.hpp), absent slices skipped. Whoever holds
 // which slices, the bits are the same: S is recipe. Who holds slices [first, end) has their sums in K blocks.
 //
-// Rows are gated in finer slices: each of the S is cut into T of ceil(q / T) rows, S T in all.
+// Rows are gated in finer slices of the same batch: S T of ceil(B / (S T)) rows, so that S slices of T of
+// these each have q = T ceil(B / (S T)).
 #pragma once
 
 #include <algorithm>
@@ -31,20 +32,19 @@ struct RowRange {
 /// The slices of a batch that are here: slices [first, end) of S, whose rows follow each other from row 0 on.
 class Slices {
  public:
-  /// S slices of a batch of up to `batch_rows` rows, each cut into `parts`, of which [first, end) of S
-  /// `parts` are here. Local.
+  /// S slices of a batch of up to `batch_rows` rows, of which [first, end) are here; of a whole number of
+  /// `parts` of one length each. Local.
   Slices(Index slices, Index batch_rows, Index first, Index end, Index parts = 1)
-      : slices_(slices * parts),
-        parts_(parts),
-        length_((batch_rows + slices - 1) / slices),
-        part_length_((length_ + parts - 1) / parts),
+      : slices_(slices),
+        length_((batch_rows + slices * parts - 1) / (slices * parts) * parts),
         first_(first),
         end_(end),
-        blocks_(maximal_blocks(first, end, slices_)) {}
+        blocks_(maximal_blocks(first, end, slices)) {}
   /// One slice of as many rows as there are.
   static const Slices& whole();
 
-  Index slices() const { return slices_; }  // S, or S T
+  Index slices() const { return slices_; }  // S
+  Index length() const { return length_; }  // q
   Index first() const { return first_; }
   Index count() const { return end_ - first_; }
   /// The blocks of the tree that are here, K of them, from left to right.
@@ -53,14 +53,14 @@ class Slices {
   /// Of a whole batch of `batch_rows` rows, those that are here. Local.
   RowRange own_rows(Index batch_rows) const {
     if (slices_ == 1) return {0, batch_rows};
-    const Index begin = std::min(begin_of(first_), batch_rows);
-    return {begin, std::min(begin_of(end_), batch_rows) - begin};
+    const Index begin = std::min(first_ * length_, batch_rows);
+    return {begin, std::min(end_ * length_, batch_rows) - begin};
   }
   /// Slice j = 0 .. count() - 1 of those here, among the `rows` rows here. Local.
   RowRange of(Index j, Index rows) const {
     if (slices_ == 1) return {0, rows};
-    const Index begin = std::min(begin_of(first_ + j) - begin_of(first_), rows);
-    return {begin, std::min(begin_of(first_ + j + 1) - begin_of(first_), rows) - begin};
+    const Index begin = std::min(j * length_, rows);
+    return {begin, std::min((j + 1) * length_, rows) - begin};
   }
 
   /// Of a product of all rows here: a slice, by so many units, has the bits that it would have alone. Local.
@@ -69,15 +69,8 @@ class Slices {
   }
 
  private:
-  /// The row of a whole batch that a slice begins with, were there as many.
-  Index begin_of(Index slice) const {
-    return slice / parts_ * length_ + std::min(slice % parts_ * part_length_, length_);
-  }
-
   Index slices_;
-  Index parts_;        // T
-  Index length_;       // q
-  Index part_length_;  // ceil(q / T)
+  Index length_;  // q
   Index first_;
   Index end_;
   std::vector<TreeBlock> blocks_;

@@ -147,7 +147,7 @@ exchange::Grid make_grid_of_passes(const comm::Communicator& world, const model:
 std::string layout_text(const exchange::Grid& grid, Index batch_size) {
   std::string text = console::counted(grid.world().size(), "rank");
   const Index slices = grid.slices().slices();
-  const Index rows = (batch_size + slices - 1) / slices;
+  const Index rows = grid.slices().length();
   const Index empty = slices - (batch_size + rows - 1) / rows;
   if (grid.replicas() > 1)
     text += fmt::format(": {} of {}", console::counted(grid.replicas(), "replica"),

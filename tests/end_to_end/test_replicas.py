@@ -9,7 +9,7 @@ import h5py
 from dmoe_testing import DMOE, main, run
 from run_contents import differing
 
-# Seven experts and three; batches of 50, the last of an epoch 30: of four slices of 13 rows two are short or empty.
+# Seven experts and three; batches of 50, the last of an epoch 30: of four slices of 14 rows two are short or empty.
 CONFIG = """
 [data]
 name = "synthetic"
@@ -94,7 +94,7 @@ class Replicas(unittest.TestCase):
                 text = self.train(output, replicas, replicas * of_each, "--set", f"comm.gating={gating}")
                 if replicas > 1:
                     ranks = f"{of_each} rank{'s' if of_each > 1 else ''}"
-                    self.assertIn(f"{replicas * of_each} ranks: {replicas} replicas of {ranks}, 4 slices of 13", text)
+                    self.assertIn(f"{replicas * of_each} ranks: {replicas} replicas of {ranks}, 4 slices of 14", text)
                 self.assertEqual("each gates rows of its own" in text, gating == "rows" and of_each > 1)
                 self.assert_as_whole(output)
                 with h5py.File(output / "run.h5") as file:
@@ -148,7 +148,7 @@ class Replicas(unittest.TestCase):
         best, other = sorted(layouts, key=lambda one: one["milliseconds"])
         process = run([DMOE, "train", self.config, "--output", output], ranks=8)
         self.assertEqual(process.returncode, 0, process.stderr)
-        self.assertIn(f"8 ranks: {best['replicas']} replicas of {best['shards']} ranks, 4 slices of 13 examples "
+        self.assertIn(f"8 ranks: {best['replicas']} replicas of {best['shards']} ranks, 4 slices of 14 examples "
                       f"(model: {best['milliseconds']:.2f} ms a step, next best {other['replicas']} replicas of "
                       f"{other['shards']} ranks: {other['milliseconds']:.2f} ms)", process.stdout)  # fmt: skip
         self.assert_as_whole(output)
@@ -156,7 +156,7 @@ class Replicas(unittest.TestCase):
     def test_auto_says_no_reason_where_there_is_one_layout(self):
         process = run([DMOE, "train", self.config, "--output", self.folder / "one", "--dry-run"], ranks=7)
         self.assertEqual(process.returncode, 0, process.stderr)
-        self.assertIn("7 ranks, 4 slices of 13 examples\n", process.stdout)
+        self.assertIn("7 ranks, 4 slices of 14 examples\n", process.stdout)
 
     def test_what_cannot_be_is_refused_in_words(self):
         cases: list[tuple[float | str, int, list[str], str]] = [

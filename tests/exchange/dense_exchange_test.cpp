@@ -22,8 +22,8 @@ constexpr std::array<Index, 5> expert_counts{1, 2, 5, 7, 16};  // of 1 and 2 som
 
 /// Of so many rows, where they can be at home: with the coordinator, or on all ranks that get a slice.
 std::vector<Homes> all_homes(Index rows) {
-  return {Homes(world(), rows), Homes(world(), rows, Gating::rows, model::Slices(1, capacity, 0, 4, 4)),
-          Homes(world(), rows, Gating::rows, model::Slices(1, capacity, 0, capacity, capacity))};
+  return {Homes(world(), rows), Homes(world(), rows, Gating::rows, model::Slices(4, capacity, 0, 4)),
+          Homes(world(), rows, Gating::rows, model::Slices(capacity, capacity, 0, capacity))};
 }
 
 /// The rows of a matrix that are at home here.
@@ -43,7 +43,7 @@ TEST(Homes, have_each_row_once) {
       EXPECT_EQ(homes.rows(), rows);
     }
   }
-  const Homes dealt(world(), capacity, Gating::rows, model::Slices(1, capacity, 0, capacity, capacity));
+  const Homes dealt(world(), capacity, Gating::rows, model::Slices(capacity, capacity, 0, capacity));
   EXPECT_EQ(dealt.own().count,
             (world().rank() + 1) * capacity / world().size() - world().rank() * capacity / world().size());
 }
