@@ -77,8 +77,8 @@ scale::Link measure_link(const Communicator& world, int peer, Index repetitions)
   for (Index repetition = -1; repetition < repetitions; ++repetition) {  // the first one warms up
     world.barrier();
     if (!pair.takes_part()) continue;
-    const std::vector<double> seconds{pair.one_way(small, 200), pair.one_way(medium, 20),
-                                      pair.one_way(large, 5), pair.of_a_burst(20)};
+    const std::vector<double> seconds{pair.one_way(small, 50), pair.one_way(medium, 10),
+                                      pair.one_way(large, 4), pair.of_a_burst(8)};
     if (repetition < 0) continue;
     latency.push_back(seconds[0]);
     medium_seconds.push_back(seconds[1]);
