@@ -48,8 +48,15 @@ std::string milliseconds_text(const scale::Prediction& prediction) {
   return fmt::format("{:.{}f} ms", milliseconds, milliseconds < 10 ? 2 : 0);
 }
 
+/// Whether the model knows more than coordinators of such a network.
+bool is_foretold(const model::NetworkSpec& network) {
+  return std::ranges::all_of(
+      network.layers, [](const model::LayerSpec& layer) { return layer.is_gated() || !layer.is_sharded(); });
+}
+
 /// What the config asks for or leaves open, of what its recipe allows.
-std::vector<scale::Layout> layouts_asked_for(const config::Config& config, Index ranks, Index most_ranks) {
+std::vector<scale::Layout> layouts_asked_for(const config::Config& config, const model::NetworkSpec& network,
+                                             Index ranks, Index most_ranks) {
   using enum exchange::Gating;
   const exchange::BatchCut cut = cut_of(config.training);
   const bool is_open = config.comm.gating == "auto";
@@ -63,12 +70,17 @@ std::vector<scale::Layout> layouts_asked_for(const config::Config& config, Index
   } else {
     layouts = scale::layouts_of(ranks, config.training.slices, most_ranks, gatings);
   }
-  const auto cannot_be = [&](const scale::Layout& layout) {
-    return layout.gating == rows &&
-           (layout.shards == 1 || layout.shards > exchange::Grid::most_gating_ranks(cut, layout.replicas));
+  const auto is_allowed = [&](const scale::Layout& layout) {
+    return layout.gating == coordinator ||
+           layout.shards <= exchange::Grid::most_gating_ranks(cut, layout.replicas);
   };
-  if (is_open) std::erase_if(layouts, cannot_be);  // what is asked for is refused with words
-  return layouts;
+  const bool is_offered = config.training.gate_slices > 0 && is_foretold(network);
+  std::vector<scale::Layout> allowed;
+  for (const scale::Layout& layout : layouts) {
+    const bool is_worth_it = layout.gating == coordinator || (is_offered && layout.shards > 1);
+    if (is_allowed(layout) && (!is_open || is_worth_it)) allowed.push_back(layout);
+  }
+  return allowed.empty() && !is_open ? layouts : allowed;  // what is asked for is refused with words
 }
 
 /// "4 shards", and who gates where that is the difference.
@@ -97,8 +109,9 @@ LayoutChoice fastest_of(const std::vector<scale::Layout>& layouts, const config:
 LayoutChoice choose_layout(const config::Config& config, const model::NetworkSpec& network, int ranks) {
   const Index most_ranks = std::max(network.most_experts(), Index{1});  // of a replica
   const Index slices = config.training.slices;
-  const std::vector<scale::Layout> layouts = layouts_asked_for(config, ranks, most_ranks);
-  if (layouts.size() == 1) return {layouts.front().replicas, layouts.front().gating, ""};
+  const std::vector<scale::Layout> layouts = layouts_asked_for(config, network, ranks, most_ranks);
+  const bool is_clear = layouts.size() == 1 || (config.comm.gating == "rows" && !is_foretold(network));
+  if (is_clear && !layouts.empty()) return {layouts.front().replicas, layouts.front().gating, ""};
   if (!layouts.empty()) return fastest_of(layouts, config, network);
   if (slices == 1) return {};  // the network says what is wrong
   throw InputError(

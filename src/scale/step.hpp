@@ -25,9 +25,9 @@ class Messages {
 
 /// What replicas send each other of what one rank holds.
 struct ColumnLoad {
-  Index values = 0;                        // V
-  Index chunk = 0;                         // of them, the longest of R
-  Index blocks = 0;                        // sum of K_r over replicas
+  Index values = 0;                     // V
+  Index chunk = 0;                      // of them, the longest of R
+  Index blocks = 0;                     // sum of K_r over replicas
   distribution::RankTraffic traffic{};  // the most of any replica
 };
 /// Of tensors of these lengths, summed over `slices` leaves between `replicas` ranks. Local.

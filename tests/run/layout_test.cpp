@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "core/error.hpp"
+#include "model/routing.hpp"
 #include "support/message_of.hpp"
 
 namespace dmoe::run {
@@ -50,6 +51,21 @@ TEST(ChooseLayout, takes_what_the_config_says) {
   config.comm.replicas = 1;
   EXPECT_EQ(choose_layout(config, a, 2).replicas, 1);
   EXPECT_EQ(choose_layout(config, a, 2).reason, "");
+}
+
+TEST(ChooseLayout, lets_ranks_gate_their_own_rows_where_the_recipe_offers_it_and_that_is_faster) {
+  const model::NetworkSpec many{256, 10, {{1024, 128, 32}, {1024, 128, 32}}};
+  config::Config config = config_of(32768, 1);
+  config.training.phases.front().routings = {{"top_k", {}}};
+  config.training.phases.front().routings.front().settings =
+      defaults(model::routings().find("top_k").settings);
+  config.training.phases.front().routings.front().settings.set("k", std::int64_t{2});
+  EXPECT_EQ(choose_layout(config, many, 64).gating, exchange::Gating::coordinator);
+  config.training.gate_slices = 64;
+  EXPECT_EQ(choose_layout(config, many, 64).gating, exchange::Gating::rows);
+  EXPECT_EQ(choose_layout(config, many, 128).gating, exchange::Gating::coordinator);  // too few slices
+  config.comm.gating = "coordinator";
+  EXPECT_EQ(choose_layout(config, many, 64).gating, exchange::Gating::coordinator);
 }
 
 TEST(UsableRanks, are_the_most_that_have_work) {
