@@ -14,14 +14,6 @@ namespace {
 
 constexpr std::chrono::seconds longest_silence{10};
 
-/// About what a row takes in the file.
-Index bytes_of(const training::LogRow& row) {
-  std::size_t numbers = 8;
-  for (const training::AssignmentRow& layer : row.layers)
-    numbers += layer.totals.size() + layer.masked_fraction.size();
-  return static_cast<Index>(numbers * sizeof(double));
-}
-
 }  // namespace
 
 RunSummary new_run(std::string config_toml, std::uint64_t seed) {
@@ -61,7 +53,6 @@ void RunFile::began(const training::Plan& plan) {
 
 void RunFile::logged(const training::LogRow& row) {
   run_.rows.push_back(row);
-  new_bytes_ += bytes_of(row);
   if (std::chrono::steady_clock::now() - written_ >= longest_silence) write_if_worth();
 }
 
@@ -80,7 +71,8 @@ void RunFile::finish(RunStatus status, const training::RankSeconds& seconds) {
 }
 
 void RunFile::write_if_worth() {
-  if (file_bytes_ <= always_written || new_bytes_ >= file_bytes_ / growth) write();
+  const std::size_t lacking = run_.rows.size() - written_rows_;
+  if (file_bytes_ <= always_written || lacking * size(growth) >= written_rows_) write();
 }
 
 void RunFile::write() {
@@ -91,7 +83,7 @@ void RunFile::write() {
   const auto bytes = std::filesystem::file_size(path_, gone);
   file_bytes_ = gone ? 0 : static_cast<Index>(bytes);
   bytes_written_ += file_bytes_;
-  new_bytes_ = 0;
+  written_rows_ = run_.rows.size();
   written_ = std::chrono::steady_clock::now();
 }
 

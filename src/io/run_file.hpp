@@ -59,8 +59,8 @@ class RunFile : public training::Observer {
   bool is_finished_ = false;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point written_;
-  Index file_bytes_ = 0;  // of the file as it is
-  Index new_bytes_ = 0;   // of rows that it lacks
+  Index file_bytes_ = 0;          // of the file as it is
+  std::size_t written_rows_ = 0;  // of the log, in it
   Index bytes_written_ = 0;
 };
 
