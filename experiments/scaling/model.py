@@ -325,7 +325,7 @@ def home_flows(layer, number, E, b):
         rows = (own.rows * (1 - here), (total.rows - own.rows) * here)
         sums = (own.sums * (1 - here), (total.sums - own.sums) * here)
         flows["counts"] = Flow(8 * (E - 1), 8 * (E - 1), E - 1, E - 1)
-        flows["gates"] = flow(2 * entries[1], 2 * entries[0], partners)
+        flows["gates"] = flow(3 * entries[1], 3 * entries[0], partners)
         flows["dg"] = flow(*entries, partners)
         flows["dz"] = flow(rows[1] * layer.out, rows[0] * layer.out, partners)
         flows["z_sums"] = flow(sums[0] * layer.out, sums[1] * layer.out, partners)
