@@ -160,7 +160,7 @@ numerics::Loss Network::backward(ConstMatrixView x, std::span<const std::int32_t
     layers_[size(l)]->backward(input(l, x), below.d_output(), [&] { below.ship_d_output(); });
   }
   layers_.front()->backward(input(0, x), {}, [] {});
-  for (const auto& exchange : exchanges_) exchange->sum_gradients();
+  sum_gradients();
   numerics::Loss loss;
   for (const numerics::Loss& of_slice : slice_losses()) loss += of_slice;
   return loss;
@@ -173,6 +173,10 @@ std::span<const numerics::Loss> Network::slice_losses() const {
 exchange::OwnedPart Network::owned(std::size_t p) const {
   const auto [exchange, number] = shared_[p];
   return exchange != nullptr ? exchange->owned(number) : exchange::OwnedPart{0, gradients_[p]};
+}
+
+void Network::sum_gradients() {
+  for (const auto& exchange : exchanges_) exchange->sum_gradients();
 }
 
 void Network::share_gradients() {

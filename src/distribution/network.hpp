@@ -94,6 +94,9 @@ class Network {
   exchange::OwnedPart owned(std::size_t p) const;
   /// Whether other ranks hold the same of it. Local.
   bool is_shared(std::size_t p) const { return shared_[p].exchange != nullptr; }
+  /// Sums the gradients of a backward pass, which has called it, into what each rank owns. Collective over
+  /// all replicas.
+  void sum_gradients();
   /// Gives all who hold them the gradients, whole, after a backward pass. Collective over all replicas.
   void share_gradients();
   /// Gives them the weights that their owners have stepped. Collective over all replicas.

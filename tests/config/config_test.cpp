@@ -95,6 +95,7 @@ baseline = "none"
 seed = 0
 batch_size = 100
 slices = 1
+gate_slices = 0
 momentum = 0.1
 weight_decay = 0.0
 max_gradient_norm = 0.0
@@ -121,6 +122,7 @@ keep = 2
 
 [comm]
 replicas = "auto"
+gating = "auto"
 timeout = "10m"
 
 [numerics]
@@ -445,7 +447,7 @@ TEST(ConfigOverride, is_named_in_every_refusal) {
             "--set phases.constrained.epochs=-1: phases.1.epochs must be at least 0, got -1");
   EXPECT_EQ(refusal(small_config, {"train.sed=1"}),
             "--set train.sed=1: unknown key train.sed (did you mean seed?); allowed: seed, batch_size, "
-            "slices, momentum, "
+            "slices, gate_slices, momentum, "
             "weight_decay, max_gradient_norm, log_every_steps, stop_after");
   EXPECT_EQ(refusal(small_config, {"bogus.key=1"}),
             "--set bogus.key=1: unknown key bogus; allowed: data, layers, network, train, evaluation, "

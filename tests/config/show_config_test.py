@@ -96,7 +96,9 @@ class ShowConfig(unittest.TestCase):
     def test_the_schema_takes_every_config_of_ours_and_refuses_what_the_program_does(self):
         schema = json.loads(self.shown("--json-schema"))
         jsonschema.Draft7Validator.check_schema(schema)
-        ours = [path for path in Path(SOURCE_DIR).glob("experiments/**/*.toml") if "grids" not in path.read_text()]
+        found = Path(SOURCE_DIR).glob("experiments/**/*.toml")
+        others = ("grids", "presenting")  # sweeps, and the machine of bench scale
+        ours = [path for path in found if not any(word in path.read_text() for word in others)]
         self.assertGreater(len(ours), 5)
         for path in ours:
             jsonschema.validate(tomllib.loads(path.read_text()), schema)

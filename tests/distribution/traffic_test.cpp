@@ -199,13 +199,13 @@ TEST(ParameterLengths, are_those_of_the_tensors_that_each_rank_holds) {
 TEST(ReplicaTraffic, follows_the_closed_form_of_the_papers_network_on_two_replicas) {
   const model::NetworkSpec a{1296, 10, {{4, 100, 50}, {4, 100, 50}}};
   const std::vector<Index> lengths = parameter_lengths(a, 1, 0);
-  const ReplicaTraffic bytes = replica_traffic(lengths, 4, 2)[0];
+  const RankTraffic bytes = replica_traffic(lengths, 4, 2)[0];
   EXPECT_EQ(bytes.bytes_sent, 8 * 630'518 / 2);
   EXPECT_EQ(bytes.bytes_received, bytes.bytes_sent);
   // Half of all values ends in the experts' weights of layer 1, tensor 0; 13 more follow.
   EXPECT_EQ(bytes.messages_sent, 14 + 1);
   EXPECT_EQ(bytes.messages_received, 1 + 14);
-  const ReplicaTraffic with_norm = replica_traffic(lengths, 4, 2, GradientSharing::yes)[1];
+  const RankTraffic with_norm = replica_traffic(lengths, 4, 2, GradientSharing::yes)[1];
   EXPECT_EQ(with_norm.bytes_sent, 12 * 630'518 / 2);
   EXPECT_EQ(with_norm.messages_sent, 1 + 2 * 14);
   EXPECT_EQ(replica_traffic(lengths, 4, 1)[0].bytes_sent, 0);
@@ -226,13 +226,13 @@ TEST(ReplicaTraffic, is_what_a_step_is_counted_to_move) {
       const std::vector<Index> lengths = parameter_lengths(spec, grid.group().size(), grid.group().rank());
       for (const GradientSharing sharing : {GradientSharing::no, GradientSharing::yes}) {
         const comm::Traffic before = world().traffic();
-        network.replicas()->sum_gradients();
+        network.sum_gradients();
         if (sharing == GradientSharing::yes) network.share_gradients();
         network.share_weights();
         loss.start(losses);
         loss.finish();
         const comm::Traffic after = world().traffic();
-        const ReplicaTraffic expected =
+        const RankTraffic expected =
             replica_traffic(lengths, slices, replicas, sharing)[size(grid.replica())];
         EXPECT_EQ(after.bytes_sent - before.bytes_sent, expected.bytes_sent);
         EXPECT_EQ(after.bytes_received - before.bytes_received, expected.bytes_received);

@@ -25,7 +25,8 @@ MEASURED = {
     "sum": {"sum_fixed_order", "sum_any_order"},
     "shapes": {"first_call", "later_call"},
 }
-MAY_BE_ZERO = {"compute", "communication", "waiting", "data", "io", "gate", "experts", "packing", "optimizer", "rows"}  # of a rank that had none
+PARTS = {"gate", "experts", "packing", "optimizer"}
+MAY_BE_ZERO = {"compute", "communication", "waiting", "data", "io", "rows", *PARTS}  # of a rank that had none
 
 
 def number(text):

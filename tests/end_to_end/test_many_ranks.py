@@ -96,7 +96,8 @@ class ManyRanks(unittest.TestCase):
     def test_an_evaluation_says_the_same(self):
         for name in ("dense", "sparse"):
             words = ["evaluate", self.folder / name, "--json"]
-            for more in ([], ["--top-k", "1"], ["--split", "train"]):
+            options: list[list[str]] = [[], ["--top-k", "1"], ["--split", "train"]]
+            for more in options:
                 expected = self.said(*words, *more)
                 for ranks in (2, 3, 4, 6):
                     with self.subTest(name, more=more, ranks=ranks):

@@ -154,9 +154,13 @@ class Replicas(unittest.TestCase):
         self.assert_as_whole(output)
 
     def test_auto_says_no_reason_where_there_is_one_layout(self):
-        process = run([DMOE, "train", self.config, "--output", self.folder / "one", "--dry-run"], ranks=7)
+        dry = [DMOE, "train", self.config, "--output", self.folder / "one", "--dry-run"]
+        process = run([*dry, "--set", "comm.gating=coordinator"], ranks=7)
         self.assertEqual(process.returncode, 0, process.stderr)
         self.assertIn("7 ranks, 4 slices of 14 examples\n", process.stdout)
+        process = run(dry, ranks=7)
+        self.assertRegex(process.stdout, r"7 ranks, 4 slices of 14 examples(, each gates rows of its own in 8 slices)? "
+                         r"\(model: [\d.]+ ms a step, next best 7 shards, (gating by rows|one gating for all): ")  # fmt: skip
 
     def test_what_cannot_be_is_refused_in_words(self):
         cases: list[tuple[float | str, int, list[str], str]] = [
@@ -170,9 +174,9 @@ class Replicas(unittest.TestCase):
             (0, 1, [], "comm.replicas must be an integer of 1 to 1000000"),
             (1, 1, ["--set", "train.slices=51"], "train.slices is 51, but a batch has no more than 50 examples"),
             (1, 1, ["--set", "train.slices=0"], "train.slices must be at least 1"),
-            (1, 1, ["--set", "train.gate_slices=6"], "train.gate_slices must be a multiple of train.slices, which is 4"),
-            (1, 1, ["--set", "train.gate_slices=52"], "train.gate_slices is 52, but a batch has no more than 50 examples"),
-            (1, 1, ["--set", "comm.gating=all"], 'comm.gating names an unknown gating "all"; known: auto, coordinator, rows'),
+            (1, 1, ["--set", "train.gate_slices=6"], "gate_slices must be a multiple of train.slices, which is 4"),
+            (1, 1, ["--set", "train.gate_slices=52"], "gate_slices is 52, but a batch has no more than 50 examples"),
+            (1, 1, ["--set", "comm.gating=all"], 'names an unknown gating "all"; known: auto, coordinator, rows'),
             (1, 5, ["--set", "train.gate_slices=4", "--set", "comm.gating=rows"],
              'comm.gating is "rows", but train.gate_slices is 4: each of the 5 ranks of a replica needs one'),
         ]

@@ -10,7 +10,8 @@
 namespace dmoe::test {
 
 inline io::Launch sample_launch() {
-  return {"dmoe train a.toml", {"node1", "node1", "node2"}, "Open MPI 4.1.4", 3, 1, 2, "A CPU", "avx512"};
+  return {
+      "dmoe train a.toml", {"node1", "node1", "node2"}, "Open MPI 4.1.4", 3, 1, "rows", 2, "A CPU", "avx512"};
 }
 
 /// Two layers of 2 and 3 experts; x makes rows differ.

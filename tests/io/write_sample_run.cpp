@@ -90,7 +90,7 @@ void train(const std::string& folder, const comm::Communicator& world) {
   if (world.is_coordinator()) {
     const std::vector<std::string> hosts(size(world.size()), "node1");
     io::LaunchRecord launch;
-    launch.launch = {"dmoe train", hosts, "MPI", world.size(), 1, 1, "CPU", "avx2"};
+    launch.launch = {"dmoe train", hosts, "MPI", world.size(), 1, "coordinator", 1, "CPU", "avx2"};
     io::RunSummary begun = io::new_run(config, 3);
     begun.network = {
         "7x6 - 4x5",          io::layer_records(network_spec), network_spec.inputs,

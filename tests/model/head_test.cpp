@@ -23,10 +23,10 @@ TEST(Head, has_the_gradient_of_the_mean_cross_entropy) {
   head.forward(z.view());
   head.backward(z.view(), labels, d_z.view(), z.rows());
   const numerics::Loss loss = head.slice_losses().front();
-  EXPECT_EQ(head.loss(labels).sum, loss.sum);
+  EXPECT_EQ(head.score(labels).sum, loss.sum);
   const auto mean_loss = [&] {
     head.forward(z.view());
-    return head.loss(labels).sum / batch;
+    return head.score(labels).sum / batch;
   };
   constexpr float step = 0x1p-7F;  // float arithmetic: a coarse step, and a coarse comparison
   for (std::size_t i = 0; i < z.values().size(); ++i) {
@@ -52,7 +52,7 @@ TEST(DistributionHead, has_the_gradient_of_the_mean_cross_entropy) {
   const numerics::Loss loss = head.slice_losses().front();
   EXPECT_NEAR(loss.sum, -std::log(0.5) - std::log(0.6) - std::log(0.25), 1e-7);
   EXPECT_EQ(loss.errors, 1);
-  EXPECT_EQ(head.loss(labels).sum, loss.sum);
+  EXPECT_EQ(head.score(labels).sum, loss.sum);
   const std::vector<float> expected{0, 0, -1 / 1.5F, -1 / 1.8F, 0, 0, 0, -1 / 0.75F, 0};
   for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(d_p.values()[i], expected[i], 1e-6);
 }
@@ -72,7 +72,7 @@ TEST(Head, has_the_gradient_of_a_batch_of_which_it_sees_some_slices) {
   EXPECT_EQ(part.slice_losses().size(), 3U);
   double loss = 0;
   for (const numerics::Loss& of_slice : part.slice_losses()) loss += of_slice.sum;
-  EXPECT_NEAR(loss, part.loss(std::span(labels).subspan(1)).sum, 1e-12);
+  EXPECT_NEAR(loss, part.score(std::span(labels).subspan(1)).sum, 1e-12);
   for (std::size_t i = 0; i < 15; ++i) EXPECT_NEAR(d_z_part.values()[i], d_z.values()[5 + i], 1e-7);
 }
 

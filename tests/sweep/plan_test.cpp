@@ -278,7 +278,8 @@ TEST_F(SweepPlanTest, checks_every_config_with_its_settings) {
   EXPECT_EQ(
       refusal("[[grids]]\nconfig = 'small.toml'\n[[grids]]\nconfig = 'small.toml'\ntrain.sed = [0, 1]\n"),
       "sweep.toml:3: grids.2: --set train.sed=0: unknown key train.sed (did you mean seed?); allowed: seed, "
-      "batch_size, slices, momentum, weight_decay, max_gradient_norm, log_every_steps, stop_after");
+      "batch_size, slices, gate_slices, momentum, weight_decay, max_gradient_norm, log_every_steps, "
+      "stop_after");
   EXPECT_EQ(refusal("[[grids]]\nconfig = 'small.toml'\ntrain.momentum = [0.5, 1]\n"),
             "sweep.toml:1: grids.1: --set train.momentum=1: train.momentum must be below 1.0, got 1.0");
   EXPECT_EQ(refusal("[[grids]]\nconfig = ['small.toml', 'none.toml']\n"),
