@@ -148,7 +148,7 @@ Request Communicator::start_all_gather(std::span<float> all, std::span<const Ind
   if (is_local()) return {};
   auto call = start_check("all-gather", all.size(), "floats", place);
   const TimedActivity communicating(*timing_, Activity::communication);
-  auto counts = std::make_unique<Counts>(dmoe::size(2 * size_));  // then places
+  auto counts = std::make_unique<Counts>(dmoe::size(Index{2} * size_));  // then places
   for (int r = 0; r < size_; ++r) {
     const Index first = starts[dmoe::size(r)];
     (*counts)[dmoe::size(r)] = narrow<int>((starts[dmoe::size(r + 1)] - first) * width);

@@ -89,12 +89,12 @@ void TreeReduction::combine(MatrixView sum) {
   if (rows.count == 0) return;
   sums_.clear();
   Index place = 0;  // among the blocks of others
-  for (std::size_t rank = 0; rank < blocks_.size(); ++rank) {
-    const bool is_own = &blocks_[rank] == &blocks();
-    for (std::size_t k = 0; k < blocks_[rank].size(); ++k) {
+  for (const std::vector<model::TreeBlock>& of_rank : blocks_) {
+    const bool is_own = &of_rank == &blocks();
+    for (std::size_t k = 0; k < of_rank.size(); ++k) {
       const MatrixView values = is_own ? block(static_cast<Index>(k)).rows_from(rows.first, rows.count)
                                        : received_.rows_from(place++ * rows.count, rows.count);
-      sums_.push_back({blocks_[rank][k], values.data});
+      sums_.push_back({of_rank[k], values.data});
     }
   }
   model::combine_blocks(sums_, experts_, sum);

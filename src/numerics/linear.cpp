@@ -176,7 +176,7 @@ Product& product(const ProductShape& shape) {
 }
 
 /// In a simulation, in place of the product.
-void charge(const ProductShape& shape) {
+[[maybe_unused]] void charge(const ProductShape& shape) {
   using simulation::Product;
   if (shape.a == Order::transposed) {
     const bool is_added = shape.epilogue == Epilogue::sum;
