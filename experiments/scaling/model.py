@@ -651,7 +651,8 @@ def predict(machine, work, R, E, gating="coordinator"):
     """Of one layout: milliseconds, by part, and the bytes and messages of the first rank and of the busiest other."""
     b = sum(work.slices_of(R))
     totals = totals_bytes(work) if R * E > 1 else 0
-    losses = 2 * INTEGER * work.S if R > 1 else 0
+    homes, slices = (R * E, R * E) if gating == "rows" else (R, work.S)  # of the gate: one a rank
+    losses = 2 * INTEGER * slices if homes > 1 else 0
     columns = columns_of(work, R, E, gating)
     if gating == "rows":
         parts = predict_rows(machine, work, R, E)

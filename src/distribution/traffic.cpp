@@ -297,8 +297,8 @@ std::vector<RankTraffic> replica_traffic(const std::vector<Index>& lengths, Inde
   return traffic;
 }
 
-std::int64_t loss_bytes(Index slices, Index replicas) {
-  return replicas > 1 ? 2 * integer_bytes * slices : 0;
+std::int64_t loss_bytes(Index gate_slices, Index homes) {
+  return homes > 1 ? 2 * integer_bytes * gate_slices : 0;
 }
 
 }  // namespace dmoe::distribution

@@ -34,10 +34,13 @@
 //
 // Where each rank e gates b_e rows of its own, it owns n_e experts and k_e of all K blocks of a layer:
 //
-//     dense                  sends                      receives
-//     gates, dz, z below     4 (E-1) b_e N, H, D        4 (B - b_e) N, H, D      z below where it is read
-//     everywhere sums of z, of dx       4 k_e (B - b_e) H, D       4 (K - k_e) b_e H, D dg 4 n_e (B - b_e) 4
-//     (N - n_e) b_e
+//     dense               sends                 receives
+//     gates               4 (E-1) b_e N         4 (B - b_e) N
+//     dz                  4 (E-1) b_e H         4 (B - b_e) H
+//     z below             4 (E-1) b_e D         4 (B - b_e) D         where it is read everywhere
+//     sums of z           4 k_e (B - b_e) H     4 (K - k_e) b_e H
+//     sums of dx          4 k_e (B - b_e) D     4 (K - k_e) b_e D     (l > 1)
+//     dg                  4 n_e (B - b_e)       4 (N - n_e) b_e
 //
 // A routed layer sends 12 bytes a choice to the owner of the expert, and the rows and sums as above between
 // the home of each row and the owners of what it chose. A message carries one block of a sum.
@@ -48,7 +51,9 @@
 //                   the weights that it owns        4 c_r
 //     it receives   others' sums of what it owns    4 sum_{r' != r} K_r' c_r
 //                   the weights that others own     4 (V - c_r)
-//     coordinators  losses                          16 S              one all-reduce of int64
+//     homes         losses                          16 S T            one all-reduce of int64, of S T slices
+//     of
+//                                                                   the gate
 //
 // With a limit on the gradient's norm the sums travel back too, as much as the weights. A message carries
 // what a chunk has of one tensor.
@@ -125,7 +130,8 @@ enum class GradientSharing { no, yes };
 std::vector<RankTraffic> replica_traffic(const std::vector<Index>& lengths, Index slices, Index replicas,
                                          GradientSharing sharing = GradientSharing::no);
 
-/// Bytes that each coordinator puts into the all-reduce of losses; 0 where there is one replica. Local.
-std::int64_t loss_bytes(Index slices, Index replicas);
+/// Bytes that each home (coordinator, or rank) puts into the all-reduce of losses; 0 where it is alone.
+/// Local.
+std::int64_t loss_bytes(Index gate_slices, Index homes);
 
 }  // namespace dmoe::distribution

@@ -67,8 +67,10 @@ Prediction predict(const Machine& machine, const Workload& work, const Layout& l
       {}};
   prediction.first.memory = memory_of_first(work, layout);
   if (layout.ranks() > 1) {
-    const auto losses = static_cast<double>(distribution::loss_bytes(work.slices, layout.replicas));
-    prediction.first.bytes_reduced = totals_bytes(work) + losses;
+    const Index homes = has_homes ? layout.ranks() : layout.replicas;
+    const Index slices = has_homes ? layout.ranks() : work.slices;  // of the gate: one a rank
+    const auto losses = distribution::loss_bytes(slices, homes);
+    prediction.first.bytes_reduced = totals_bytes(work) + static_cast<double>(losses);
   }
   prediction.other = prediction.first;
   if (layout.shards == 1 || has_homes) return prediction;
