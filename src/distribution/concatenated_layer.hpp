@@ -19,6 +19,7 @@ class ConcatenatedLayer final : public Layer {
   ConcatenatedLayer(const model::NetworkSpec& spec, Index layer, const Making& making);
 
   bool reads_everywhere() override { return true; }
+  bool shares_d_output() override { return false; }
   void ship_d_output() override;
   void for_each_parameter(const std::string& prefix, const model::ParameterVisitor& visit) override;
 

@@ -9,7 +9,7 @@ namespace dmoe::distribution {
 void Layer::forward(const exchange::BatchRows& x, const BatchStep& step) {
   homes_ = &step.homes;
   output_.begin(step.homes, step.reach);
-  d_output_.begin(step.homes, reads_everywhere() ? exchange::Reach::everywhere : exchange::Reach::home);
+  d_output_.begin(step.homes, shares_d_output() ? exchange::Reach::everywhere : exchange::Reach::home);
   compute(x, step);
 }
 

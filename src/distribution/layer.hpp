@@ -74,7 +74,10 @@ class Layer {
 
   /// Whether forward and backward read all rows of x on every rank; else those at home.
   virtual bool reads_everywhere() = 0;
-  /// z (rows at home, H) from x (., D), which has the rows that it reads; in the first layer all of them.
+  /// Whether dz, too, is sent to every rank as it is.
+  virtual bool shares_d_output() { return reads_everywhere(); }
+  /// z (rows at home, H) from x (., D), which has the rows that it reads, or of the first layer those at home
+  /// where it has a source of others.
   /// Collective over the ranks.
   void forward(const exchange::BatchRows& x, const BatchStep& step);
   /// z at home, from where it is shared where the layer above reads it everywhere.

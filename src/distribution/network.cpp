@@ -46,7 +46,8 @@ namespace {
 Index home_capacity(const exchange::Grid& grid, Index capacity) {
   const model::Slices slices = grid.evaluation_slices(capacity);
   const Index longest = (capacity + slices.slices() - 1) / slices.slices();
-  return std::max(grid.training_homes(capacity).own().count, std::min(capacity, slices.count() * longest));
+  const Index in_training = std::min(capacity, grid.most_rows());
+  return std::max(grid.training_homes(in_training).own().count, std::min(capacity, slices.count() * longest));
 }
 
 Index count_of(const std::vector<model::TreeBlock>& blocks) {
@@ -113,7 +114,8 @@ const Network::Rows& Network::rows_of(Index rows, bool in_training) {
   const auto found = known.find(rows);
   if (found != known.end()) return found->second;
   constexpr std::size_t most = 16;  // a last, shorter batch of each split is usual
-  if (known.size() == most) known.clear();
+  if (known.size() == most)         // but what layers still point at
+    std::erase_if(known, [this](const auto& one) { return &one.second.homes != homes_; });
   const Rows made = in_training ? Rows{grid_.training_homes(rows), grid_.gate_slices()}
                                 : Rows{grid_.evaluation_homes(rows), grid_.evaluation_slices(rows)};
   return known.emplace(rows, made).first->second;

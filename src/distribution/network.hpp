@@ -64,7 +64,7 @@ class Network {
   numerics::Loss backward(ConstMatrixView x, std::span<const std::int32_t> labels, Index batch_rows);
   /// Of one replica's batch. Collective over the ranks.
   numerics::Loss backward(ConstMatrixView x, std::span<const std::int32_t> labels) {
-    return backward(x, labels, x.rows);
+    return backward(x, labels, homes_->rows());
   }
   /// The loss of the last forward pass, of the rows at home here. Local.
   numerics::Loss loss(std::span<const std::int32_t> labels);
@@ -94,6 +94,8 @@ class Network {
   exchange::OwnedPart owned(std::size_t p) const;
   /// Whether other ranks hold the same of it. Local.
   bool is_shared(std::size_t p) const { return shared_[p].exchange != nullptr; }
+  /// Whether collect() brings it here. Local.
+  bool collects(std::size_t p) const { return is_shared(p) && shared_[p].exchange->is_first(); }
   /// Sums the gradients of a backward pass, which has called it, into what each rank owns. Collective over
   /// all replicas.
   void sum_gradients();
@@ -101,8 +103,8 @@ class Network {
   void share_gradients();
   /// Gives them the weights that their owners have stepped. Collective over all replicas.
   void share_weights();
-  /// On the ranks of replica 0 that write a parameter, whole[p] := its values (parameter.values.size()), of
-  /// whose owned part every rank has own[p]. Collective over all replicas.
+  /// Where collects(p), whole[p] := the values of parameter p, as long, of whose owned part every rank has
+  /// own[p]. Collective over all replicas.
   void collect(const std::vector<std::span<const float>>& own, std::vector<std::vector<float>>& whole);
   /// A replica whose weights are not those of most, or, of two, of the first; on ranks that hold what the
   /// others do not. Collective over all replicas.

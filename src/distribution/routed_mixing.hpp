@@ -12,7 +12,7 @@
 //               dW, db of the gate                      dW_i, db_i of the own experts
 //
 // Home is the coordinator of all rows, or each rank of its own (exchange/homes.hpp).
-// The sequence of messages depends on nothing but the plan, which all ranks make from the same choices. Sums
+// The sequence of messages depends on nothing but the plan, of which each rank has its two halves. Sums
 // have the order of the dense mixture, without what is absent: with all experts chosen, its bits.
 #pragma once
 

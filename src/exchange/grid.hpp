@@ -66,6 +66,7 @@ class Grid {
   const model::Slices& gate_slices() const { return gate_slices_; }
   /// The most rows of a batch that any replica has: of one of up to `batch_rows`. Local.
   Index most_rows(Index batch_rows) const;
+  Index most_rows() const { return most_rows(cut_.rows); }
   /// Of rank r of the column, and of rank r of homes(). Local.
   std::vector<model::Slices> slices_of_column() const;
   std::vector<model::Slices> slices_of_homes() const;

@@ -43,6 +43,8 @@ class ReplicaExchange {
                   std::vector<model::Parameter> parameters, Index fewest_to_halve = 8);
 
   std::size_t holders() const { return pieces_.size(); }  // R
+  /// The first of them, who collects. Local.
+  bool is_first() const { return ranks_->is_coordinator(); }
   /// Of parameter number p. Local.
   OwnedPart owned(std::size_t p) const { return owned_[p]; }
   /// Sums the gradients of the last backward pass into what each rank owns. Collective.

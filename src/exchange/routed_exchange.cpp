@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/error.hpp"
 #include "core/simulation.hpp"
 
 namespace dmoe::exchange {
@@ -17,6 +18,9 @@ ChoiceExchange::ChoiceExchange(const comm::Communicator& ranks, Index most)
       received_counts_(size(ranks.size())) {}
 
 void ChoiceExchange::begin(const Homes& homes) {
+  constexpr Index most_exact = Index{1} << 24;  // as a float
+  if (homes.rows() > most_exact)
+    throw InputError("{} rows of a replica, but a routed batch has at most {}", homes.rows(), most_exact);
   homes_ = &homes;
   table_.begin(homes, homes.are_dealt() ? Reach::home : Reach::everywhere);
 }

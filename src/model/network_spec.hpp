@@ -38,7 +38,7 @@ struct LayerSpec {
 
   /// A gate chooses among the experts.
   bool is_gated() const { return kind == LayerKind::mixture || kind == LayerKind::classifier_mixture; }
-  /// The experts are split over the ranks; else the layer is on the coordinator.
+  /// The experts are split over the ranks; else the layer is where rows are.
   bool is_sharded() const { return kind != LayerKind::single && kind != LayerKind::dense; }
   /// Experts that a gate chooses among: N, or 0 without a gate.
   Index choices() const { return is_gated() ? experts : 0; }

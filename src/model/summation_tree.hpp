@@ -6,8 +6,8 @@
 //     N = 5:        (((0 + 1) + (2 + 3)) + 4)            expert 4's right neighbours 5, 6, 7 do not exist
 //
 // A rank that holds experts [first, end) sends the sums of the maximal subtrees (blocks) inside its range,
-// and the coordinator adds those along the same tree: the bits are those of one rank that holds all. Sums are
-// made in place, so they must not overlap what is added.
+// and whoever needs the sum adds those along the same tree: the bits are those of one rank that holds all.
+// Sums are made in place, so they must not overlap what is added.
 #pragma once
 
 #include <bit>

@@ -34,7 +34,7 @@ struct Work {
   double seconds = 0;              // of forward passes, on this rank, waiting included
 };
 
-/// The score over a split, on the coordinator of each replica (zeros elsewhere); nothing where it was stopped
+/// The score over a split, wherever rows are at home (zeros elsewhere); nothing where it was stopped
 /// half way, on all ranks alike. What it took of this replica goes to `work` where that is asked for.
 /// Collective over all replicas.
 std::optional<Score> evaluate(distribution::Network& network, const data::Dataset& dataset, const Pass& pass,

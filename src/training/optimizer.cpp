@@ -164,13 +164,14 @@ void Sgd::catch_up() {
 }
 
 void Sgd::collect_velocities() {
-  const exchange::Grid& grid = network_.grid();
-  if (momentum_ == 0 || grid.world().is_local()) return;
+  const comm::Communicator& world = network_.grid().world();
+  if (momentum_ == 0 || world.is_local()) return;
   std::vector<std::span<const float>> own;
-  comm::together(grid.world(), [&] {  // memory may run out
-    for (const Tensor& tensor : tensors_) {
-      own.emplace_back(tensor.velocity);
-      if (grid.replica() == 0) collected_.emplace_back(tensor.parameter.values.size());
+  comm::together(world, [&] {  // memory may run out
+    collected_.assign(tensors_.size(), {});
+    for (std::size_t p = 0; p < tensors_.size(); ++p) {
+      own.emplace_back(tensors_[p].velocity);
+      if (network_.collects(p)) collected_[p].resize(tensors_[p].parameter.values.size());
     }
   });
   network_.collect(own, collected_);
@@ -179,7 +180,6 @@ void Sgd::collect_velocities() {
 void Sgd::for_each_velocity(const model::ParameterVisitor& visit) {
   if (momentum_ == 0) return;
   catch_up();
-  const bool is_collected = !collected_.empty();
   for (std::size_t p = 0; p < tensors_.size(); ++p) {
     Tensor& tensor = tensors_[p];
     model::Parameter velocity = tensor.parameter;
@@ -188,7 +188,8 @@ void Sgd::for_each_velocity(const model::ParameterVisitor& visit) {
     if (is_whole) {
       velocity.values = tensor.velocity;
     } else {
-      whole = is_collected ? std::move(collected_[p]) : std::vector<float>(velocity.values.size());
+      if (p < collected_.size()) whole = std::move(collected_[p]);
+      whole.resize(velocity.values.size());
       std::ranges::copy(tensor.velocity, whole.begin() + static_cast<std::ptrdiff_t>(tensor.first));
       velocity.values = whole;
     }

@@ -10,8 +10,8 @@ namespace dmoe::training {
 
 /// Sums over the steps since the last logged row.
 struct Window {
-  double loss = 0;   // nats, on the coordinator; elsewhere 0
-  Index errors = 0;  // on the coordinator; elsewhere 0
+  double loss = 0;   // nats, where rows are at home; else 0
+  Index errors = 0;  // where rows are at home; else 0
   Index examples = 0;
   Index steps = 0;
   double learning_rate = 0;                      // of the last step
