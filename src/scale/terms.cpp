@@ -32,7 +32,8 @@ Terms::Linear Terms::linear(const std::vector<Index>& slices, Index outputs, Ind
   for (const Index rows : slices)
     all += {machine_.forward(rows, outputs, inputs), machine_.input_gradient(rows, outputs, inputs),
             machine_.weight_gradient(rows, outputs, inputs)};
-  const auto pairs = static_cast<double>((slices.size() + 1) / 2);
+  const std::size_t whole_pairs = (slices.size() + 1) / 2;
+  const auto pairs = static_cast<double>(whole_pairs);
   all.weight_gradient +=
       traffic(3 * std::max(0.0, pairs - 1) * static_cast<double>(outputs) * static_cast<double>(inputs));
   return all;

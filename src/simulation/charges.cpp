@@ -32,7 +32,7 @@ void charge_from(const WorkTimes& table) {
   times = table;
 }
 
-const std::map<std::string, double>& charged_seconds() {
+std::map<std::string, double> charged_seconds() {
   for (const auto& [shape, seconds] : product_seconds)
     seconds_by_name[fmt::format("{}x{}", shape.first, shape.second)] = seconds;
   for (std::size_t u = 0; u < unit_names.size(); ++u) seconds_by_name[unit_names[u]] = unit_seconds[u];

@@ -13,6 +13,6 @@ void charge_from(const WorkTimes& times);
 
 /// Seconds charged to this rank since the start, by work: "128x256" for products of layers of 128 outputs and
 /// 256 inputs, and the names of units. Local.
-const std::map<std::string, double>& charged_seconds();
+std::map<std::string, double> charged_seconds();
 
 }  // namespace dmoe::simulation
