@@ -159,8 +159,9 @@ class Replicas(unittest.TestCase):
         self.assertEqual(process.returncode, 0, process.stderr)
         self.assertIn("7 ranks, 4 slices of 14 examples\n", process.stdout)
         process = run(dry, ranks=7)
-        self.assertRegex(process.stdout, r"7 ranks, 4 slices of 14 examples(, each gates rows of its own in 8 slices)? "
-                         r"\(model: [\d.]+ ms a step, next best 7 shards, (gating by rows|one gating for all): ")  # fmt: skip
+        layout = r"7 ranks, 4 slices of 14 examples(, each gates rows of its own in 8 slices)?"
+        reason = r"model: [\d.]+ ms a step, next best 7 shards, (gating by rows|one gating for all): "
+        self.assertRegex(process.stdout, rf"{layout} \({reason}")
 
     def test_what_cannot_be_is_refused_in_words(self):
         cases: list[tuple[float | str, int, list[str], str]] = [
