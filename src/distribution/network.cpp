@@ -38,10 +38,6 @@ std::unique_ptr<model::Head> make_head(const model::NetworkSpec& spec, const Mak
                                              making.seed, making.home_capacity, making.gate_gradient_blocks);
 }
 
-}  // namespace
-
-namespace {
-
 /// The most rows of a batch of up to `capacity` rows, in training or in evaluation, that are at home here.
 Index home_capacity(const exchange::Grid& grid, Index capacity) {
   const model::Slices slices = grid.evaluation_slices(capacity);

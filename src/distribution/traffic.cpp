@@ -12,10 +12,11 @@ namespace {
 constexpr Index value_bytes = sizeof(float);
 constexpr Index integer_bytes = sizeof(std::int64_t);
 
-/// Ranks beside the coordinator that own experts.
-Index other_owners(const exchange::Topology& topology) {
+/// Ranks beside this one that own experts.
+Index other_owners(const exchange::Topology& topology, Index own) {
   Index owners = 0;
-  for (Index rank = 1; rank < topology.ranks(); ++rank) owners += topology.range(rank).count > 0 ? 1 : 0;
+  for (Index rank = 0; rank < topology.ranks(); ++rank)
+    owners += rank != own && topology.range(rank).count > 0 ? 1 : 0;
   return owners;
 }
 
@@ -43,7 +44,7 @@ StepTraffic bytes_per_step(const model::NetworkSpec& spec, Index ranks, Index ro
     Index blocks = 0;
     for (Index rank = 1; rank < ranks; ++rank) blocks += static_cast<Index>(topology.blocks(rank).size());
     const Index away = layer.experts - topology.range(0).count;
-    const Index owners = other_owners(topology);
+    const Index owners = other_owners(topology, 0);
     if (layer.is_gated()) bytes.totals += integer_bytes * layer.experts;
     if (const auto found = routed.find(l); found != routed.end()) {
       const auto& [most, needed_rows, block_rows, choices, partners] = found->second;
@@ -113,9 +114,7 @@ class HomeLayer {
   /// Of each expert its rows to their homes.
   RankTraffic columns() const {
     const Index n = topology_.range(own_).count;
-    Index owners = 0;
-    for (Index rank = 0; rank < topology_.ranks(); ++rank)
-      owners += rank != own_ && topology_.range(rank).count > 0 ? 1 : 0;
+    const Index owners = other_owners(topology_, own_);
     return of(n * away_, (topology_.experts() - n) * b_, 1, n > 0 ? other_homes_ : 0, b_ > 0 ? owners : 0);
   }
   /// The same of `own` tables of all (experts, blocks), a message each.

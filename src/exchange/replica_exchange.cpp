@@ -1,7 +1,6 @@
 #include "exchange/replica_exchange.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <utility>
 
