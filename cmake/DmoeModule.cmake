@@ -13,8 +13,20 @@ function(dmoe_add_module name)
   # Before 1.0 every minor version may change what others link to.
   set_target_properties(${target} PROPERTIES
     EXPORT_NAME ${name} LINKER_LANGUAGE CXX POSITION_INDEPENDENT_CODE ON DEFINE_SYMBOL ""
+    INTERFACE_HEADER_SETS_TO_VERIFY alone
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/src" FILES ${headers})
+  # A header whose source begins with it compiles alone (tests/structure); the others are compiled to see it.
+  set(headers_alone "")
+  foreach(header IN LISTS headers)
+    string(REGEX REPLACE "\\.hpp$" ".cpp" source "${header}")
+    if(NOT EXISTS "${source}")
+      list(APPEND headers_alone "${header}")
+    endif()
+  endforeach()
+  list(REMOVE_ITEM headers ${headers_alone})
+  target_sources(${target} PUBLIC
+    FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/src" FILES ${headers}
+    FILE_SET alone TYPE HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/src" FILES ${headers_alone})
   foreach(used IN LISTS arg_USES)
     target_link_libraries(${target} PUBLIC dmoe::${used})
   endforeach()
@@ -22,13 +34,14 @@ function(dmoe_add_module name)
     target_link_libraries(${target} ${arg_LINKS})
   endif()
   dmoe_compile_options(${target})
-  dmoe_precompile(${target} modules)
+  dmoe_compile_once(${target} modules)
   dmoe_install_rpath(${target})
   if(DMOE_INSTALL)
     install(TARGETS ${target} EXPORT dmoe
       ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
       LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-      FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dmoe)
+      FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dmoe
+      FILE_SET alone DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dmoe)
   endif()
 endfunction()
 

@@ -55,7 +55,7 @@ function(_dmoe_test_program result test main)
   dmoe_compile_options(${target})
   # What is measured is in the modules; -O1 compiles in half the time.
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
-  dmoe_precompile(${target} tests <gmock/gmock.h> <gtest/gtest.h> LINKS GTest::gtest GTest::gmock)
+  dmoe_compile_once(${target} tests <gmock/gmock.h> <gtest/gtest.h> LINKS GTest::gtest GTest::gmock)
   if(NOT TARGET ${module}_tests)
     add_custom_target(${module}_tests)
   endif()

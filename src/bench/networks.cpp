@@ -14,13 +14,13 @@ namespace {
 constexpr Index image_side = 28;
 constexpr Index translation = 4;
 constexpr Index inputs = (image_side + 2 * translation) * (image_side + 2 * translation);
-constexpr Index classes = 10;
 constexpr Index gate_hidden = 50;
 
 data::ImageSet random_set(Index examples, RandomStream& stream) {
   data::ImageSet set;
   set.height = set.width = image_side;
-  for (Index i = 0; i < examples; ++i) set.labels.push_back(static_cast<std::int32_t>(stream.below(classes)));
+  for (Index i = 0; i < examples; ++i)
+    set.labels.push_back(static_cast<std::int32_t>(stream.below(class_count)));
   for (Index i = 0; i < examples * image_side * image_side; ++i)
     set.pixels.push_back(static_cast<std::uint8_t>(stream.word()));
   return set;
@@ -29,7 +29,7 @@ data::ImageSet random_set(Index examples, RandomStream& stream) {
 }  // namespace
 
 NamedNetwork network_named(const std::string& text) {
-  NamedNetwork network{text, {inputs, classes, {}}};
+  NamedNetwork network{text, {inputs, class_count, {}}};
   const std::string layers = text == "A" ? "4x100-4x100" : text;
   if (!std::regex_match(layers,
                         std::regex("[1-9][0-9]{0,4}x[1-9][0-9]{0,4}(-[1-9][0-9]{0,4}x[1-9][0-9]{0,4})*")))
@@ -43,7 +43,7 @@ NamedNetwork network_named(const std::string& text) {
 data::ImageDataset random_images(Index rows, Index test_batches) {
   constexpr Index examples = 4096;  // at least, for training
   data::ImageSplits splits;
-  splits.classes = classes;
+  splits.classes = class_count;
   RandomStream stream(0, Purpose::bench, 0);
   splits.train = random_set((examples + rows - 1) / rows * rows, stream);
   splits.test = random_set(test_batches * rows, stream);

@@ -9,6 +9,9 @@
 
 namespace dmoe::bench {
 
+/// Of what networks are measured on.
+inline constexpr Index class_count = 10;
+
 struct NamedNetwork {
   std::string name;
   model::NetworkSpec spec;

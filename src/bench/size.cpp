@@ -9,6 +9,7 @@
 #include "bench/even_top_k.hpp"
 #include "bench/gates.hpp"
 #include "bench/machine.hpp"
+#include "bench/networks.hpp"
 #include "bench/products.hpp"
 #include "bench/random_dataset.hpp"
 #include "bench/repetition.hpp"
@@ -19,12 +20,11 @@ namespace dmoe::bench {
 namespace {
 
 constexpr Index layers = 2;
-constexpr Index classes = 10;
 
 NamedNetwork network_of(const Options& options, Index experts) {
   const model::LayerSpec layer{experts, options.hidden, std::max<Index>(options.hidden / 4, 1)};
   return {fmt::format("{0}x{1}-{0}x{1}", experts, options.hidden),
-          {options.inputs(), classes, std::vector<model::LayerSpec>(layers, layer)}};
+          {options.inputs(), class_count, std::vector<model::LayerSpec>(layers, layer)}};
 }
 
 /// All samples of one number of experts, on the coordinator.
@@ -43,7 +43,7 @@ class Curve {
         rows_(rows),
         count_(options.steps.value_or(std::clamp<Index>(32'768 / rows, 1, 20))),
         routing_(options.chosen),
-        dataset_(rows, options.inputs(), classes),
+        dataset_(rows, options.inputs(), class_count),
         batch_(rows, options.inputs(), 1),
         results_(options.experts.size()) {
     std::vector<Index> all(dmoe::size(rows));

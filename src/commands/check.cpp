@@ -43,7 +43,7 @@ void limit_this_process(std::uint64_t seconds) {
 #endif
 }
 
-std::vector<std::string> files_at(const std::string& path) {
+std::vector<std::string> files_to_check(const std::string& path) {
   return is_folder(path) ? run::files_of_run(path) : std::vector{path};
 }
 
@@ -55,7 +55,7 @@ void check(const CheckOptions& options) {
                                 : run::checked_here(file, options.foreign);
   };
   toml::array found;
-  const std::vector<Wrong> wrong = wrong_ones(options.files, files_at, [&](const std::string& file) {
+  const std::vector<Wrong> wrong = wrong_ones(options.files, files_to_check, [&](const std::string& file) {
     const std::string said = check_one(file);
     if (!options.in_json) fmt::print("{}", said);
     found.push_back(toml::table{{"file", file}, {"whole", true}});

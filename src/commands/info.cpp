@@ -87,7 +87,7 @@ std::string cost_text(const std::string& path) {
 }
 
 /// What there is to tell of at a path: itself, or the files of the run in the folder.
-std::vector<std::string> files_at(const std::string& path) {
+std::vector<std::string> files_to_describe(const std::string& path) {
   if (!path_exists(path)) throw InputError("{}: there is no such file or folder", path);
   if (!is_folder(path)) return {path};
   std::vector<std::string> files;
@@ -173,7 +173,7 @@ toml::table json_of_file(const std::string& file) {
 void tell(const std::vector<std::string>& paths, bool in_json) {
   toml::array found;
   std::string text;
-  const std::vector<Wrong> wrong = wrong_ones(paths, files_at, [&](const std::string& file) {
+  const std::vector<Wrong> wrong = wrong_ones(paths, files_to_describe, [&](const std::string& file) {
     run::check_in_child(file);
     if (in_json) {
       found.push_back(json_of_file(file));

@@ -73,7 +73,7 @@ std::vector<std::pair<const char*, std::vector<Index>*>> rows_of(State& state, s
 }
 
 /// Of every value, in the order of the file. By value: the fields serve reading too.
-std::int64_t checksum(State state, const std::string& instruction_set) {
+std::int64_t checksum_of_state(State state, const std::string& instruction_set) {
   boost::crc_32_type crc;
   const auto add = [&](const void* data, std::size_t bytes) { crc.process_bytes(data, bytes); };
   for (const auto& field : counts) add(&field.member(state), sizeof(Index));
@@ -95,7 +95,7 @@ void write_state(hdf5::File& file, State state, const std::string& instruction_s
   for (const auto& field : numbers) file.write_attribute(state_group, field.name, field.member(state));
   file.write_attribute(state_group, "instruction_set", instruction_set);
   file.write_attribute(state_group, "layers", static_cast<Index>(state.layers.size()));
-  file.write_attribute(state_group, "crc32", checksum(state, instruction_set));
+  file.write_attribute(state_group, "crc32", checksum_of_state(state, instruction_set));
   for (std::size_t l = 0; l < state.layers.size(); ++l) {
     for (const auto& [name, row] : rows_of(state, l)) {
       if (row->empty()) continue;  // no gate
@@ -123,7 +123,8 @@ void read_state(const hdf5::File& file, Checkpoint& checkpoint) {
     for (const auto& [name, row] : rows_of(state, l))
       *row = file.read<Index>(fmt::format("{}/{}", layer_group(l), name), {hdf5::any});
   }
-  if (file.read_attribute<std::int64_t>(state_group, "crc32") != checksum(state, checkpoint.instruction_set))
+  if (file.read_attribute<std::int64_t>(state_group, "crc32") !=
+      checksum_of_state(state, checkpoint.instruction_set))
     throw InputError("{}: the values of {} do not have its crc32: the file is damaged", file.path(),
                      state_group);
 }

@@ -9,10 +9,6 @@ namespace dmoe::scale {
 
 namespace {
 
-double real(Index count) {
-  return static_cast<double>(count);
-}
-
 class CoordinatorStep {
  public:
   CoordinatorStep(const Machine& machine, const Workload& work, const Layout& layout)

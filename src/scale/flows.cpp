@@ -12,10 +12,6 @@ constexpr double value_bytes = sizeof(float);
 constexpr double count_bytes = 8;
 constexpr double choice_bytes = 3 * value_bytes;  // a row, an expert and its value
 
-double real(Index count) {
-  return static_cast<double>(count);
-}
-
 exchange::Topology topology_of(const Workload& work, Index layer, Index ranks) {
   return {work.network.layers[size(layer)].experts, ranks};
 }

@@ -7,10 +7,6 @@ namespace dmoe::scale {
 
 namespace {
 
-double real(Index count) {
-  return static_cast<double>(count);
-}
-
 /// All ranks do alike; the one with the most of everything is followed.
 class HomeStep {
  public:

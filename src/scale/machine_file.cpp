@@ -37,13 +37,13 @@ SettingSpec bandwidth() {
           .has_default = false};
 }
 
-double real(config::Section& section, const SettingSpec& spec) {
+double real_number(config::Section& section, const SettingSpec& spec) {
   return std::get<double>(section.value(spec));
 }
 
 Link read_link(config::Section section) {
-  const Link link{real(section, seconds("latency")), real(section, bandwidth()),
-                  real(section, seconds("overhead"))};
+  const Link link{real_number(section, seconds("latency")), real_number(section, bandwidth()),
+                  real_number(section, seconds("overhead"))};
   section.finish();
   return link;
 }
@@ -144,13 +144,13 @@ Machine parse_machine(const std::string& text, const std::string& name) {
   machine.name =
       std::get<std::string>(root.value({.name = "name", .help = "", .initial = name, .has_default = true}));
   config::Section memory = root.table("memory");
-  machine.memory_bandwidth = real(memory, bandwidth());
+  machine.memory_bandwidth = real_number(memory, bandwidth());
   memory.finish();
   config::Section costs = root.table("costs");
-  machine.presenting = real(costs, seconds("presenting"));
-  machine.softmax = real(costs, seconds("softmax"));
-  machine.choosing = real(costs, seconds("choosing"));
-  machine.planning = real(costs, seconds("planning"));
+  machine.presenting = real_number(costs, seconds("presenting"));
+  machine.softmax = real_number(costs, seconds("softmax"));
+  machine.choosing = real_number(costs, seconds("choosing"));
+  machine.planning = real_number(costs, seconds("planning"));
   costs.finish();
   machine.inner = machine.outer = read_link(root.table("inner"));
   config::Section outer = root.table("outer");

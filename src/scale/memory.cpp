@@ -8,10 +8,6 @@ namespace dmoe::scale {
 
 namespace {
 
-double real(Index count) {
-  return static_cast<double>(count);
-}
-
 /// Floats of the parameters, of their gradients in as many blocks as the slices of a replica make, of the
 /// velocities of the own chunk and of what other replicas send of it.
 double parameters(const std::vector<Index>& lengths, Index slices, Index replicas, bool has_momentum) {

@@ -9,6 +9,11 @@
 
 namespace dmoe::scale {
 
+/// A count as what times and bytes are reckoned in. Local.
+constexpr double real(Index count) {
+  return static_cast<double>(count);
+}
+
 /// A step of B rows.
 struct Workload {
   model::NetworkSpec network;

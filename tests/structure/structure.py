@@ -112,6 +112,10 @@ def violations(root):
             found.append(f"src/{path}: not src/<module>/<file> of a known module")
             continue
         found += include_violations(path, text, root)
+        if path.suffix == ".cpp" and file.with_suffix(".hpp").exists():
+            included = INCLUDE.search(text)
+            if not included or included.group(2) != str(path.with_suffix(".hpp")):
+                found.append(f"src/{path}: does not begin with its own header, which is to compile alone")
         if path.suffix == ".hpp" and not re.search(r"^#pragma once$", raw, re.MULTILINE):
             found.append(f"src/{path}: no #pragma once")
         if re.search(r"\bMPI_COMM_WORLD\b", text):

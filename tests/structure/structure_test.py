@@ -72,6 +72,17 @@ class Structure(unittest.TestCase):
     def test_header_without_pragma_once_is_found(self):
         self.check({"src/core/a.hpp": "// #pragma once, not\n"}, "no #pragma once")
 
+    def test_source_that_does_not_begin_with_its_header_is_found(self):
+        self.check(
+            {
+                "src/core/a.hpp": "#pragma once\n",
+                "src/core/a.cpp": '#include <vector>\n#include "core/a.hpp"\n',
+                "src/core/b.hpp": "#pragma once\n",
+                "src/core/b.cpp": '// What b is.\n#include "core/b.hpp"\n#include <vector>\n',
+            },
+            "src/core/a.cpp: does not begin with its own header",
+        )
+
     def test_second_mention_of_the_world_is_found(self):
         self.check(
             {
