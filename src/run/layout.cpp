@@ -122,16 +122,22 @@ LayoutChoice choose_layout(const config::Config& config, const model::NetworkSpe
 }
 
 Index usable_ranks(const config::Config& config, Index most_experts, Index ranks) {
-  const Index slices = config.training.slices;
+  const exchange::BatchCut cut = cut_of(config.training);
+  const auto most_in_replica = [&](Index replicas) {
+    return config.comm.gating == "rows"
+               ? std::min(most_experts, exchange::Grid::most_gating_ranks(cut, replicas))
+               : most_experts;
+  };
   if (const std::optional<Index> replicas = config.comm.replicas) {
-    exchange::Grid::check(ranks / *replicas * *replicas, *replicas, cut_of(config.training));
+    exchange::Grid::check(ranks / *replicas * *replicas, *replicas, cut);
     if (ranks < *replicas)
       throw InputError("comm.replicas is {}, but there are no more than {}", *replicas,
                        console::counted(ranks, "rank"));
-    return *replicas * std::min(ranks / *replicas, most_experts);
+    return *replicas * std::min(ranks / *replicas, most_in_replica(*replicas));
   }
-  Index usable = std::min(ranks, most_experts * slices);
-  while (!fewest_replicas(usable, most_experts, slices)) --usable;
+  Index usable = 1;
+  for (Index replicas = 1; replicas <= std::min(cut.slices, ranks); ++replicas)
+    usable = std::max(usable, replicas * std::min(ranks / replicas, most_in_replica(replicas)));
   return usable;
 }
 

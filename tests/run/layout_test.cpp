@@ -73,5 +73,19 @@ TEST(UsableRanks, are_the_most_that_have_work) {
   EXPECT_EQ(usable_ranks(config_of(64, 1), 4, 8), 4);
 }
 
+TEST(UsableRanks, have_a_slice_of_the_gate_each_where_they_gate_rows_of_their_own) {
+  config::Config config = config_of(64, 2);
+  config.training.gate_slices = 2;
+  config.comm.gating = "rows";
+  EXPECT_EQ(usable_ranks(config, 8, 16), 2);  // one of 2, or 2 of 1
+  config.training.gate_slices = 6;
+  EXPECT_EQ(usable_ranks(config, 8, 16), 6);
+  EXPECT_EQ(usable_ranks(config, 2, 16), 4);
+  config.comm.replicas = 2;
+  EXPECT_EQ(usable_ranks(config, 8, 5), 4);
+  config.comm.gating = "auto";
+  EXPECT_EQ(usable_ranks(config, 8, 16), 16);
+}
+
 }  // namespace
 }  // namespace dmoe::run
