@@ -30,6 +30,7 @@ struct TiledShape {
     return kind == Kind::input_gradient ? units : inputs;
   }
   bool is_empty() const { return rows == 0 || inputs == 0 || units == 0; }
+  Index values() const { return rows * inputs + units * inputs + 2 * rows * units; }  // of a trial
   bool is_one_tile() const { return tile_rows == rows && tile_units == units; }
   Index tile_values() const {
     if (kind == Kind::weight_gradient) return tile_units * inputs;
@@ -211,10 +212,13 @@ constexpr Index least_summed = 16;
 /// Values of a tile to be compared: those of a small one in several trials, of a smaller one never.
 constexpr Index enough_values = 1024;
 constexpr Index most_trials = 8;
+/// A product that takes more than this much memory, 256 MB, once more for its trial has no need of being one.
+constexpr Index most_values = Index{1} << 26;
 
 bool is_same_in_trials(const TiledShape& shape) {
   const Index values = shape.tile_values();
-  if (shape.summed() < least_summed || most_trials * values < enough_values) return false;
+  if (shape.values() > most_values || shape.summed() < least_summed || most_trials * values < enough_values)
+    return false;
   for (Index compared = 0; compared < enough_values; compared += values) {
     if (!Trial(shape, compared).has_same_bits()) return false;
   }
