@@ -201,13 +201,11 @@ void Network::collect(const std::vector<std::span<const float>>& own,
   }
 }
 
-std::optional<Index> Network::differing_replica() const {
-  std::optional<Index> found;
+std::optional<int> Network::differing_rank() const {
+  std::optional<int> found;
   for (const auto& exchange : exchanges_) {
-    const std::optional<int> rank = exchange->differing_rank();
-    if (!rank || found) continue;
-    const bool is_of_world = exchange->holders() == size(grid_.world().size());
-    found = is_of_world ? *rank / grid_.group().size() : *rank;
+    const std::optional<int> holder = exchange->differing_holder();
+    if (holder && !found) found = grid_.rank_of(exchange->ranks(), *holder);
   }
   return found;
 }

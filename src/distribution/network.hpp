@@ -106,9 +106,9 @@ class Network {
   /// Where collects(p), whole[p] := the values of parameter p, as long, of whose owned part every rank has
   /// own[p]. Collective over all replicas.
   void collect(const std::vector<std::span<const float>>& own, std::vector<std::vector<float>>& whole);
-  /// A replica whose weights are not those of most, or, of two, of the first; on ranks that hold what the
-  /// others do not. Collective over all replicas.
-  std::optional<Index> differing_replica() const;
+  /// The rank of the world whose weights are not those of most that hold the same, or, of two, of the
+  /// first; where this rank holds them too. Collective over all replicas.
+  std::optional<int> differing_rank() const;
 
   const model::NetworkSpec& spec() const { return spec_; }
   const exchange::Grid& grid() const { return grid_; }

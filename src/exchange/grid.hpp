@@ -58,6 +58,11 @@ class Grid {
   /// Those ranks, where this is one: of one replica after the other.
   const comm::Communicator& homes() const { return gating_ == Gating::rows ? *world_ : *column_; }
 
+  /// The rank of the world that is rank r of column() or of homes(). Local.
+  int rank_of(const comm::Communicator& holders, int r) const {
+    return &holders == world_ ? r : r * group().size() + group().rank();
+  }
+
   Index replicas() const { return column().size(); }  // R
   Index replica() const { return column().rank(); }
   /// Those of this replica.

@@ -247,7 +247,7 @@ void ReplicaExchange::collect(const std::vector<std::span<const float>>& own_par
   comm::wait_for_all(requests_);
 }
 
-std::optional<int> ReplicaExchange::differing_rank() const {
+std::optional<int> ReplicaExchange::differing_holder() const {
   std::uint64_t hash = 0;
   for (const model::Parameter& parameter : parameters_)
     hash = XXH3_64bits_withSeed(parameter.values.data(), parameter.values.size_bytes(), hash);

@@ -42,6 +42,7 @@ class ReplicaExchange {
   ReplicaExchange(const comm::Communicator& ranks, const std::vector<model::Slices>& slices,
                   std::vector<model::Parameter> parameters, Index fewest_to_halve = 8);
 
+  const comm::Communicator& ranks() const { return *ranks_; }
   std::size_t holders() const { return pieces_.size(); }  // R
   /// The first of them, who collects. Local.
   bool is_first() const { return ranks_->is_coordinator(); }
@@ -56,9 +57,9 @@ class ReplicaExchange {
   /// On rank 0, whole[p] := the values of parameter p, as long, of whose owned part every rank has own[p];
   /// nothing elsewhere. Collective.
   void collect(const std::vector<std::span<const float>>& own, std::vector<std::vector<float>>& whole);
-  /// The lowest rank whose weights are not those of most, or, of two, of the first. Collective, and
+  /// The lowest of `ranks` whose weights are not those of most, or, of two, of the first. Collective, and
   /// the same on all.
-  std::optional<int> differing_rank() const;
+  std::optional<int> differing_holder() const;
 
  private:
   /// A stretch of one parameter's values in the chunk of one rank.

@@ -192,13 +192,13 @@ void Run::save_checkpoint() {
 }
 
 void Run::require_equal_replicas() {
-  const std::optional<Index> other = network_->differing_replica();
+  const std::optional<int> other = network_->differing_rank();
   comm::together(world_, [&] {
     if (other)
       throw RunError(
-          "replica {} has other weights than the others after step {}: nothing is saved; the memory or the "
-          "CPU of a rank is not to be trusted",
-          *other + 1, trainer_->steps_done());
+          "rank {} (replica {}) has other weights than those that hold the same after step {}: nothing is "
+          "saved; its memory or CPU is not to be trusted",
+          *other, *other / network_->grid().group().size() + 1, trainer_->steps_done());
   });
 }
 

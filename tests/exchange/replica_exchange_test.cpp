@@ -128,7 +128,7 @@ void expect_weights_of_their_owners(Index fewest_to_halve) {
       EXPECT_TRUE(same_bits(whole[t], leaf(0, t).values()));
     }
   }
-  EXPECT_FALSE(exchange.differing_rank());
+  EXPECT_FALSE(exchange.differing_holder());
 }
 
 TEST(ReplicaExchange, shares_weights_and_collects_what_each_owns) {
@@ -145,7 +145,7 @@ TEST(ReplicaExchange, names_the_replica_whose_weights_have_another_bit) {
   const ReplicaExchange exchange(grid.column(), grid.slices_of_column(), parameters);
   for (const Index damaged : {Index{1}, replicas - 1, Index{0}}) {
     if (grid.replica() == damaged) parameters[1].values[17] = -0.0F;
-    EXPECT_EQ(exchange.differing_rank(), replicas == 2 ? 1 : damaged);
+    EXPECT_EQ(exchange.differing_holder(), replicas == 2 ? 1 : damaged);
     parameters[1].values[17] = 0;
   }
 }

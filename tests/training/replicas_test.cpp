@@ -1,6 +1,9 @@
 // Replicas of a network: the same bits for any grid of ranks, and the gradient of the whole batch.
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +13,7 @@
 #include "core/error.hpp"
 #include "distribution/sample_network.hpp"
 #include "model/baseline.hpp"
+#include "numerics/architecture.hpp"
 #include "support/same_bits.hpp"
 #include "support/world.hpp"
 #include "training/tiny_dataset.hpp"
@@ -50,6 +54,7 @@ struct Case {
   Index batch_size = 8;  // 22 examples: 8, 8 and 6
   model::Baseline baseline = model::Baseline::none;
   std::vector<model::LayerSpec> layers = mixtures();
+  numerics::Precision precision = numerics::Precision::float32;
 };
 
 const std::vector<Case>& cases() {
@@ -80,6 +85,9 @@ const std::vector<Case>& cases() {
       {"the mixture of classifiers", dense, 0.9, 0.01, 0, 8, model::Baseline::none, classifiers()},
       {"the mixture of classifiers, top 2", top(2, "renormalised", 0.1), 0.9, 0.01, 0.2, 8,
        model::Baseline::none, classifiers()},
+      {"bf16", dense, 0.9, 0, 0, 8, model::Baseline::none, mixtures(), numerics::Precision::bf16},
+      {"bf16, top 2", top(2, "renormalised", 0), 0.9, 0, 0, 8, model::Baseline::none, mixtures(),
+       numerics::Precision::bf16},
   };
   return all;
 }
@@ -110,7 +118,8 @@ struct Training {
   Training(const Case& one, const Grid& grid)
       : spec(spec_of(one, grid)),
         dataset(22, 0, 10),
-        network(network_of(one), grid, spec.seed, Trainer::capacity(spec, grid)),
+        network(network_of(one), grid, spec.seed, Trainer::capacity(spec, grid),
+                {.precision = one.precision}),
         trainer(spec, network, dataset, observer, [] { return false; }) {
     trainer.begin_phase(0);
   }
@@ -205,6 +214,7 @@ void for_each_grid(const exchange::BatchCut& cut, const std::function<void(const
 
 TEST(Replicas, train_with_the_bits_of_one_rank) {
   for (const Case& one : cases()) {
+    if (one.precision == numerics::Precision::bf16 && !numerics::has_bf16_products()) continue;
     for (const auto& [slices, gate_slices] : {std::pair<Index, Index>{4, 4}, std::pair<Index, Index>{5, 5},
                                               std::pair<Index, Index>{2, 6}, std::pair<Index, Index>{1, 5}}) {
       for_each_grid({one.batch_size, slices, gate_slices}, [&](const Grid& grid) {
@@ -239,19 +249,46 @@ TEST(Replicas, have_the_gradient_of_the_mean_over_the_whole_batch) {
 }
 
 TEST(Replicas, evaluate_with_the_bits_of_one_rank) {
-  const Case one{"dense", dense};
   const comm::Communicator alone = comm::Communicator::local();
-  Training reference(one, Grid(alone, 1, {one.batch_size, 4, 8}));
   const Pass pass{data::Split::train, {}, 5};
   const auto never = [] { return false; };
-  const std::optional<Score> expected = evaluate(reference.network, reference.dataset, pass, never);
+  for (const Case& one : {Case{"dense", dense}, Case{"top 2", top(2, "renormalised", 0)}}) {
+    Training reference(one, Grid(alone, 1, {one.batch_size, 4, 8}));
+    const std::optional<Score> expected = evaluate(reference.network, reference.dataset, pass, never);
+    for_each_grid({one.batch_size, 4, 8}, [&](const Grid& grid) {
+      Training training(one, grid);
+      const std::optional<Score> score = evaluate(training.network, training.dataset, pass, never);
+      ASSERT_TRUE(score);
+      if (!world().is_coordinator()) return;
+      EXPECT_EQ(score->loss, expected->loss) << one.name;
+      EXPECT_EQ(score->error, expected->error) << one.name;
+    });
+  }
+}
+
+TEST(Replicas, name_the_rank_that_differs) {
+  const Case one{"dense", dense};
+  const int last = world().size() - 1;
   for_each_grid({one.batch_size, 4, 8}, [&](const Grid& grid) {
     Training training(one, grid);
-    const std::optional<Score> score = evaluate(training.network, training.dataset, pass, never);
-    ASSERT_TRUE(score);
-    if (!world().is_coordinator()) return;
-    EXPECT_EQ(score->loss, expected->loss);
-    EXPECT_EQ(score->error, expected->error);
+    training.trainer.step(0.5);
+    EXPECT_EQ(training.network.differing_rank(), std::nullopt);
+    bool is_shared = false;  // whether others hold a parameter that the last rank holds
+    Index place = 0;
+    training.network.for_each_parameter([&](const model::Parameter& parameter) {
+      const auto p = static_cast<std::size_t>(place++);
+      if (parameter.values.empty() || !training.network.is_shared(p) || is_shared) return;
+      is_shared = true;
+      if (world().rank() == last) {
+        auto bits = std::bit_cast<std::uint32_t>(parameter.values.back());
+        parameter.values.back() = std::bit_cast<float>(bits ^ 1U);
+      }
+    });
+    const std::optional<int> found = training.network.differing_rank();
+    const auto expected = world().rank() == last && !is_shared ? std::nullopt : std::optional(last);
+    if (world().rank() == last || found) {
+      EXPECT_EQ(found, expected);
+    }
   });
 }
 
