@@ -53,6 +53,7 @@ class Machine:
     ranks_a_node: int
     axes: list
     tables: dict
+    at_once: bool = False  # slices and experts in one product
 
     @classmethod
     def load(cls, path):
@@ -64,7 +65,7 @@ class Machine:
                   for kind in ("forward", "input_gradient", "weight_gradient")}  # fmt: skip
         inner = Link(**text["inner"])
         return cls(text["memory"]["bandwidth"], text["costs"], inner, Link(**text.get("outer", text["inner"])),
-                   text.get("node", {}).get("ranks", 0), axes, tables)  # fmt: skip
+                   text.get("node", {}).get("ranks", 0), axes, tables, products.get("at_once", False))  # fmt: skip
 
     def product(self, kind, m, n, k):
         """Seconds; log t is interpolated axis by axis, and grows as the operations beyond the table."""
@@ -119,6 +120,7 @@ class Work:
     S: int
     momentum: bool
     clips: bool
+    T: int = 1  # slices of the gate in one of the experts
 
     @classmethod
     def load(cls, path, inputs, classes, slices=None):
@@ -138,14 +140,27 @@ class Work:
             width = out
         train = config["train"]
         return cls(layers, inputs, classes, train["batch_size"], slices or train.get("slices", 1),
-                   train.get("momentum", 0) != 0, train.get("max_gradient_norm", 0) > 0)  # fmt: skip
+                   train.get("momentum", 0) != 0, train.get("max_gradient_norm", 0) > 0,
+                   1 if slices else max(1, train.get("gate_slices", 0) // train.get("slices", 1)))  # fmt: skip
 
     def slices_of(self, replicas):
         """Rows of each slice of a replica that has the most of them."""
-        q = -(-self.B // self.S)
+        q = self.T * -(-self.B // (self.S * self.T))
         count = -(-self.S // replicas)
         sizes = [max(0, min(q, self.B - s * q)) for s in range(count)]
         return [size for size in sizes if size > 0]
+
+    def gated(self, R, E, gating):
+        """Rows of each slice of the gate on the rank that gates most, and the leaves of the whole batch. Without enough
+        slices for all homes, as if there were one for each."""
+        b, leaves = sum(self.slices_of(R)), self.S * self.T
+        q = -(-self.B // leaves)
+        mine = -(-self.S // R) * self.T
+        if gating == "rows" and mine < E:
+            return [-(-b // E)], R * E
+        rows = b if gating != "rows" else min(b, -(-mine // E) * q)
+        sizes = [min(q, rows - first) for first in range(0, rows, q)]
+        return sizes, leaves
 
     @property
     def head(self):
@@ -307,13 +322,12 @@ def other_flows(layer, number, E, b):
     return flows
 
 
-def home_flows(layer, number, E, b):
-    """Of the rank with the most experts, each row at home on one of E."""
+def home_flows(layer, number, E, b, home):
+    """Of the rank with the most experts, each row at home on one of E, `home` of them here."""
     flows = {name: Flow() for name in NAMES}
     if E == 1 or not layer.gated:
         return flows
     _, own, total = shares(layer, E, b)
-    home = -(-b // E)
 
     def flow(out, into, partners):
         return Flow(FLOAT * out, FLOAT * into, partners, partners)
@@ -410,7 +424,7 @@ class Column:
 
 
 def columns_of(work, R, E, gating):
-    """Of the first rank; of the other with the most."""
+    """Of the first rank, one or more; the last is that of the other with the most."""
     first = [1 if not layer.sharded else part(layer.N, E, 0)[1] for layer in work.layers]
     others = range(1, E) if E > 1 else [0]
     most = [max(np.subtract(*part(layer.N, E, rank)[::-1]) for rank in others) if layer.sharded
@@ -419,9 +433,14 @@ def columns_of(work, R, E, gating):
         local = [0 if layer.sharded else 1 for layer in work.layers]
         experts = Column(tensors(work, [int(n) if layer.sharded else 0 for n, layer in zip(most, work.layers)], False),
                          work.S, R, work.clips)  # fmt: skip
-        return [experts, Column(tensors(work, local, True), R * E, R * E, work.clips)]
-    return [Column(tensors(work, first, True), work.S, R, work.clips),
-            Column(tensors(work, [int(n) for n in most], E == 1), work.S, R, work.clips)]  # fmt: skip
+        return [experts, Column(tensors(work, local, True), work.gated(R, E, gating)[1], R * E, work.clips)]
+    other = Column(tensors(work, [int(n) for n in most], E == 1), work.S, R, work.clips)
+    whole = Column(tensors(work, first, True), work.S, R, work.clips)
+    if work.T == 1:
+        return [whole, other]
+    gates = tensors(work, [0 if layer.sharded else 1 for layer in work.layers], True)
+    experts = [0 if at_home else length for length, at_home in zip(whole.lengths, gates)]
+    return [Column(experts, work.S, R, work.clips), Column(gates, work.S * work.T, R, work.clips), other]
 
 
 # What it takes.
@@ -439,10 +458,12 @@ class Terms:
     def __init__(self, machine, work):
         self.machine, self.work = machine, work
 
-    def linear(self, slices, n, k):
+    def linear(self, slices, n, k, at_once=True):
         """Seconds of y, dx, dW of a linear part of n outputs and k inputs."""
         kinds = ("forward", "input_gradient", "weight_gradient")
         y, dx, dw = (sum(self.machine.product(kind, m, n, k) for m in slices) for kind in kinds)
+        if at_once and self.machine.at_once:
+            y, dx = (self.machine.product(kind, sum(slices), n, k) for kind in kinds[:2])
         pairs = -(-len(slices) // 2)
         return np.array([y, dx, dw + self.machine.floats(3 * max(0, pairs - 1) * n * k)])
 
@@ -472,10 +493,15 @@ class Terms:
             each = [padded(max(1, math.ceil(rows / products)))] * len(slices)
             count = min(products, rows) / len(slices)
             gathered = self.machine.floats(2 * rows * layer.D)
-        hidden = count * self.linear(each, layer.H, layer.D)
+        hidden = count * self.linear(each, layer.H, layer.D, not layer.k)
+        if self.machine.at_once and layer.kind == "mixture" and not layer.k and share.experts > 1:
+            beside = self.linear(slices, int(share.experts) * layer.H, layer.D)
+            hidden[0] = beside[0]
+            if number == 0 and len(slices) == 1:
+                hidden[2] = beside[2]
         classes = np.zeros(3)
         if layer.kind == "classifier_mixture":
-            classes = count * self.linear(each, self.work.classes, layer.H)
+            classes = count * self.linear(each, self.work.classes, layer.H, not layer.k)
         width = self.work.classes if layer.kind == "classifier_mixture" else layer.H
         above = number > 0
         return np.array([hidden[0] + classes[0] + gathered,
@@ -494,6 +520,7 @@ def predict_coordinator(machine, work, R, E):
     terms = Terms(machine, work)
     slices = work.slices_of(R)
     b = sum(slices)
+    gated_slices, _ = work.gated(R, E, "coordinator")
     link, world = machine.within(E, R * E), machine.across(R * E)
     busy: dict[str, float] = {}  # seconds that the coordinator computes
 
@@ -511,8 +538,8 @@ def predict_coordinator(machine, work, R, E):
             own, most, total = shares(layer, E, b)
             most.entries = busiest(b, layer.k, most.experts, layer.N, E) if layer.k else 0
             self.flows = coordinator_flows(layer, number, E, b)
-            self.gate = terms.gate(layer, number, slices)
-            self.own = terms.experts(layer, number, own, slices)
+            self.gate = terms.gate(layer, number, gated_slices)
+            self.own = terms.experts(layer, number, own, slices if layer.sharded else gated_slices)
             self.other = terms.experts(layer, number, most, slices) if E > 1 and layer.sharded else np.zeros(6)
             sums = total.sums + b if layer.k else b * (total.blocks + 1)
             side_by_side = 2 * b
@@ -543,7 +570,7 @@ def predict_coordinator(machine, work, R, E):
         first += work_first("experts", of.own[0]) + work_first("packing", of.own[3])
         first = max(first, other + link.messages(of.flows["z_sums"])) + work_first("packing", of.combine_z)
     forward_end = max(first, other)
-    first += work_first("head", terms.head(slices)) + work_first("packing", all_layers[-1].pack_dz)
+    first += work_first("head", terms.head(gated_slices)) + work_first("packing", all_layers[-1].pack_dz)
     dz_sent = first
     for number in reversed(range(len(all_layers))):
         of = all_layers[number]
@@ -558,13 +585,14 @@ def predict_coordinator(machine, work, R, E):
         dz_sent = first
         first += work_first("gate", of.gate[2]) + work_first("experts", of.own[2])
         other += of.other[2]
-    mine, others = columns_of(work, R, E, "coordinator")
+    *mine, others = columns_of(work, R, E, "coordinator")
     stepped = 1.0
     if R == 1:  # experts that no row chose are left alone
         none = [(1 - layer.k / layer.N) ** b if layer.k else 0.0 for layer in work.layers]
         counts = [layer.N for layer in work.layers]
         stepped = 1 - float(np.dot(none, counts)) / sum(counts)
-    first += work_first("replicas", mine.seconds(machine, world)) + work_first("sgd", stepped * terms.sgd(mine.chunk))
+    for one in mine:
+        first += work_first("replicas", one.seconds(machine, world)) + work_first("sgd", stepped * terms.sgd(one.chunk))
     if E > 1:
         other += others.seconds(machine, world) + stepped * terms.sgd(others.chunk)
         first = max(first, other)
@@ -579,7 +607,8 @@ def predict_rows(machine, work, R, E):
     terms = Terms(machine, work)
     slices = work.slices_of(R)
     b = sum(slices)
-    home = -(-b // E)
+    homes, _ = work.gated(R, E, "rows")
+    home = sum(homes)
     link, world = machine.within(E, R * E), machine.across(R * E)
     parts = dict.fromkeys(("presenting", "gate", "experts", "packing", "head", "sgd", "exchange", "replicas"), 0.0)
     forward_end = 0.0
@@ -590,14 +619,14 @@ def predict_rows(machine, work, R, E):
     backward = []
     for number, layer in enumerate(work.layers):
         if not layer.sharded:
-            y, dx, dw, weighing, output, sharing = terms.experts(layer, number, Share(1, 1), [home])
+            y, dx, dw, weighing, output, sharing = terms.experts(layer, number, Share(1, 1), homes)
             parts["experts"] += y
             backward.append({"experts": dx + dw, "packing": output})
             continue
         _, own, total = shares(layer, E, b)
         own.entries = busiest(b, layer.k, own.experts, layer.N, E) if layer.k else 0
-        flows = home_flows(layer, number, E, b)
-        gate = terms.gate(layer, number, [home])
+        flows = home_flows(layer, number, E, b, home)
+        gate = terms.gate(layer, number, homes)
         y, dx, dw, weighing, output, sharing = terms.experts(layer, number, own, slices)
         sums = total.sums * home / b + home if layer.k else home * (total.blocks + 1)
         away = (total.rows - own.rows) * home / b if layer.k else 0.0
@@ -621,7 +650,7 @@ def predict_rows(machine, work, R, E):
             + link.messages(flows["dx_sums"]),
         })  # fmt: skip
     forward_end = sum(parts.values())
-    parts["head"] = terms.head([home])
+    parts["head"] = terms.head(homes)
     for one in backward:
         for name, seconds in one.items():
             parts[name] += seconds
@@ -651,17 +680,21 @@ def predict(machine, work, R, E, gating="coordinator"):
     """Of one layout: milliseconds, by part, and the bytes and messages of the first rank and of the busiest other."""
     b = sum(work.slices_of(R))
     totals = totals_bytes(work) if R * E > 1 else 0
-    homes, slices = (R * E, R * E) if gating == "rows" else (R, work.S)  # of the gate: one a rank
-    losses = 2 * INTEGER * slices if homes > 1 else 0
+    at_home, leaves = work.gated(R, E, gating)
+    losses = 2 * INTEGER * leaves if (R * E if gating == "rows" else R) > 1 else 0
     columns = columns_of(work, R, E, gating)
     if gating == "rows":
         parts = predict_rows(machine, work, R, E)
-        first = other = load_of(work, home_flows, columns, E, b, totals + losses)
+
+        def flows(layer, number, E, b):
+            return home_flows(layer, number, E, b, sum(at_home))
+
+        first = other = load_of(work, flows, columns, E, b, totals + losses)
     else:
         parts = predict_coordinator(machine, work, R, E)
-        first = other = load_of(work, coordinator_flows, columns[:1], E, b, totals + losses)
+        first = other = load_of(work, coordinator_flows, columns[:-1], E, b, totals + losses)
         if E > 1:
-            other = load_of(work, other_flows, columns[1:], E, b, totals)
+            other = load_of(work, other_flows, columns[-1:], E, b, totals)
     milliseconds = {name: 1e3 * seconds for name, seconds in parts.items()}
     return {"ranks": R * E, "replicas": R, "shards": E, "gating": gating, "milliseconds": sum(milliseconds.values()),
             "parts": milliseconds, "first": first, "other": other}  # fmt: skip

@@ -14,6 +14,7 @@
 #include "model/routing.hpp"
 #include "numerics/kernels.hpp"
 #include "numerics/linear.hpp"
+#include "numerics/tiled_linear.hpp"
 
 namespace dmoe::calibration {
 
@@ -180,9 +181,20 @@ GateCosts gate_costs(Index repetitions) {
           seconds[2] / static_cast<double>(2 * rows * most)};  // as home and owner
 }
 
+/// Whether products of the paper's sizes are made at once, slices and experts, as their bits allow.
+bool makes_products_at_once() {
+  constexpr Index rows = 128;
+  constexpr Index pixels = 1296;
+  constexpr Index experts = 4;
+  constexpr Index hidden = 100;
+  return numerics::is_one_product(rows, pixels, experts * hidden, numerics::Activation::relu,
+                                  {rows / 2, hidden});
+}
+
 }  // namespace
 
 void measure_computing(const Plan& plan, scale::Machine& machine) {
+  machine.at_once = makes_products_at_once();
   measure_products(plan, machine);
   machine.memory_bandwidth = memory_bandwidth(plan.repetitions);
   machine.presenting = presenting(plan.repetitions);

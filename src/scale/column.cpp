@@ -7,6 +7,17 @@
 
 namespace dmoe::scale {
 
+namespace {
+
+std::vector<Index> without_gates(const Workload& work, std::vector<Index> lengths) {
+  const std::vector<Index> gates = lengths_of_gates(work);
+  for (std::size_t i = 0; i < lengths.size(); ++i)
+    if (gates[i] > 0) lengths[i] = 0;
+  return lengths;
+}
+
+}  // namespace
+
 double Messages::operator()(const Flow& flow) const {
   if (flow.messages() == 0) return 0;
   return link_.latency + link_.overhead * flow.messages() +
@@ -35,10 +46,6 @@ ColumnLoad column_load(const std::vector<Index>& lengths, Index slices, Index re
   return load;
 }
 
-std::vector<Index> lengths_of_first(const Workload& work, Index shards) {
-  return distribution::parameter_lengths(work.network, shards, 0);
-}
-
 std::vector<Index> lengths_of_largest(const Workload& work, Index shards) {
   std::vector<Index> largest = distribution::parameter_lengths(work.network, shards, shards - 1);
   for (Index rank = shards > 1 ? 1 : 0; rank < shards; ++rank) {
@@ -63,11 +70,13 @@ std::vector<Index> lengths_of_gates(const Workload& work) {
 }
 
 std::vector<Index> lengths_of_experts(const Workload& work, Index shards) {
-  std::vector<Index> lengths = lengths_of_largest(work, shards);
-  const std::vector<Index> gates = lengths_of_gates(work);
-  for (std::size_t i = 0; i < lengths.size(); ++i)
-    if (gates[i] > 0) lengths[i] = 0;
-  return lengths;
+  return without_gates(work, lengths_of_largest(work, shards));
+}
+
+std::vector<Shared> shared_by_first(const Workload& work, Index shards) {
+  const std::vector<Index> all = distribution::parameter_lengths(work.network, shards, 0);
+  if (work.parts() == 1) return {{all, work.slices}};
+  return {{without_gates(work, all), work.slices}, {lengths_of_gates(work), work.slices * work.parts()}};
 }
 
 double totals_bytes(const Workload& work) {

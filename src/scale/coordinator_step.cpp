@@ -16,6 +16,7 @@ class CoordinatorStep {
         work_(work),
         layout_(layout),
         rows_(most_rows(work, layout.replicas)),
+        gated_(gated_rows(work, layout)),
         terms_(machine, work),
         messages_(machine.link_in_group(layout.shards, layout.ranks())) {}
 
@@ -23,7 +24,7 @@ class CoordinatorStep {
     present();
     for (Index l = 0; l < layer_count(); ++l) forward(l);
     const double forward_ended = std::max(first_, other_);
-    const double head = terms_.head(rows_.of_slices);
+    const double head = terms_.head(gated_.of_slices);
     parts_.head = head;
     first_ += head;
     ship(layer_count() - 1);
@@ -37,7 +38,10 @@ class CoordinatorStep {
   Index b() const { return rows_.rows; }
 
   Terms::Experts experts(Index layer, const Holding& of) const {
-    if (!work_.is_routed(layer)) return terms_.dense_experts(layer, of.experts, of.blocks, rows_.of_slices);
+    const bool is_local = !work_.network.layers[size(layer)].is_sharded();
+    if (!work_.is_routed(layer))
+      return terms_.dense_experts(layer, of.experts, of.blocks,
+                                  is_local ? gated_.of_slices : rows_.of_slices);
     return terms_.routed_experts(layer, of.experts, of.entries, of.block_rows,
                                  static_cast<Index>(rows_.of_slices.size()));
   }
@@ -74,7 +78,7 @@ class CoordinatorStep {
     const Holding of_all = all_holdings(work_, l, layout_.shards, b());
     const model::LayerSpec& spec = work_.network.layers[size(l)];
     Layer layer;
-    layer.gate = terms_.gate(l, rows_.of_slices);
+    layer.gate = terms_.gate(l, gated_.of_slices);
     layer.own = experts(l, of_first);
     if (layout_.shards > 1 && spec.is_sharded()) layer.others = experts(l, of_other);
     layer.flows = coordinator_flows(work_, l, layout_.shards, b());
@@ -146,8 +150,8 @@ class CoordinatorStep {
     double sgd = 0;
     double all() const { return exchange + sgd; }
   };
-  Column column(const std::vector<Index>& lengths) const {
-    const ColumnLoad load = column_load(lengths, work_.slices, layout_.replicas, work_.clips);
+  Column column(const Shared& shared) const {
+    const ColumnLoad load = column_load(shared.lengths, shared.leaves, layout_.replicas, work_.clips);
     Column column{0, terms_.sgd(real(load.chunk))};
     if (layout_.replicas == 1) {
       column.sgd *= used();
@@ -176,10 +180,11 @@ class CoordinatorStep {
   }
 
   void end(double forward_ended) {
-    const Column of_first = column(lengths_of_first(work_, layout_.shards));
-    const Column of_other = layout_.shards > 1 ? column(lengths_of_largest(work_, layout_.shards)) : Column{};
-    first_ += first(&Parts::replicas, of_first.exchange) + first(&Parts::sgd, of_first.sgd);
-    other_ += layout_.shards > 1 ? of_other.all() : 0;
+    for (const Shared& one : shared_by_first(work_, layout_.shards)) {
+      const Column of_first = column(one);
+      first_ += first(&Parts::replicas, of_first.exchange) + first(&Parts::sgd, of_first.sgd);
+    }
+    if (layout_.shards > 1) other_ += column({lengths_of_largest(work_, layout_.shards), work_.slices}).all();
     const double ended = layout_.shards > 1 ? std::max(first_, other_) : first_;
     parts_.exchange = std::max(0.0, ended - parts_.all());
     const Messages world(machine_.link_across(layout_.ranks()));
@@ -191,6 +196,7 @@ class CoordinatorStep {
   const Workload& work_;
   const Layout& layout_;
   ReplicaRows rows_;
+  GatedRows gated_;
   Terms terms_;
   Messages messages_;
   Parts parts_;

@@ -180,7 +180,21 @@ LayerFlows other_flows(const Workload& work, Index layer, Index ranks, Index row
   return flows;
 }
 
-LayerFlows home_flows(const Workload& work, Index layer, Index ranks, Index rows) {
+GatedRows gated_rows(const Workload& work, const Layout& layout) {
+  const Index b = most_rows(work, layout.replicas).rows;
+  const Index leaves = work.slices * work.parts();
+  const Index length = (work.rows + leaves - 1) / leaves;
+  if (layout.gating == Gating::coordinator) return {b, cut_into(b, length), leaves};
+  const Index of_replica = (work.slices + layout.replicas - 1) / layout.replicas * work.parts();
+  if (of_replica < layout.shards) {
+    const Index rows = (b + layout.shards - 1) / layout.shards;
+    return {rows, {rows}, layout.ranks()};
+  }
+  const Index rows = std::min(b, (of_replica + layout.shards - 1) / layout.shards * length);
+  return {rows, cut_into(rows, length), leaves};
+}
+
+LayerFlows home_flows(const Workload& work, Index layer, Index ranks, Index rows, Index home_rows) {
   const model::LayerSpec& of = work.network.layers[size(layer)];
   LayerFlows flows;
   if (ranks == 1 || !of.is_gated()) return flows;
@@ -188,7 +202,7 @@ LayerFlows home_flows(const Workload& work, Index layer, Index ranks, Index rows
   const Holding own = largest_holding(work, layer, ranks, rows);
   const Holding all = all_holdings(work, layer, ranks, rows);
   const double others = real(ranks - 1);
-  const double home = real((rows + ranks - 1) / ranks);  // h
+  const double home = real(home_rows);  // h
   const double away = real(rows) - home;
   if (!work.is_routed(layer)) {
     const auto to_all = [&](double width) {

@@ -55,8 +55,18 @@ struct LayerFlows {
 LayerFlows coordinator_flows(const Workload& work, Index layer, Index ranks, Index rows);
 /// Of the other rank with the most to send. Local.
 LayerFlows other_flows(const Workload& work, Index layer, Index ranks, Index rows);
-/// Of the rank with the most experts, where each row has a home. Local.
-LayerFlows home_flows(const Workload& work, Index layer, Index ranks, Index rows);
+/// Of the rank with the most experts, where each row has a home and `home` are at home here. Local.
+LayerFlows home_flows(const Workload& work, Index layer, Index ranks, Index rows, Index home);
+
+/// The rows that are gated on one rank: of a replica's coordinator all, else those of the home with the most.
+/// A recipe with fewer slices of the gate than there are homes is taken to have one for each.
+struct GatedRows {
+  Index rows = 0;
+  std::vector<Index> of_slices;
+  Index leaves = 1;  // of the tree over the whole batch
+};
+/// Local.
+GatedRows gated_rows(const Workload& work, const Layout& layout);
 
 /// What a layer's experts are to a rank.
 struct Holding {

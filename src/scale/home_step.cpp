@@ -15,7 +15,8 @@ class HomeStep {
         work_(work),
         layout_(layout),
         rows_(most_rows(work, layout.replicas)),
-        home_((rows_.rows + layout.shards - 1) / layout.shards),
+        gated_(gated_rows(work, layout)),
+        home_(gated_.rows),
         terms_(machine, work),
         messages_(machine.link_in_group(layout.shards, layout.ranks())),
         across_(machine.link_across(layout.ranks())) {}
@@ -24,7 +25,7 @@ class HomeStep {
     parts_.presenting = terms_.presenting(presented());
     for (Index l = 0; l < layer_count(); ++l) forward(l);
     const double forward_ended = parts_.all();
-    parts_.head = terms_.head({home_});
+    parts_.head = terms_.head(gated_.of_slices);
     for (Index l = layer_count() - 1; l >= 0; --l) backward(l);
     end(forward_ended);
     return parts_;
@@ -55,14 +56,14 @@ class HomeStep {
     const model::LayerSpec& spec = work_.network.layers[size(l)];
     Layer layer;
     if (!spec.is_sharded()) {
-      layer.experts = terms_.dense_experts(l, 1, 1, {home_});
+      layer.experts = terms_.dense_experts(l, 1, 1, gated_.of_slices);
       return layer;
     }
     const Index b = rows_.rows;
     const Holding own = largest_holding(work_, l, layout_.shards, b);
     const Holding all = all_holdings(work_, l, layout_.shards, b);
-    layer.gate = terms_.gate(l, {home_});
-    layer.flows = home_flows(work_, l, layout_.shards, b);
+    layer.gate = terms_.gate(l, gated_.of_slices);
+    layer.flows = home_flows(work_, l, layout_.shards, b, home_);
     layer.inputs = real(work_.network.input_width(l));
     const double outputs = real(work_.network.output_width(l));
     double sums = real(home_) * real(all.blocks + 1);
@@ -123,8 +124,7 @@ class HomeStep {
 
   void end(double forward_ended) {
     sum_gradients(lengths_of_experts(work_, layout_.shards), work_.slices, layout_.replicas);
-    // A leaf of the gates' tree on every rank.
-    sum_gradients(lengths_of_gates(work_), layout_.ranks(), layout_.ranks());
+    sum_gradients(lengths_of_gates(work_), gated_.leaves, layout_.ranks());
     const double ended = parts_.all();
     const double totals = forward_ended + across_.all_reduce(totals_bytes(work_), layout_.ranks());
     parts_.totals = std::max(0.0, totals - ended);
@@ -134,6 +134,7 @@ class HomeStep {
   const Workload& work_;
   const Layout& layout_;
   ReplicaRows rows_;
+  GatedRows gated_;
   Index home_;  // h
   Terms terms_;
   Messages messages_;

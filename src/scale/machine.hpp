@@ -41,14 +41,17 @@ struct Machine {
   ProductTable forward;          // y
   ProductTable input_gradient;   // dx
   ProductTable weight_gradient;  // dW
-  double memory_bandwidth = 0;   // bytes a second, read and written: sums, packing, SGD
-  double presenting = 0;         // seconds a value of an example that is made ready
-  double softmax = 0;            // seconds a logit of a dense mixture's gate
-  double choosing = 0;           // seconds a logit that is searched for the largest
-  double planning = 0;           // seconds a choice of a routed row
-  Link inner;                    // between ranks of a node
-  Link outer;                    // between nodes
-  Index ranks_a_node = 0;        // 0: all ranks are on one node
+  /// Whether rows and units of a product keep their bits whatever stands beside them, so that slices and
+  /// experts are multiplied at once (numerics/tiled_linear.hpp).
+  bool at_once = false;
+  double memory_bandwidth = 0;  // bytes a second, read and written: sums, packing, SGD
+  double presenting = 0;        // seconds a value of an example that is made ready
+  double softmax = 0;           // seconds a logit of a dense mixture's gate
+  double choosing = 0;          // seconds a logit that is searched for the largest
+  double planning = 0;          // seconds a choice of a routed row
+  Link inner;                   // between ranks of a node
+  Link outer;                   // between nodes
+  Index ranks_a_node = 0;       // 0: all ranks are on one node
 
   /// The slowest link between neighbours among `all` ranks, numbered node after node, that stand together in
   /// groups of `ranks` numbers in a row. Local.

@@ -62,6 +62,12 @@ class Products {
   }
 
   void read(Machine& machine) const {
+    if (const toml::node* const at_once = table_->get("at_once")) {
+      if (!at_once->is_boolean())
+        throw InputError("{}: products.at_once must be true or false, got {}", place("at_once"),
+                         config::toml_text(*at_once));
+      machine.at_once = *at_once->value<bool>();
+    }
     ProductTable table{axis("rows"), axis("outputs"), axis("inputs"), {}};
     const std::size_t points = table.rows.size() * table.outputs.size() * table.inputs.size();
     for (const auto& [key, into] :
@@ -73,7 +79,7 @@ class Products {
   }
 
  private:
-  static constexpr std::array keys{"rows",    "outputs",        "inputs",
+  static constexpr std::array keys{"at_once", "rows",           "outputs",        "inputs",
                                    "forward", "input_gradient", "weight_gradient"};
   static bool is_known(std::string_view key) { return std::ranges::find(keys, key) != keys.end(); }
   std::string place(std::string_view key) const {
@@ -181,9 +187,11 @@ std::string to_toml(const Machine& machine) {
   if (machine.ranks_a_node > 0) text += fmt::format("\n[node]\nranks = {}\n", machine.ranks_a_node);
   const ProductTable& axes = machine.forward;
   text += fmt::format(
-      "\n[products]  # y (m, n) = x (m, k) W^T: milliseconds\nrows = [{}]     # m\n"
-      "outputs = [{}]  # n\ninputs = [{}]   # k\n",
-      fmt::join(axes.rows, ", "), fmt::join(axes.outputs, ", "), fmt::join(axes.inputs, ", "));
+      "\n[products]  # y (m, n) = x (m, k) W^T: milliseconds\n"
+      "at_once = {}  # slices and experts, whose bits are the same one by one\n"
+      "rows = [{}]     # m\noutputs = [{}]  # n\ninputs = [{}]   # k\n",
+      machine.at_once, fmt::join(axes.rows, ", "), fmt::join(axes.outputs, ", "),
+      fmt::join(axes.inputs, ", "));
   text += table_text("forward", machine.forward);
   text += table_text("input_gradient", machine.input_gradient);
   text += table_text("weight_gradient", machine.weight_gradient);

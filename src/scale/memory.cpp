@@ -93,15 +93,16 @@ double batch_and_head(const Workload& work, double rows, double head_rows) {
 double memory_of_first(const Workload& work, const Layout& layout) {
   const Index b = most_rows(work, layout.replicas).rows;
   const bool has_homes = layout.gating == Gating::rows;
-  const double gated = has_homes ? real((b + layout.shards - 1) / layout.shards) : real(b);
+  const GatedRows of_gate = gated_rows(work, layout);
+  const double gated = real(of_gate.rows);
   double floats = batch_and_head(work, real(b), gated);
   if (has_homes) {
     floats +=
         parameters(lengths_of_experts(work, layout.shards), work.slices, layout.replicas, work.has_momentum) +
-        parameters(lengths_of_gates(work), layout.ranks(), layout.ranks(), work.has_momentum);
+        parameters(lengths_of_gates(work), of_gate.leaves, layout.ranks(), work.has_momentum);
   } else {
-    floats +=
-        parameters(lengths_of_first(work, layout.shards), work.slices, layout.replicas, work.has_momentum);
+    for (const Shared& one : shared_by_first(work, layout.shards))
+      floats += parameters(one.lengths, one.leaves, layout.replicas, work.has_momentum);
   }
   for (Index l = 0; l < work.network.layer_count(); ++l) {
     const LayerBuffers buffers(work, l, layout);

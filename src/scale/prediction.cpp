@@ -29,7 +29,8 @@ RankLoad load_of_first(const Workload& work, const Layout& layout) {
   const Index rows = most_rows(work, layout.replicas).rows;
   for (Index l = 0; l < work.network.layer_count(); ++l)
     add(coordinator_flows(work, l, layout.shards, rows).all(), load);
-  add_column(lengths_of_first(work, layout.shards), work.slices, layout.replicas, work.clips, load);
+  for (const Shared& one : shared_by_first(work, layout.shards))
+    add_column(one.lengths, one.leaves, layout.replicas, work.clips, load);
   return load;
 }
 
@@ -44,11 +45,12 @@ RankLoad load_of_other(const Workload& work, const Layout& layout) {
 
 RankLoad load_of_home(const Workload& work, const Layout& layout) {
   RankLoad load;
+  const GatedRows gated = gated_rows(work, layout);
   const Index rows = most_rows(work, layout.replicas).rows;
   for (Index l = 0; l < work.network.layer_count(); ++l)
-    add(home_flows(work, l, layout.shards, rows).all(), load);
+    add(home_flows(work, l, layout.shards, rows, gated.rows).all(), load);
   add_column(lengths_of_experts(work, layout.shards), work.slices, layout.replicas, work.clips, load);
-  add_column(lengths_of_gates(work), layout.ranks(), layout.ranks(), work.clips, load);
+  add_column(lengths_of_gates(work), gated.leaves, layout.ranks(), work.clips, load);
   return load;
 }
 
@@ -68,8 +70,7 @@ Prediction predict(const Machine& machine, const Workload& work, const Layout& l
   prediction.first.memory = memory_of_first(work, layout);
   if (layout.ranks() > 1) {
     const Index homes = has_homes ? layout.ranks() : layout.replicas;
-    const Index slices = has_homes ? layout.ranks() : work.slices;  // of the gate: one a rank
-    const auto losses = distribution::loss_bytes(slices, homes);
+    const auto losses = distribution::loss_bytes(gated_rows(work, layout).leaves, homes);
     prediction.first.bytes_reduced = totals_bytes(work) + static_cast<double>(losses);
   }
   prediction.other = prediction.first;

@@ -33,9 +33,15 @@ struct ColumnLoad {
 /// Of tensors of these lengths, summed over `slices` leaves between `replicas` ranks. Local.
 ColumnLoad column_load(const std::vector<Index>& lengths, Index slices, Index replicas, bool clips);
 
-/// The lengths of the tensors of what the rank with the most experts holds. Local.
-std::vector<Index> lengths_of_first(const Workload& work, Index shards);
+/// The lengths of the tensors of what the rank with the most experts beside the coordinator holds. Local.
 std::vector<Index> lengths_of_largest(const Workload& work, Index shards);
+/// Tensors whose gradients are summed over so many leaves.
+struct Shared {
+  std::vector<Index> lengths;
+  Index leaves = 1;
+};
+/// What coordinators share with each other: all at once, or, where gates are cut finer, those apart. Local.
+std::vector<Shared> shared_by_first(const Workload& work, Index shards);
 /// Of the tensors that every rank holds where each row has a home: gates, head, layers that are not split.
 /// And of the experts of the rank with the most. Local.
 std::vector<Index> lengths_of_gates(const Workload& work);

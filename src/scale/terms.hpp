@@ -24,6 +24,8 @@ class Terms {
     Linear times(double count) const;
   };
   /// sum over slices of t(m, n, k); with more than 2 slices dW are added: 3 n k floats for each pair but one.
+  Linear one_by_one(const std::vector<Index>& slices, Index outputs, Index inputs) const;
+  /// The same where y and dx of all slices are one product, if this machine makes such (Machine::at_once).
   Linear linear(const std::vector<Index>& slices, Index outputs, Index inputs) const;
 
   /// So many floats read or written: 4 bytes each at the bandwidth of the memory.
@@ -66,8 +68,10 @@ class Terms {
 
  private:
   const model::LayerSpec& layer_of(Index layer) const { return work_.network.layers[size(layer)]; }
-  /// Adds `count` experts' products of rows in these slices.
-  void add_products(Index layer, double count, const std::vector<Index>& slices, Experts& experts) const;
+  /// The products of `own` experts that compute all rows: side by side where they can be.
+  Linear hidden_of(Index layer, Index own, const std::vector<Index>& slices) const;
+  /// Adds the products of some experts' hidden units and, in a mixture of classifiers, of their classes.
+  void add_products(Index layer, const Linear& hidden, const Linear& classes, Experts& experts) const;
 
   const Machine& machine_;
   const Workload& work_;

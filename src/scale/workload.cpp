@@ -10,6 +10,7 @@ namespace dmoe::scale {
 Workload Workload::in_one_slice() const {
   Workload whole = *this;
   whole.slices = 1;
+  whole.gate_slices = 0;
   return whole;
 }
 
@@ -20,7 +21,13 @@ const training::PhaseSpec& longest_phase(const config::Config& config) {
 Workload workload_of(const config::Config& config, const training::PhaseSpec& phase,
                      const model::NetworkSpec& network) {
   const training::TrainingSpec& spec = config.training;
-  Workload work{network, spec.batch_size, spec.slices, {}, spec.momentum != 0, spec.max_gradient_norm > 0};
+  Workload work{.network = network,
+                .rows = spec.batch_size,
+                .slices = spec.slices,
+                .chosen = {},
+                .has_momentum = spec.momentum != 0,
+                .clips = spec.max_gradient_norm > 0,
+                .gate_slices = spec.gate_slices};
   try {
     const training::Routings routings(phase.routings, network.layer_count());
     for (Index l = 0; l < network.layer_count(); ++l) {
@@ -35,12 +42,17 @@ Workload workload_of(const config::Config& config, const training::PhaseSpec& ph
 }
 
 ReplicaRows most_rows(const Workload& work, Index replicas) {
-  const Index length = (work.rows + work.slices - 1) / work.slices;  // q
+  const Index parts = work.slices * work.parts();
+  const Index length = work.parts() * ((work.rows + parts - 1) / parts);  // q
   const Index slices = (work.slices + replicas - 1) / replicas;
-  ReplicaRows most{std::min(work.rows, slices * length), {}};
-  for (Index first = 0; first < most.rows; first += length)
-    most.of_slices.push_back(std::min(length, most.rows - first));
-  return most;
+  const Index rows = std::min(work.rows, slices * length);
+  return {rows, cut_into(rows, length)};
+}
+
+std::vector<Index> cut_into(Index rows, Index length) {
+  std::vector<Index> slices;
+  for (Index first = 0; first < rows; first += length) slices.push_back(std::min(length, rows - first));
+  return slices;
 }
 
 }  // namespace dmoe::scale

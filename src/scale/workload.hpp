@@ -22,8 +22,10 @@ struct Workload {
   std::vector<Index> chosen;  // (L): experts that a row chooses, k; 0: all of them, the dense mixture
   bool has_momentum = false;  // a velocity of each value
   bool clips = false;         // gradients are shared for their norm
+  Index gate_slices = 0;      // S T, of gates, heads and layers that are not split; 0: S
 
   bool is_routed(Index layer) const { return chosen[dmoe::size(layer)] > 0; }
+  Index parts() const { return gate_slices == 0 ? 1 : gate_slices / slices; }  // T
   /// The same in one slice: what a layout is compared with. Local.
   Workload in_one_slice() const;
 };
@@ -35,6 +37,9 @@ const training::PhaseSpec& longest_phase(const config::Config& config);
 /// the most that may be. Throws InputError for routings that do not fit the network. Local.
 Workload workload_of(const config::Config& config, const training::PhaseSpec& phase,
                      const model::NetworkSpec& network);
+
+/// Rows in slices of so many each, but the last. Local.
+std::vector<Index> cut_into(Index rows, Index length);
 
 /// The rows of one replica that has more of them than any other.
 struct ReplicaRows {

@@ -66,10 +66,14 @@ TEST(OtherFlows, are_together_those_of_the_coordinator_where_all_own_as_much) {
   }
 }
 
+LayerFlows flows_of_even_homes(const Workload& work, Index layer, Index ranks, Index rows) {
+  return home_flows(work, layer, ranks, rows, (rows + ranks - 1) / ranks);
+}
+
 TEST(HomeFlows, send_as_much_as_they_receive_where_all_ranks_are_alike) {
   const model::NetworkSpec network{6, 3, {{8, 4, 3}, {16, 5, 3}}};
   for (const Index chosen : {0, 1, 2, 3}) {
-    const Flow flow = sum_of(work_of(network, 16, chosen), home_flows, 4);
+    const Flow flow = sum_of(work_of(network, 16, chosen), flows_of_even_homes, 4);
     EXPECT_NEAR(flow.sent, flow.received, 1e-9) << chosen;
     EXPECT_EQ(flow.messages_sent, flow.messages_received);
   }
@@ -78,7 +82,7 @@ TEST(HomeFlows, send_as_much_as_they_receive_where_all_ranks_are_alike) {
 TEST(HomeFlows, follow_the_closed_form_of_a_dense_layer) {
   // 12 rows, 4 on each of 3 ranks; 7 experts, of which the last rank owns 3 in one block; 3 blocks in all.
   const Workload work = work_of({6, 3, {{7, 4, 3}}}, 12);
-  const LayerFlows flows = home_flows(work, 0, 3, 12);
+  const LayerFlows flows = home_flows(work, 0, 3, 12, 4);
   EXPECT_EQ(flows.gates.sent, 4 * 2 * 4 * 7);
   EXPECT_EQ(flows.gates.received, 4 * 8 * 7);
   EXPECT_EQ(flows.output_gradients.sent, 4 * 2 * 4 * 4);
@@ -90,10 +94,24 @@ TEST(HomeFlows, follow_the_closed_form_of_a_dense_layer) {
   EXPECT_EQ(flows.all().messages_sent, 4 * 2);
 }
 
+TEST(GatedRows, come_in_the_slices_of_the_recipe) {
+  using enum Gating;
+  Workload work = work_of({6, 3, {{7, 4, 3}}}, 22);
+  work.slices = 2;
+  EXPECT_EQ(gated_rows(work, {1, 1}).of_slices, (std::vector<Index>{11, 11}));
+  EXPECT_EQ(gated_rows(work, {2, 3, rows}).of_slices, (std::vector<Index>{4}));  // as if there were six
+  EXPECT_EQ(gated_rows(work, {2, 3, rows}).leaves, 6);
+  work.gate_slices = 8;  // of 3, 3, .., 1
+  EXPECT_EQ(gated_rows(work, {1, 1}).of_slices, (std::vector<Index>{3, 3, 3, 3, 3, 3, 3, 1}));
+  EXPECT_EQ(gated_rows(work, {2, 3, rows}).of_slices, (std::vector<Index>{3, 3}));
+  EXPECT_EQ(gated_rows(work, {2, 3, rows}).leaves, 8);
+  EXPECT_EQ(most_rows(work, 2).of_slices, (std::vector<Index>{12}));
+}
+
 TEST(HomeFlows, of_a_rank_do_not_grow_with_their_number_where_rows_and_experts_do) {
   const auto flow = [](Index ranks) {
     const Workload work = work_of({16, 3, {{8 * ranks, 4, 3}, {8 * ranks, 4, 3}}}, 64 * ranks, 2);
-    Flow all = sum_of(work, home_flows, ranks);
+    Flow all = sum_of(work, flows_of_even_homes, ranks);
     all.sent -= 2 * 8 * static_cast<double>(ranks - 1);  // counts
     return all.sent;
   };

@@ -47,6 +47,8 @@ TEST(MachineFile, says_each_constant) {
   EXPECT_EQ(machine.inner, (Link{1e-6, 5e9, 0}));
   EXPECT_EQ(machine.outer, machine.inner);
   EXPECT_EQ(machine.ranks_a_node, 4);
+  EXPECT_FALSE(machine.at_once);
+  EXPECT_TRUE(parse_machine(with("[products]", "[products]\nat_once = true"), "m.toml").at_once);
   EXPECT_DOUBLE_EQ(machine.forward(8, 10, 20), 3e-3);
   EXPECT_DOUBLE_EQ(machine.input_gradient(8, 10, 30), 8.5e-3);
   EXPECT_DOUBLE_EQ(machine.weight_gradient(1, 10, 30), 10e-3);
@@ -55,12 +57,14 @@ TEST(MachineFile, says_each_constant) {
 TEST(MachineFile, is_read_as_it_was_written) {
   Machine machine = parse_machine(text, "m.toml");
   machine.outer.latency = 1e-5;
+  machine.at_once = true;
   const std::string written = to_toml(machine);
   const Machine again = parse_machine(written, "again");
   EXPECT_EQ(to_toml(again), written);
   EXPECT_EQ(again.outer.latency, 1e-5);
   EXPECT_EQ(again.inner.latency, 1e-6);
   EXPECT_EQ(again.ranks_a_node, 4);
+  EXPECT_TRUE(again.at_once);
   EXPECT_DOUBLE_EQ(again.input_gradient(8, 10, 30), 8.5e-3);
 }
 
@@ -83,8 +87,10 @@ TEST(MachineFile, refuses_with_place_key_and_value) {
   EXPECT_EQ(message(with("[1, 2, 3, 4]", "[1, 2, -3, 4]")),
             "m.toml:19: products.forward must be milliseconds above 0, got -3");
   EXPECT_EQ(message(with("forward", "forwards")),
-            "m.toml:19: unknown key products.forwards; allowed: rows, outputs, inputs, forward, "
-            "input_gradient, weight_gradient");
+            "m.toml:19: unknown key products.forwards; allowed: at_once, rows, outputs, inputs, "
+            "forward, input_gradient, weight_gradient");
+  EXPECT_EQ(message(with("[products]", "[products]\nat_once = 1")),
+            "m.toml:16: products.at_once must be true or false, got 1");
   EXPECT_EQ(message("name = \"empty\"\n"), "m.toml: memory.bandwidth is missing; it must be a number");
 }
 

@@ -66,6 +66,10 @@ CASES = {
     "dense": (MIXTURES, "batch_size = 128\nslices = 4", ""),
     "uneven": (UNEVEN, "batch_size = 50\nslices = 7\nmomentum = 0.9\nmax_gradient_norm = 1.0", ""),
     "one": (UNEVEN, "batch_size = 50\nslices = 6", TOP_1),
+    "gate_slices": (UNEVEN, "batch_size = 50\nslices = 3\ngate_slices = 12\nmax_gradient_norm = 1.0", ""),
+    "gate_slices_of_many": (MANY, "batch_size = 1000\nslices = 4\ngate_slices = 64", TOP_2),
+    "gate_slices_of_one": (layer("single", 1, 20) + layer("mixture", 3, 20, 8),
+                           "batch_size = 64\nslices = 2\ngate_slices = 6", ""),
     "two": (MANY, "batch_size = 1024\nslices = 16", TOP_2),
     "few_rows": (MANY, "batch_size = 20\nslices = 4\nmomentum = 0.5", TOP_2),
     "one_slice": (MANY, "batch_size = 200\nslices = 1", TOP_2),
@@ -105,6 +109,13 @@ class Model(unittest.TestCase):
                 self.assertAlmostEqual(found[name], value, delta=1e-6 * abs(value) + 1e-9, msg=f"{where}.{name}")
 
     def test_both_models_say_the_same_of_every_layout(self):
+        self.compare_models()
+
+    def test_and_where_products_are_made_at_once(self):
+        self.machine.write_text(MACHINE + "at_once = true\n")
+        self.compare_models()
+
+    def compare_models(self):
         for name in CASES:
             config = self.config(name)
             text = self.scale(config, "--machine", self.machine, "--inputs", INPUTS, "--classes", CLASSES, "--json",
