@@ -439,8 +439,8 @@ def columns_of(work, R, E, gating):
     if work.T == 1:
         return [whole, other]
     gates = tensors(work, [0 if layer.sharded else 1 for layer in work.layers], True)
-    experts = [0 if at_home else length for length, at_home in zip(whole.lengths, gates)]
-    return [Column(experts, work.S, R, work.clips), Column(gates, work.S * work.T, R, work.clips), other]
+    apart = [0 if at_home else length for length, at_home in zip(whole.lengths, gates)]
+    return [Column(apart, work.S, R, work.clips), Column(gates, work.S * work.T, R, work.clips), other]
 
 
 # What it takes.
