@@ -115,7 +115,7 @@ void print_layout(const Table& table, const scale::Prediction& one, bool is_best
   fmt::print(
       "{:>6} {} {:<26} {:<11} {:>10.4g} {:>10.0f} {:>8.2f} {:>5.0f} {:>9.3f} {:>9.3f} {:>8.0f} {:>9.1f}\n",
       one.layout.ranks(), is_best ? '*' : ' ', scale::to_text(one.layout),
-      one.layout.shards > 1 ? scale::to_text(one.layout.gating) : "-", one.milliseconds(),
+      one.layout.shards > 1 ? exchange::to_text(one.layout.gating) : "-", one.milliseconds(),
       1e3 * rows / one.milliseconds(), speedup, 100 * speedup / static_cast<double>(one.layout.ranks()),
       megabytes(most(&scale::RankLoad::bytes_sent)), megabytes(most(&scale::RankLoad::bytes_received)),
       std::max(one.first.messages_sent + one.first.messages_received,
@@ -181,7 +181,7 @@ toml::table json_of(const scale::Prediction& one, bool is_best) {
                      {"ranks", one.layout.ranks()},
                      {"replicas", one.layout.replicas},
                      {"shards", one.layout.shards},
-                     {"gating", scale::to_text(one.layout.gating)},
+                     {"gating", exchange::to_text(one.layout.gating)},
                      {"milliseconds", one.milliseconds()},
                      {"parts", std::move(milliseconds)},
                      {"first", json_of(one.first)},
@@ -233,7 +233,7 @@ void add_model_options(CLI::App& parser, const std::shared_ptr<ScaleOptions>& op
       return;
     }
     try {
-      options->gatings = {scale::gating_named(word)};
+      options->gatings = {exchange::gating_named(word)};
     } catch (const InputError&) {
       throw CLI::ValidationError("--gating must be one of coordinator, rows, both, got " +
                                  config::toml_quoted(word));

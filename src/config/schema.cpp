@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "exchange/homes.hpp"
 #include "model/baseline.hpp"
 #include "numerics/architecture.hpp"
 #include "numerics/linear.hpp"
@@ -22,6 +23,11 @@ constexpr double most = 1e6;
 constexpr double largest_norm = 1e30;
 constexpr double most_threads = 1'024;
 constexpr OnResume freely = OnResume::freely;
+
+std::vector<std::string> or_auto(std::vector<std::string> names) {
+  names.insert(names.begin(), "auto");
+  return names;
+}
 
 Table data_table() {
   return {.name = "data", .help = "what is learnt from", .part = dataset_kind()};
@@ -208,7 +214,7 @@ Table comm_table() {
                               "ranks its own rows; auto: as is fastest by dmoe bench scale, among what "
                               "train.gate_slices allows",
                       .initial = "auto",
-                      .names = {"auto", "coordinator", "rows"},
+                      .names = or_auto(exchange::gating_names()),
                       .on_resume = freely},
           SettingSpec{.name = "timeout",
                       .help = "the longest wait in one operation; then the job ends",

@@ -1,8 +1,25 @@
 #include "exchange/homes.hpp"
 
+#include "core/enum_names.hpp"
 #include "exchange/topology.hpp"
 
 namespace dmoe::exchange {
+
+namespace {
+
+constexpr EnumNames<Gating, 2> names{"gating", {"coordinator", "rows"}};
+
+}  // namespace
+
+std::string to_text(Gating gating) {
+  return names.text(gating);
+}
+std::vector<std::string> gating_names() {
+  return names.all();
+}
+Gating gating_named(const std::string& name) {
+  return names.named(name);
+}
 
 SliceRange slices_at_home(Gating gating, Index slices, Index ranks, Index rank) {
   if (gating == Gating::coordinator) return rank == 0 ? SliceRange{0, slices} : SliceRange{slices, 0};

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "comm/communicator.hpp"
@@ -17,6 +18,11 @@ namespace dmoe::exchange {
 
 /// Layout: who gates the rows of a replica. The coordinator all of them, or each rank its own.
 enum class Gating { coordinator, rows };
+/// "coordinator", "rows". Local.
+std::string to_text(Gating gating);
+std::vector<std::string> gating_names();
+/// Throws InputError for a name that is none. Local.
+Gating gating_named(const std::string& name);
 
 /// Of the slices here, those that are at home on a rank: [first, first + count). Local.
 struct SliceRange {

@@ -61,7 +61,7 @@ std::vector<scale::Layout> layouts_asked_for(const config::Config& config, const
   const exchange::BatchCut cut = cut_of(config.training);
   const bool is_open = config.comm.gating == "auto";
   const std::vector<exchange::Gating> gatings =
-      is_open ? std::vector{coordinator, rows} : std::vector{scale::gating_named(config.comm.gating)};
+      is_open ? std::vector{coordinator, rows} : std::vector{exchange::gating_named(config.comm.gating)};
   std::vector<scale::Layout> layouts;
   if (const std::optional<Index> replicas = config.comm.replicas) {
     for (const exchange::Gating gating : gatings)

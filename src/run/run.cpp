@@ -8,11 +8,11 @@
 #include "comm/together.hpp"
 #include "console/wording.hpp"
 #include "data/statistics.hpp"
+#include "exchange/homes.hpp"
 #include "io/model_file.hpp"
 #include "numerics/architecture.hpp"
 #include "run/launch.hpp"
 #include "run/layout.hpp"
-#include "scale/layout.hpp"
 #include "training/routings.hpp"
 #include "training/self_test.hpp"
 
@@ -122,7 +122,7 @@ training::Outcome Run::train(training::Observer& observer, const training::StopR
   began_ = Timing::Clock::now();
   io::Launch launch = launch_of(session_, options_.command_line, config_.numerics.threads);
   launch.replicas = network_->grid().replicas();
-  launch.gating = scale::to_text(network_->grid().gating());
+  launch.gating = exchange::to_text(network_->grid().gating());
   const auto is_to_stop = [&] {
     if (stop_requested()) return true;
     is_out_of_time_ = world_.is_coordinator() && config_.stop_after && seconds() >= *config_.stop_after;

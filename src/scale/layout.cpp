@@ -4,25 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "core/enum_names.hpp"
-
 namespace dmoe::scale {
-
-namespace {
-
-constexpr EnumNames<Gating, 2> names{"gating", {"coordinator", "rows"}};
-
-}  // namespace
-
-std::string to_text(Gating gating) {
-  return names.text(gating);
-}
-std::vector<std::string> gating_names() {
-  return names.all();
-}
-Gating gating_named(const std::string& name) {
-  return names.named(name);
-}
 
 std::string to_text(const Layout& layout) {
   if (layout.ranks() == 1) return "one rank";

@@ -10,11 +10,6 @@
 namespace dmoe::scale {
 
 using exchange::Gating;
-/// "coordinator", "rows". Local.
-std::string to_text(Gating gating);
-std::vector<std::string> gating_names();
-/// Throws InputError for a name that is none. Local.
-Gating gating_named(const std::string& name);
 
 /// R replicas of E ranks, P = R E.
 struct Layout {

@@ -44,7 +44,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--gate-slices", options.plan.gate_slices, "of gates; 0: S")->capture_default_str();
   app.add_option("--replicas", options.plan.replicas, "R")->capture_default_str();
   app.add_option("--gating", options.gating, "who gates: the coordinator of a replica, or each rank its rows")
-      ->check(CLI::IsMember({"coordinator", "rows"}))
+      ->check(CLI::IsMember(exchange::gating_names()))
       ->capture_default_str();
   app.add_option("--steps", options.plan.steps, "that count, after one that does not")->capture_default_str();
   app.add_option("--products", options.work_times, "table of how long work takes (dmoe_work_times)")
@@ -126,7 +126,7 @@ int run_program(int argc, char** argv) {
     app.parse(argc, argv);
     const model::LayerSpec layer{options.experts, options.hidden, options.gate_hidden};
     constexpr Index classes = 10;
-    if (options.gating == "rows") options.plan.gating = exchange::Gating::rows;
+    options.plan.gating = exchange::gating_named(options.gating);
     options.plan.network = {options.inputs, classes,
                             std::vector<model::LayerSpec>(static_cast<std::size_t>(options.layers), layer)};
     run(options);

@@ -2,8 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include "core/error.hpp"
-
 namespace dmoe::scale {
 namespace {
 
@@ -31,8 +29,6 @@ TEST(Layouts, are_said_in_words) {
   EXPECT_EQ(to_text(Layout{1, 4}), "4 shards");
   EXPECT_EQ(to_text(Layout{4, 1}), "4 replicas");
   EXPECT_EQ(to_text(Layout{2, 4}), "2 replicas of 4 ranks");
-  EXPECT_EQ(gating_named("rows"), Gating::rows);
-  EXPECT_THROW(gating_named("columns"), InputError);
 }
 
 }  // namespace
