@@ -31,7 +31,8 @@ class Session {
   /// Collective over its ranks.
   void finalize();
 
-  /// Ends the whole job at once with this exit status: for a rank that fails while others may wait. Local.
+  /// Ends the whole job with this exit status, a moment after what was said last, which the launcher is to
+  /// show: for a rank that fails while others may wait. Local.
   [[noreturn]] static void abort(int status);
 
  private:
