@@ -31,17 +31,41 @@ class Link:
     latency: float
     bandwidth: float
     overhead: float
+    sizes: tuple = ()  # of messages that were measured, one way and two that cross
+    one_way: tuple = ()
+    crossing: tuple = ()
 
-    def messages(self, flow):
-        """All messages of a flow at one rank: they wait for one latency, and cost its processor one by one."""
+    @classmethod
+    def load(cls, table):
+        return cls(**{key: value for key, value in table.items() if key != "messages"}, **table.get("messages", {}))
+
+    def curve(self, crossing):
+        """Sizes and seconds, and what a byte takes beyond them."""
+        if not self.sizes:
+            return (0, 1), (self.latency, self.latency + 1 / self.bandwidth), 1 / self.bandwidth
+        times = self.crossing if crossing else self.one_way
+        return self.sizes, times, (times[-1] - times[-2]) / (self.sizes[-1] - self.sizes[-2])
+
+    def one(self, size, crossing=False):
+        """One message, without what it costs a processor."""
+        sizes, times, a_byte = self.curve(crossing)
+        return np.interp(size, sizes, times) + max(0, size - sizes[-1]) * a_byte
+
+    def messages(self, flow, turns=1):
+        """All messages of a flow at one rank, in so many turns: each waits for its first message, whose followers come
+        one behind the other. They cost its processor one by one."""
         count = flow.out_messages + flow.in_messages
         if count == 0:
             return 0.0
-        return self.latency + count * self.overhead + max(flow.out, flow.into) / self.bandwidth
+        size, number = max((flow.out, flow.out_messages), (flow.into, flow.in_messages), key=lambda way: way[0])
+        crossing = min(flow.out, flow.into) > 0
+        each = size / max(1, number)
+        return (count * self.overhead + turns * self.one(each, crossing)
+                + max(0, size - turns * each) * self.curve(crossing)[2])  # fmt: skip
 
     def rounds(self, size, ranks):
         """A broadcast, or an all-reduce, of so many bytes."""
-        return math.ceil(math.log2(ranks)) * (self.latency + self.overhead + size / self.bandwidth)
+        return math.ceil(math.log2(ranks)) * (self.overhead + self.one(size))
 
 
 @dataclass
@@ -63,8 +87,8 @@ class Machine:
         shape = [len(axis) for axis in axes]
         tables = {kind: np.log(1e-3 * np.array(products[kind], float).reshape(shape))
                   for kind in ("forward", "input_gradient", "weight_gradient")}  # fmt: skip
-        inner = Link(**text["inner"])
-        return cls(text["memory"]["bandwidth"], text["costs"], inner, Link(**text.get("outer", text["inner"])),
+        inner, outer = (Link.load(text.get(name, text["inner"])) for name in ("inner", "outer"))
+        return cls(text["memory"]["bandwidth"], text["costs"], inner, outer,
                    text.get("node", {}).get("ranks", 0), axes, tables, products.get("at_once", False))  # fmt: skip
 
     def product(self, kind, m, n, k):
@@ -418,9 +442,8 @@ class Column:
     def seconds(self, machine, link):
         if self.ranks == 1:
             return 0.0
-        rounds = 2 if self.clips else 1
-        return (link.messages(self.flow()) + rounds * link.latency
-                + machine.floats((sum(self.blocks) + 1) * self.chunk))  # fmt: skip
+        turns = 3 if self.clips else 2
+        return link.messages(self.flow(), turns) + machine.floats((sum(self.blocks) + 1) * self.chunk)
 
 
 def columns_of(work, R, E, gating):

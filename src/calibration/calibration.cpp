@@ -17,7 +17,8 @@ Measured measure(const comm::Communicator& world, const std::vector<std::string>
   // The first rank that is elsewhere, which all must know; 0: none is.
   const auto elsewhere = std::ranges::find_if(hosts, [&](const auto& host) { return host != hosts.front(); });
   const Index away = world.all_reduce_max(elsewhere == hosts.end() ? 0 : elsewhere - hosts.begin());
-  if (world.is_coordinator()) measure_computing(plan, machine);
+  world.barrier();
+  measure_computing(plan, machine);
   world.barrier();
   if (world.size() > 1 && away != 1) {
     machine.inner = machine.outer = measure_link(world, 1, plan.repetitions);

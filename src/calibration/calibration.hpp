@@ -25,9 +25,10 @@ struct Measured {
   double all_reduce_model = 0;
 };
 
-/// Constants on the coordinator: medians of computing, in the processor's own time, so that
-/// other jobs on it count little. Of more than one rank the links too: between ranks 0 and 1, and, where
-/// `hosts`, the name of each rank's host, differ, between rank 0 and the first on another host. Collective.
+/// Constants on the coordinator: medians of computing, in the processor's own time, so that other jobs on it
+/// count little. All ranks compute at once, as in a step: cores of a node that share caches and memory are
+/// slower together. Of more than one rank the links too: between ranks 0 and 1, and, where `hosts`, the name
+/// of each rank's host, differ, between rank 0 and the first on another host. Collective.
 Measured measure(const comm::Communicator& world, const std::vector<std::string>& hosts,
                  const std::string& name, const Plan& plan = {});
 

@@ -74,33 +74,52 @@ class Contest {
   std::vector<Body> bodies_;
 };
 
-/// Operands of the largest product, whose beginnings are those of all others.
-class Operands {
+/// Numbers, of which each product takes the next ones: so it finds its operands as far from the processor as
+/// a product of a step does, between two of whose turns all others come.
+class Numbers {
  public:
-  explicit Operands(const Plan& plan)
-      : x_(bench::random_matrix(1, plan.rows.back() * plan.inputs.back())),
-        weight_(bench::random_matrix(1, plan.outputs.back() * plan.inputs.back())),
-        bias_(1, plan.outputs.back()),
-        y_(bench::random_matrix(1, plan.rows.back() * plan.outputs.back())),
-        d_x_(1, plan.rows.back() * plan.inputs.back()),
-        d_weight_(1, plan.outputs.back() * plan.inputs.back()) {}
+  explicit Numbers(Index largest) : values_(bench::random_matrix(1, std::max(largest, at_least))) {}
 
-  void add(Index m, Index n, Index k, Contest& forward, Contest& input_gradient, Contest& weight_gradient) {
-    const MatrixView x = part(x_, m, k);
-    const MatrixView weight = part(weight_, n, k);
-    const MatrixView y = part(y_, m, n);
-    forward.add([=, this] {
-      numerics::linear(x, weight, bias_.values().first(size(n)), numerics::Activation::relu, y);
-    });
-    input_gradient.add([=, this] { numerics::linear_input_gradient(y, weight, part(d_x_, m, k)); });
-    weight_gradient.add([=, this] { numerics::linear_weight_gradient(y, x, part(d_weight_, n, k)); });
+  MatrixView next(Index rows, Index columns) {
+    const Index count = rows * columns;
+    if (used_ + count > values_.columns()) used_ = 0;
+    float* const first = values_.values().data() + used_;
+    used_ += (count + line - 1) / line * line;
+    return {first, rows, columns};
   }
 
  private:
-  static MatrixView part(Matrix& of, Index rows, Index columns) {
-    return {of.values().data(), rows, columns};
+  static constexpr Index at_least = Index{1} << 21;  // 8 MiB: more than a core has for itself
+  static constexpr Index line = 16;                  // floats of a line of the cache
+  Matrix values_;
+  Index used_ = 0;
+};
+
+class Operands {
+ public:
+  explicit Operands(const Plan& plan)
+      : x_(plan.rows.back() * plan.inputs.back()),
+        weight_(plan.outputs.back() * plan.inputs.back()),
+        bias_(1, plan.outputs.back()),
+        y_(plan.rows.back() * plan.outputs.back()),
+        d_x_(plan.rows.back() * plan.inputs.back()),
+        d_weight_(plan.outputs.back() * plan.inputs.back()) {}
+
+  void add(Index m, Index n, Index k, Contest& forward, Contest& input_gradient, Contest& weight_gradient) {
+    forward.add([=, this] {
+      numerics::linear(x_.next(m, k), weight_.next(n, k), bias_.values().first(size(n)),
+                       numerics::Activation::relu, y_.next(m, n));
+    });
+    input_gradient.add(
+        [=, this] { numerics::linear_input_gradient(y_.next(m, n), weight_.next(n, k), d_x_.next(m, k)); });
+    weight_gradient.add(
+        [=, this] { numerics::linear_weight_gradient(y_.next(m, n), x_.next(m, k), d_weight_.next(n, k)); });
   }
-  Matrix x_, weight_, bias_, y_, d_x_, d_weight_;
+
+ private:
+  Numbers x_, weight_;
+  Matrix bias_;
+  Numbers y_, d_x_, d_weight_;
 };
 
 void measure_products(const Plan& plan, scale::Machine& machine) {

@@ -1,6 +1,8 @@
 #include "calibration/links.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <vector>
 
 #include "bench/measurement.hpp"
@@ -13,52 +15,67 @@ namespace {
 using comm::Communicator;
 using comm::Tag;
 
-constexpr std::size_t small = 1;                      // floats
-constexpr std::size_t medium = std::size_t{1} << 14;  // 64 KiB
-constexpr std::size_t large = std::size_t{1} << 18;   // 1 MiB
-constexpr std::size_t burst = 64;                     // messages
+constexpr std::size_t small = 1;  // floats
+// Floats of the messages of the curve: 1 KiB to 4 MiB, below and above what libraries send unasked.
+constexpr std::array<std::size_t, 7> lengths{1 << 8, 1 << 12, 1 << 13, 3 << 13, 1 << 16, 1 << 18, 1 << 20};
+constexpr std::size_t burst = 64;         // messages
+constexpr double sample_seconds = 0.004;  // at least, of messages of one length; at least two of them
 
 /// Between rank 0 and a peer.
 class Pair {
  public:
   Pair(const Communicator& world, int peer)
-      : world_(world), peer_(peer), out_(burst * large / 16), in_(out_.size()) {}
+      : world_(world), peer_(peer), out_(lengths.back()), in_(lengths.back()) {}
 
   bool takes_part() const { return world_.is_coordinator() || world_.rank() == peer_; }
 
-  /// Seconds of a message of so many floats one way.
-  double one_way(std::size_t count, Index times) {
+  /// Seconds of a message of so many floats, while another comes the other way or none does.
+  double of_one(std::size_t count, scale::Traffic traffic, Index times) {
+    const bool crosses = traffic == scale::Traffic::crossing;
     const double milliseconds = bench::milliseconds_of([&] {
-      for (Index i = 0; i < times; ++i) {
-        if (world_.is_coordinator()) send(count);
-        receive(count);
-        if (!world_.is_coordinator()) send(count);
-      }
+      for (Index i = 0; i < times; ++i) crosses ? exchange(count) : there_and_back(count);
     });
-    return 1e-3 * milliseconds / static_cast<double>(2 * times);
+    return 1e-3 * milliseconds / static_cast<double>(crosses ? times : 2 * times);
   }
   /// Seconds that one of many small messages to rank 0 costs it.
   double of_a_burst(Index times) {
     const double milliseconds = bench::milliseconds_of([&] {
       for (Index i = 0; i < times; ++i) {
         std::vector<comm::Request> requests;
-        for (std::size_t m = 0; m < burst; ++m) {
-          if (world_.is_coordinator())
-            requests.push_back(world_.start_receive({&in_[m], small}, other(), Tag::partial_sums));
-          else
-            requests.push_back(world_.start_send({&out_[m], small}, other(), Tag::partial_sums));
-        }
+        for (std::size_t m = 0; m < burst; ++m)
+          requests.push_back(world_.is_coordinator() ? start_receive(small, m) : start_send(small, m));
         for (comm::Request& request : requests) request.wait();
       }
     });
     return 1e-3 * milliseconds / static_cast<double>(times * static_cast<Index>(burst));
   }
+  /// How often, so that a sample is long enough: as rank 0 found, which tells the peer.
+  Index times_of(std::size_t count, scale::Traffic traffic) {
+    const double once = of_one(count, traffic, 2);
+    float times = static_cast<float>(std::clamp(std::ceil(sample_seconds / once), 2.0, 200.0));
+    if (world_.is_coordinator()) world_.start_send({&times, 1}, other(), Tag::partial_sums).wait();
+    if (!world_.is_coordinator()) world_.start_receive({&times, 1}, other(), Tag::partial_sums).wait();
+    return static_cast<Index>(times);
+  }
 
  private:
   int other() const { return world_.is_coordinator() ? peer_ : 0; }
-  void send(std::size_t count) { world_.start_send({out_.data(), count}, other(), Tag::partial_sums).wait(); }
-  void receive(std::size_t count) {
-    world_.start_receive({in_.data(), count}, other(), Tag::partial_sums).wait();
+  comm::Request start_send(std::size_t count, std::size_t first = 0) {
+    return world_.start_send({&out_[first], count}, other(), Tag::partial_sums);
+  }
+  comm::Request start_receive(std::size_t count, std::size_t first = 0) {
+    return world_.start_receive({&in_[first], count}, other(), Tag::partial_sums);
+  }
+  void there_and_back(std::size_t count) {
+    if (world_.is_coordinator()) start_send(count).wait();
+    start_receive(count).wait();
+    if (!world_.is_coordinator()) start_send(count).wait();
+  }
+  void exchange(std::size_t count) {
+    comm::Request receive = start_receive(count);
+    comm::Request send = start_send(count);
+    receive.wait();
+    send.wait();
   }
 
   const Communicator& world_;
@@ -66,30 +83,47 @@ class Pair {
   std::vector<float> out_, in_;
 };
 
+double median_of(const bench::Samples& samples) {
+  return bench::spread_of(samples).median;
+}
+
+/// Seconds of a message of each length, without what it costs its processor.
+std::vector<double> curve(Pair& pair, scale::Traffic traffic, double overhead, Index repetitions) {
+  std::vector<double> seconds;
+  for (const std::size_t length : lengths) {
+    const Index times = pair.times_of(length, traffic);
+    bench::Samples samples;
+    for (Index i = 0; i < repetitions; ++i) samples.push_back(pair.of_one(length, traffic, times));
+    const double without = std::max(1e-9, median_of(samples) - overhead);
+    // A longer one takes no less, whatever disturbed the shorter.
+    seconds.push_back(seconds.empty() ? without : std::max(without, seconds.back() * 1.0001));
+  }
+  return seconds;
+}
+
 }  // namespace
 
 scale::Link measure_link(const Communicator& world, int peer, Index repetitions) {
   Pair pair(world, peer);
   bench::Samples latency;
-  bench::Samples medium_seconds;
-  bench::Samples large_seconds;
   bench::Samples overhead;
+  world.barrier();
+  if (!pair.takes_part()) return {};
   for (Index repetition = -1; repetition < repetitions; ++repetition) {  // the first one warms up
-    world.barrier();
-    if (!pair.takes_part()) continue;
-    const std::vector<double> seconds{pair.one_way(small, 50), pair.one_way(medium, 10),
-                                      pair.one_way(large, 4), pair.of_a_burst(8)};
+    const double one_way = pair.of_one(small, scale::Traffic::one_way, 50);
+    const double of_a_burst = pair.of_a_burst(8);
     if (repetition < 0) continue;
-    latency.push_back(seconds[0]);
-    medium_seconds.push_back(seconds[1]);
-    large_seconds.push_back(seconds[2]);
-    overhead.push_back(seconds[3]);
+    latency.push_back(one_way);
+    overhead.push_back(of_a_burst);
   }
-  if (!world.is_coordinator()) return {};
-  const auto shortest = [](const bench::Samples& samples) { return bench::spread_of(samples).smallest; };
-  constexpr double bytes = sizeof(float) * (large - medium);
-  const double slope = std::max(1e-12, shortest(large_seconds) - shortest(medium_seconds)) / bytes;
-  return {std::max(0.0, shortest(latency) - shortest(overhead)), 1 / slope, shortest(overhead)};
+  scale::Link link{.latency = std::max(0.0, median_of(latency) - median_of(overhead)),
+                   .overhead = median_of(overhead),
+                   .sizes = {},
+                   .one_way = curve(pair, scale::Traffic::one_way, median_of(overhead), repetitions),
+                   .crossing = curve(pair, scale::Traffic::crossing, median_of(overhead), repetitions)};
+  for (const std::size_t length : lengths) link.sizes.push_back(static_cast<double>(sizeof(float) * length));
+  link.bandwidth = 1 / link.seconds_a_byte(scale::Traffic::one_way);
+  return world.is_coordinator() ? link : scale::Link{};
 }
 
 double measure_all_reduce(const Communicator& world, Index repetitions) {

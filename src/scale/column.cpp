@@ -18,16 +18,22 @@ std::vector<Index> without_gates(const Workload& work, std::vector<Index> length
 
 }  // namespace
 
-double Messages::operator()(const Flow& flow) const {
+double Messages::operator()(const Flow& flow, double turns) const {
   if (flow.messages() == 0) return 0;
-  return link_.latency + link_.overhead * flow.messages() +
-         std::max(flow.sent, flow.received) / link_.bandwidth;
+  const bool crosses = flow.sent > 0 && flow.received > 0;
+  const Traffic traffic = crosses ? Traffic::crossing : Traffic::one_way;
+  const bool sends = flow.sent >= flow.received;
+  const double bytes = sends ? flow.sent : flow.received;
+  const double of_one = bytes / std::max(1.0, sends ? flow.messages_sent : flow.messages_received);
+  const double more = std::max(0.0, bytes - turns * of_one);  // arrive behind the first of a turn
+  return link_.overhead * flow.messages() + turns * link_.seconds(of_one, traffic) +
+         more * link_.seconds_a_byte(traffic);
 }
 
 double Messages::broadcast(double bytes, Index ranks) const {
   if (ranks == 1) return 0;
   const double rounds = std::ceil(std::log2(static_cast<double>(ranks)));
-  return rounds * (link_.latency + link_.overhead + bytes / link_.bandwidth);
+  return rounds * (link_.overhead + link_.seconds(bytes, Traffic::one_way));
 }
 
 ColumnLoad column_load(const std::vector<Index>& lengths, Index slices, Index replicas, bool clips) {

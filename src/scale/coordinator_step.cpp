@@ -159,10 +159,9 @@ class CoordinatorStep {
     }
     const Messages between(machine_.link_across(layout_.ranks()));
     const auto& [out, in, messages_out, messages_in] = load.traffic;
-    const double flow = between({real(out), real(in), real(messages_out), real(messages_in)});
-    const double latency = machine_.link_across(layout_.ranks()).latency;
+    const Flow flow{real(out), real(in), real(messages_out), real(messages_in)};
     column.exchange =
-        flow + (work_.clips ? 2 : 1) * latency + terms_.traffic(real(load.blocks + 1) * real(load.chunk));
+        between(flow, turns_of_replicas(work_)) + terms_.traffic(real(load.blocks + 1) * real(load.chunk));
     return column;
   }
 

@@ -117,9 +117,9 @@ class HomeStep {
     parts_.sgd += terms_.sgd(real(load.chunk));
     if (ranks == 1) return;
     const auto& [out, in, messages_out, messages_in] = load.traffic;
-    parts_.replicas += across_({real(out), real(in), real(messages_out), real(messages_in)}) +
-                       (work_.clips ? 2 : 1) * machine_.link_across(layout_.ranks()).latency +
-                       terms_.traffic(real(load.blocks + 1) * real(load.chunk));
+    const Flow flow{real(out), real(in), real(messages_out), real(messages_in)};
+    parts_.replicas +=
+        across_(flow, turns_of_replicas(work_)) + terms_.traffic(real(load.blocks + 1) * real(load.chunk));
   }
 
   void end(double forward_ended) {

@@ -45,6 +45,23 @@ double ProductTable::operator()(Index m, Index n, Index k) const {
   return std::exp(log_seconds) * places[0].beyond * places[1].beyond * places[2].beyond;
 }
 
+double Link::seconds_a_byte(Traffic traffic) const {
+  if (sizes.empty()) return 1 / bandwidth;
+  const std::vector<double>& times = traffic == Traffic::one_way ? one_way : crossing;
+  const std::size_t last = sizes.size() - 1;
+  return (times[last] - times[last - 1]) / (sizes[last] - sizes[last - 1]);
+}
+
+double Link::seconds(double bytes, Traffic traffic) const {
+  if (sizes.empty()) return latency + bytes / bandwidth;
+  const std::vector<double>& times = traffic == Traffic::one_way ? one_way : crossing;
+  if (bytes <= sizes.front()) return times.front();
+  if (bytes >= sizes.back()) return times.back() + (bytes - sizes.back()) * seconds_a_byte(traffic);
+  const auto above = static_cast<std::size_t>(std::ranges::upper_bound(sizes, bytes) - sizes.begin());
+  const double share = (bytes - sizes[above - 1]) / (sizes[above] - sizes[above - 1]);
+  return times[above - 1] + share * (times[above] - times[above - 1]);
+}
+
 const Link& Machine::link_in_group(Index ranks, Index all) const {
   return is_one_node(all) || ranks_a_node % ranks == 0 ? inner : outer;
 }

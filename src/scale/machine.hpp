@@ -27,11 +27,26 @@ struct ProductTable {
   double operator()(Index m, Index n, Index k) const;
 };
 
+/// Which way messages go at a time.
+enum class Traffic { one_way, crossing };
+
 /// How messages travel between two ranks.
 struct Link {
   double latency = 0;    // seconds until the first byte is there
   double bandwidth = 0;  // bytes a second
   double overhead = 0;   // seconds that a message costs each of the two processors
+  /// Seconds, without the overhead, of messages of these sizes [bytes, ascending]: of one, and of two that
+  /// cross. What no two constants say: long messages that are asked for first, windows that have to open,
+  /// links that are slower when both directions are full. Empty: latency + bytes / bandwidth.
+  std::vector<double> sizes{};
+  std::vector<double> one_way{};
+  std::vector<double> crossing{};
+
+  /// Seconds of one message, without the overhead: between sizes a straight line, beyond them its last one.
+  /// Local.
+  double seconds(double bytes, Traffic traffic) const;
+  /// Seconds that each byte takes of a long message, or of many. Local.
+  double seconds_a_byte(Traffic traffic) const;
   bool operator==(const Link&) const = default;
 };
 

@@ -41,95 +41,118 @@ double real_number(config::Section& section, const SettingSpec& spec) {
   return std::get<double>(section.value(spec));
 }
 
-Link read_link(config::Section section) {
-  const Link link{real_number(section, seconds("latency")), real_number(section, bandwidth()),
-                  real_number(section, seconds("overhead"))};
-  section.finish();
-  return link;
-}
-
-/// Reads the arrays of [products], which the sections of a config have none of.
-class Products {
+/// Reads the arrays of a table, which the sections of a config have none of.
+class Arrays {
  public:
-  explicit Products(const config::Document& document) : document_(document) {
-    table_ = document.root()["products"].as_table();
-    if (table_ == nullptr) throw InputError("{}: [products] is missing", document.name());
+  /// Throws InputError where the table, "products" or "inner.messages", is missing or has other keys.
+  Arrays(const config::Document& document, const std::string& path, const std::vector<std::string>& keys)
+      : document_(document), path_(path), table_(document.root().at_path(path).as_table()) {
+    if (table_ == nullptr) throw InputError("{}: [{}] is missing", document.name(), path);
     for (const auto& [key, node] : *table_) {
-      if (!is_known(key.str()))
-        throw InputError("{}: unknown key products.{}; allowed: {}", place(key.str()), key.str(),
+      if (std::ranges::find(keys, key.str()) == keys.end())
+        throw InputError("{}: unknown key {}.{}; allowed: {}", place(key.str()), path, key.str(),
                          fmt::join(keys, ", "));
     }
   }
 
-  void read(Machine& machine) const {
-    if (const toml::node* const at_once = table_->get("at_once")) {
-      if (!at_once->is_boolean())
-        throw InputError("{}: products.at_once must be true or false, got {}", place("at_once"),
-                         config::toml_text(*at_once));
-      machine.at_once = *at_once->value<bool>();
-    }
-    ProductTable table{axis("rows"), axis("outputs"), axis("inputs"), {}};
-    const std::size_t points = table.rows.size() * table.outputs.size() * table.inputs.size();
-    for (const auto& [key, into] :
-         {std::pair("forward", &machine.forward), std::pair("input_gradient", &machine.input_gradient),
-          std::pair("weight_gradient", &machine.weight_gradient)}) {
-      table.seconds = times(key, points);
-      *into = table;
-    }
-  }
-
- private:
-  static constexpr std::array keys{"at_once", "rows",           "outputs",        "inputs",
-                                   "forward", "input_gradient", "weight_gradient"};
-  static bool is_known(std::string_view key) { return std::ranges::find(keys, key) != keys.end(); }
-  std::string place(std::string_view key) const {
-    const toml::node* const node = table_->get(key);
-    return document_.place(fmt::format("products.{}", key),
-                           node == nullptr ? table_->source() : node->source());
-  }
-  const toml::array& array(const char* key) const {
-    const toml::array* const found = (*table_)[key].as_array();
-    if (found == nullptr || found->empty())
-      throw InputError("{}: products.{} must be an array of numbers", place(key), key);
-    return *found;
+  bool flag(const char* key) const {
+    const toml::node* const found = table_->get(key);
+    if (found == nullptr) return false;
+    if (!found->is_boolean()) refuse(key, "true or false", *found);
+    return *found->value<bool>();
   }
   std::vector<Index> axis(const char* key) const {
     std::vector<Index> values;
     for (const toml::node& node : array(key)) {
       const std::optional<Index> value = node.is_integer() ? node.value<Index>() : std::nullopt;
       const Index least = values.empty() ? 1 : values.back() + 1;
-      if (!value || *value < least || *value > most_axis)
-        throw InputError("{}: products.{} must be integers from 1 on, ascending, got {}", place(key), key,
-                         config::toml_text(node));
+      if (!value || *value < least || *value > most_axis) refuse(key, "integers from 1 on, ascending", node);
       values.push_back(*value);
     }
     return values;
   }
-  std::vector<double> times(const char* key, std::size_t points) const {
+  /// `many` times above 0, as "rows x outputs x inputs".
+  std::vector<double> times(const char* key, std::size_t many, const char* of, const char* unit) const {
     const toml::array& found = array(key);
-    if (found.size() != points)
-      throw InputError("{}: products.{} must have {} times, rows x outputs x inputs, got {}", place(key), key,
-                       points, found.size());
+    if (found.size() != many)
+      throw InputError("{}: {}.{} must have {} times, {}, got {}", place(key), path_, key, many, of,
+                       found.size());
     std::vector<double> times;
     for (const toml::node& node : found) {
-      const double milliseconds = node.is_number() ? *node.value<double>() : -1;
-      if (!(milliseconds > 0 && milliseconds < 1e9))
-        throw InputError("{}: products.{} must be milliseconds above 0, got {}", place(key), key,
-                         config::toml_text(node));
-      times.push_back(1e-3 * milliseconds);
+      const double time = node.is_number() ? *node.value<double>() : -1;
+      if (!(time > 0 && time < 1e9)) refuse(key, fmt::format("{} above 0", unit), node);
+      times.push_back(time);
     }
     return times;
   }
+  [[noreturn]] void refuse(const char* key, const std::string& what, const toml::node& got) const {
+    throw InputError("{}: {}.{} must be {}, got {}", place(key), path_, key, what, config::toml_text(got));
+  }
+
+ private:
+  std::string place(std::string_view key) const {
+    const toml::node* const node = table_->get(key);
+    return document_.place(fmt::format("{}.{}", path_, key),
+                           node == nullptr ? table_->source() : node->source());
+  }
+  const toml::array& array(const char* key) const {
+    const toml::array* const found = (*table_)[key].as_array();
+    if (found == nullptr || found->empty())
+      throw InputError("{}: {}.{} must be an array of numbers", place(key), path_, key);
+    return *found;
+  }
 
   const config::Document& document_;
+  std::string path_;
   const toml::table* table_;
 };
 
+void read_products(const config::Document& document, Machine& machine) {
+  const Arrays arrays(
+      document, "products",
+      {"at_once", "rows", "outputs", "inputs", "forward", "input_gradient", "weight_gradient"});
+  machine.at_once = arrays.flag("at_once");
+  ProductTable table{arrays.axis("rows"), arrays.axis("outputs"), arrays.axis("inputs"), {}};
+  const std::size_t points = table.rows.size() * table.outputs.size() * table.inputs.size();
+  for (const auto& [key, into] :
+       {std::pair("forward", &machine.forward), std::pair("input_gradient", &machine.input_gradient),
+        std::pair("weight_gradient", &machine.weight_gradient)}) {
+    table.seconds = arrays.times(key, points, "rows x outputs x inputs", "milliseconds");
+    for (double& time : table.seconds) time *= 1e-3;
+    *into = table;
+  }
+}
+
+Link read_link(const config::Document& document, const char* name, config::Section section) {
+  Link link{real_number(section, seconds("latency")),
+            real_number(section, bandwidth()),
+            real_number(section, seconds("overhead")),
+            {},
+            {},
+            {}};
+  const bool has_curve = section.values().contains("messages");
+  if (has_curve) static_cast<void>(section.table("messages"));
+  section.finish();
+  if (!has_curve) return link;
+  const Arrays arrays(document, fmt::format("{}.messages", name), {"sizes", "one_way", "crossing"});
+  const std::vector<Index> sizes = arrays.axis("sizes");
+  link.sizes.assign(sizes.begin(), sizes.end());
+  link.one_way = arrays.times("one_way", sizes.size(), "one of each size", "seconds");
+  link.crossing = arrays.times("crossing", sizes.size(), "one of each size", "seconds");
+  return link;
+}
+
 std::string link_text(const char* name, const Link& link) {
-  return fmt::format(
+  std::string text = fmt::format(
       "\n[{}]\nlatency = {:.5e}    # seconds\nbandwidth = {:.5e}  # bytes a second\n"
       "overhead = {:.5e}   # seconds of a processor, each message\n",
       name, link.latency, link.bandwidth, link.overhead);
+  if (link.sizes.empty()) return text;
+  return text + fmt::format(
+                    "[{}.messages]  # seconds without the overhead\nsizes = [{:.0f}]  # bytes\n"
+                    "one_way = [{:.5e}]\ncrossing = [{:.5e}]  # of two at a time, one each way\n",
+                    name, fmt::join(link.sizes, ", "), fmt::join(link.one_way, ", "),
+                    fmt::join(link.crossing, ", "));
 }
 
 std::string table_text(const char* name, const ProductTable& table) {
@@ -158,16 +181,16 @@ Machine parse_machine(const std::string& text, const std::string& name) {
   machine.choosing = real_number(costs, seconds("choosing"));
   machine.planning = real_number(costs, seconds("planning"));
   costs.finish();
-  machine.inner = machine.outer = read_link(root.table("inner"));
+  machine.inner = machine.outer = read_link(document, "inner", root.table("inner"));
   config::Section outer = root.table("outer");
-  if (document.root().contains("outer")) machine.outer = read_link(outer);
+  if (document.root().contains("outer")) machine.outer = read_link(document, "outer", outer);
   config::Section node = root.table("node");
   machine.ranks_a_node = std::get<std::int64_t>(node.value(
       {.name = "ranks", .help = "", .initial = std::int64_t{0}, .minimum = 0, .maximum = most_ranks}));
   node.finish();
   static_cast<void>(root.table("products"));
   root.finish();
-  Products(document).read(machine);
+  read_products(document, machine);
   return machine;
 }
 

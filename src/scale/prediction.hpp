@@ -5,10 +5,12 @@
 // message to message as the code waits for them (dense_mixing.hpp, routed_mixing.hpp). Of a replica it takes
 // the one with the most rows, of a routed layer the rank on which the most choices fall.
 //
-//     message         a + o (messages handled) + bytes / bandwidth; at one rank the bytes of all add up
-//     broadcast       ceil(log2 E) (a + o + bytes / bandwidth)
-//     all-reduce      ceil(log2 P) (a + o + bytes / bandwidth)
-//     replicas        2 a + o (messages) + bytes / bandwidth, then (K + 1) V / R floats added, V / R stepped
+//     message         t(bytes) + o (messages handled); t = a + bytes / bandwidth, or a measured curve. At one
+//     rank the
+//                     bytes of all add up: those of the first message by the curve, more by its last slope
+//     broadcast       ceil(log2 E) (t(bytes) + o)
+//     all-reduce      ceil(log2 P) (t(bytes) + o)
+//     replicas        2 messages, one after the other, then (K + 1) V / R floats added, V / R stepped
 #pragma once
 
 #include <vector>

@@ -12,8 +12,9 @@ namespace dmoe::scale {
 class Messages {
  public:
   explicit Messages(const Link& link) : link_(link) {}
-  /// All messages of a flow at one rank; 0 where there are none.
-  double operator()(const Flow& flow) const;
+  /// All messages of a flow at one rank, which go in so many turns, each after the one before; 0 where there
+  /// are none.
+  double operator()(const Flow& flow, double turns = 1) const;
   /// From one rank to all of `ranks`, each of which gets as many bytes.
   double broadcast(double bytes, Index ranks) const;
   /// Of so many bytes on each of `ranks`.
@@ -30,6 +31,10 @@ struct ColumnLoad {
   Index blocks = 0;                     // sum of K_r over replicas
   distribution::RankTraffic traffic{};  // the most of any replica
 };
+/// Gradients to their owners, weights back; gradients twice where their norm is needed first. Local.
+inline double turns_of_replicas(const Workload& work) {
+  return work.clips ? 3 : 2;
+}
 /// Of tensors of these lengths, summed over `slices` leaves between `replicas` ranks. Local.
 ColumnLoad column_load(const std::vector<Index>& lengths, Index slices, Index replicas, bool clips);
 

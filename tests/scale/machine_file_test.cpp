@@ -68,6 +68,25 @@ TEST(MachineFile, is_read_as_it_was_written) {
   EXPECT_DOUBLE_EQ(again.input_gradient(8, 10, 30), 8.5e-3);
 }
 
+TEST(MachineFile, keeps_the_curve_of_a_link) {
+  const std::string curve = "overhead = 0\n[inner.messages]\nsizes = [8, 64]\none_way = [1e-6, 2e-6]\n";
+  const Machine machine =
+      parse_machine(with("overhead = 0\n", curve + "crossing = [3e-6, 5e-6]\n"), "m.toml");
+  EXPECT_EQ(machine.inner.sizes, (std::vector<double>{8, 64}));
+  EXPECT_EQ(machine.inner.one_way, (std::vector<double>{1e-6, 2e-6}));
+  EXPECT_EQ(machine.inner.crossing, (std::vector<double>{3e-6, 5e-6}));
+  EXPECT_EQ(parse_machine(to_toml(machine), "again").outer, machine.inner);
+  const auto message = [&](const std::string& more) {
+    return test::message_of<InputError>(
+        [&] { parse_machine(with("overhead = 0\n", curve + more), "m.toml"); });
+  };
+  EXPECT_EQ(message(""), "m.toml:13: inner.messages.crossing must be an array of numbers");
+  EXPECT_EQ(message("crossing = [1e-6]\n"),
+            "m.toml:16: inner.messages.crossing must have 2 times, one of each size, got 1");
+  EXPECT_EQ(message("crossing = [1e-6, 0]\n"),
+            "m.toml:16: inner.messages.crossing must be seconds above 0, got 0");
+}
+
 TEST(MachineFile, refuses_with_place_key_and_value) {
   const auto message = [](const std::string& wrong) {
     return test::message_of<InputError>([&] { parse_machine(wrong, "m.toml"); });

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "scale/step.hpp"
+
 namespace dmoe::scale {
 namespace {
 
@@ -40,6 +42,38 @@ TEST(Machine, has_the_inner_link_where_all_ranks_are_on_a_node) {
   EXPECT_EQ(machine.link_in_group(3, 63).latency, 2);  // the third one stands across
   EXPECT_EQ(machine.link_in_group(3, 6).latency, 1);
   EXPECT_EQ(machine.link_in_group(16, 64).latency, 2);
+}
+
+TEST(Link, has_two_constants_or_a_curve) {
+  Link link{.latency = 1, .bandwidth = 4, .overhead = 0.5};
+  EXPECT_DOUBLE_EQ(link.seconds(8, Traffic::one_way), 3);
+  EXPECT_DOUBLE_EQ(link.seconds(8, Traffic::crossing), 3);
+  link.sizes = {10, 20, 40};
+  link.one_way = {1, 5, 6};
+  link.crossing = {2, 6, 10};
+  EXPECT_DOUBLE_EQ(link.seconds(1, Traffic::one_way), 1);
+  EXPECT_DOUBLE_EQ(link.seconds(15, Traffic::one_way), 3);
+  EXPECT_DOUBLE_EQ(link.seconds(20, Traffic::one_way), 5);
+  EXPECT_DOUBLE_EQ(link.seconds(60, Traffic::one_way), 7);  // by the last slope, 1 / 20
+  EXPECT_DOUBLE_EQ(link.seconds(60, Traffic::crossing), 14);
+}
+
+TEST(Messages, wait_for_the_first_of_each_turn) {
+  const Link link{.latency = 9,
+                  .bandwidth = 9,
+                  .overhead = 0.5,
+                  .sizes = {10, 20},
+                  .one_way = {1, 2},
+                  .crossing = {3, 5}};
+  const Messages messages(link);
+  EXPECT_EQ(messages({}), 0);
+  // Three of 10 bytes each arrive one behind the other: 1 + 20 / 10.
+  EXPECT_DOUBLE_EQ(messages({.received = 30, .messages_received = 3}), 0.5 * 3 + 1 + 2);
+  EXPECT_DOUBLE_EQ(messages({.sent = 30, .received = 10, .messages_sent = 3, .messages_received = 1}),
+                   0.5 * 4 + 3 + 4);
+  EXPECT_DOUBLE_EQ(messages({.sent = 30, .received = 30, .messages_sent = 3, .messages_received = 3}, 2),
+                   3 + 6 + 2);
+  EXPECT_DOUBLE_EQ(messages.broadcast(20, 8), 3 * (0.5 + 2));
 }
 
 TEST(DefaultMachine, has_a_time_for_all) {

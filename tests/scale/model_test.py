@@ -115,6 +115,11 @@ class Model(unittest.TestCase):
         self.machine.write_text(MACHINE + "at_once = true\n")
         self.compare_models()
 
+    def test_and_where_messages_have_a_curve(self):
+        curve = "[outer.messages]\nsizes = [1024, 65536, 1000000]\none_way = [2e-6, 5e-5, 1e-4]\ncrossing = [3e-6, 9e-5, 3e-4]\n"
+        self.machine.write_text(MACHINE.replace("[products]", curve + "[products]"))
+        self.compare_models()
+
     def compare_models(self):
         for name in CASES:
             config = self.config(name)
