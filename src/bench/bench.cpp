@@ -31,7 +31,7 @@ const std::vector<Bench>& benches() {
        any_number, evaluate},
       {"ranks", "a step and an evaluation on all ranks against one; each rank's time; bytes sent", 2,
        experts_of_network, ranks},
-      {"replicas", "a step in slices, and on all ranks as replicas and as shards, against one rank", 2,
+      {"replicas", "a step in slices, and on all ranks as replicas and as shards, against one rank", 1,
        any_number, replicas},
       {"size", "a step, an evaluation and memory for 4 to 1024 experts a layer, two for each row", 1,
        fewest_experts, size_of_layers},

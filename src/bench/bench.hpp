@@ -63,7 +63,7 @@ void ranks(const comm::Communicator& world, const Options& options, const Record
 
 /// A step in 2, 4 and 8 slices of the batch on one rank over one of the whole ("step_in_2_slices", ..), and
 /// on all ranks, as shards and as replicas ("step_of_shards", "step_of_replicas": time, speed-up over one
-/// rank with the whole batch). Collective over `world`.
+/// rank with the whole batch), where there are more. Collective over `world`.
 void replicas(const comm::Communicator& world, const Options& options, const Record& record);
 
 /// A step and an evaluation for each number of experts, two of which each row chooses, for each number of

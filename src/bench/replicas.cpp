@@ -64,13 +64,14 @@ void replicas(const comm::Communicator& world, const Options& options, const Rec
     contest.add("step", Where::coordinator, alone);
     for (const Index slices : {2, 4, 8})
       contest.add(fmt::format("step_in_{}_slices", slices), Where::coordinator, {alone, 1, {rows, slices}});
-    if (world.size() <= options.network.spec.most_experts())
+    if (world.size() > 1 && world.size() <= options.network.spec.most_experts())
       contest.add("step_of_shards", Where::everywhere, world);
     const Index ranks = world.size();
-    if (ranks <= std::min(rows, options.network.spec.most_experts()))
+    if (ranks > 1 && ranks <= std::min(rows, options.network.spec.most_experts()))
       contest.add("step_of_shards_gating_rows", Where::everywhere,
                   {world, 1, {rows, 1, ranks}, exchange::Gating::rows});
-    if (ranks <= rows) contest.add("step_of_replicas", Where::everywhere, {world, ranks, {rows, ranks}});
+    if (ranks > 1 && ranks <= rows)
+      contest.add("step_of_replicas", Where::everywhere, {world, ranks, {rows, ranks}});
     contest.run(record);
   }
 }

@@ -116,8 +116,8 @@ class Model(unittest.TestCase):
         self.compare_models()
 
     def test_and_where_messages_have_a_curve(self):
-        curve = "[outer.messages]\nsizes = [1024, 65536, 1000000]\none_way = [2e-6, 5e-5, 1e-4]\ncrossing = [3e-6, 9e-5, 3e-4]\n"
-        self.machine.write_text(MACHINE.replace("[products]", curve + "[products]"))
+        curve = "sizes = [1024, 65536, 1000000]\none_way = [2e-6, 5e-5, 1e-4]\ncrossing = [3e-6, 9e-5, 3e-4]\n"
+        self.machine.write_text(MACHINE.replace("[products]", "[outer.messages]\n" + curve + "[products]"))
         self.compare_models()
 
     def compare_models(self):
