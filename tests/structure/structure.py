@@ -52,6 +52,8 @@ WRAPPED = {
 MOST_FILES = 30  # of a module
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+SIMULATED = re.compile(r"\b(charge_product|charge_units|folded_memory|is_folded)\(")  # defined in a simulation alone
+IN_SIMULATION = re.compile(r"if constexpr \((simulation::)?is_on\)")
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -88,6 +90,17 @@ def cmake_violations(root):
                 yield f"src/{path.parent.name}/CMakeLists.txt: USES {name} is not below the module"
 
 
+def simulation_violations(path, text):
+    """Calls of what only a simulation has must be dropped elsewhere, without optimisation too, or nothing links."""
+    enclosing: list[str] = []  # the lines that open the blocks around this one
+    for line in text.splitlines():
+        indent = len(line) - len(line.lstrip())
+        enclosing = [other for other in enclosing if len(other) - len(other.lstrip()) < indent or not line.strip()]
+        enclosing.append(line)
+        if indent and SIMULATED.search(line) and not any(IN_SIMULATION.search(other) for other in enclosing):
+            yield f"src/{path}: '{line.strip()}' outside of if constexpr (simulation::is_on)"
+
+
 def forgotten_tests(root):
     for path in sorted((root / "tests").glob("*/*_test.*")):
         lists = path.parent / "CMakeLists.txt"
@@ -112,6 +125,8 @@ def violations(root):
             found.append(f"src/{path}: not src/<module>/<file> of a known module")
             continue
         found += include_violations(path, text, root)
+        if path.parts[0] != "simulation":
+            found += simulation_violations(path, text)
         if path.suffix == ".cpp" and file.with_suffix(".hpp").exists():
             included = INCLUDE.search(text)
             if not included or included.group(2) != str(path.with_suffix(".hpp")):

@@ -69,6 +69,18 @@ class Structure(unittest.TestCase):
             "<toml++/toml.h> belongs behind src/config",
         )
 
+    def test_call_that_only_a_simulation_could_link_is_found(self):
+        dropped = "  if constexpr (simulation::is_on) {\n    charge_units(1);\n  }\n"
+        self.check(
+            {
+                "src/core/a.hpp": "#pragma once\nvoid charge_units(int);\n",
+                "src/model/b.cpp": f"void b() {{\n{dropped}}}\n",
+                "src/model/c.cpp": f"void c() {{\n{dropped}\n  charge_units(2);\n}}\n",
+                "src/simulation/d.cpp": "void d() {\n  charge_units(3);\n}\n",
+            },
+            "src/model/c.cpp: 'charge_units(2);' outside",
+        )
+
     def test_header_without_pragma_once_is_found(self):
         self.check({"src/core/a.hpp": "// #pragma once, not\n"}, "no #pragma once")
 
