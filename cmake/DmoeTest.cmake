@@ -10,7 +10,8 @@
 # launcher. Labels: the module, `mpi`, `python` and those given. ALLOCATES_OFTEN: under sanitizers an MPI test looks for
 # leaks where it runs without mpirun alone. CALLS_UNCHECKED: its ranks do not compare their collective calls
 # (src/comm/call_check.hpp). SETS name...: once more with each of these instruction sets and no better one, as
-# numerics.isa lowers them. A script with the label on_request runs with `ctest -C on_request` alone.
+# numerics.isa lowers them, where the architecture has them. A script with the label on_request runs with
+# `ctest -C on_request` alone.
 
 set(DMOE_SANITIZER_ENVIRONMENT "")
 set(DMOE_SANITIZER_MPI_ENVIRONMENT "")
@@ -18,6 +19,9 @@ set(DMOE_SANITIZER_QUICK_ENVIRONMENT "")
 set(DMOE_TIMEOUT_FACTOR 1)
 if(DMOE_MPI_LIBRARY STREQUAL mpich) # which waits busily in what is collective: slow with more ranks than cores
   set(DMOE_TIMEOUT_FACTOR 3)
+endif()
+if(CMAKE_CROSSCOMPILING) # an emulator runs them
+  set(DMOE_TIMEOUT_FACTOR 20)
 endif()
 if(DMOE_SANITIZE)
   set(DMOE_SANITIZER_ENVIRONMENT UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1)
@@ -71,6 +75,9 @@ endfunction()
 
 function(dmoe_add_test test)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LABELS;LINKS;SETS")
+  if(NOT DMOE_HAS_LOWER_SETS)
+    set(arg_SETS "")
+  endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
@@ -89,6 +96,9 @@ endfunction()
 
 function(dmoe_add_mpi_test test)
   cmake_parse_arguments(PARSE_ARGV 1 arg "ALLOCATES_OFTEN;CALLS_UNCHECKED" "TIMEOUT" "RANKS;LABELS;LINKS;SETS")
+  if(NOT DMOE_HAS_LOWER_SETS)
+    set(arg_SETS "")
+  endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
