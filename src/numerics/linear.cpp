@@ -176,7 +176,7 @@ Product& product(const ProductShape& shape) {
 }
 
 /// In a simulation, in place of the product.
-void charge([[maybe_unused]] const ProductShape& shape) {
+[[maybe_unused]] void charge([[maybe_unused]] const ProductShape& shape) {
   if constexpr (simulation::is_on) {
     using simulation::Product;
     if (shape.a == Order::transposed) {
