@@ -15,7 +15,8 @@ COLUMNS = ("measurement network batch experts chosen ranks rank precision quanti
 TEXTS = {"measurement", "network", "precision", "quantity", "unit"}
 TINY = "--repetitions 1 --steps 1 --batch-size 6 9 --network 3x8-5x4 --experts 2 5 --hidden 8 --rows 16 7".split()
 ALONE = {"step", "evaluate", "size", "shapes"}
-TOGETHER = {*ALONE, "ranks", "replicas", "sum"}
+NEED_PEERS = {"ranks", "sum"}
+TOGETHER = {*ALONE, *NEED_PEERS, "replicas"}  # replicas alone: what slices cost
 MEASURED = {
     "step": {"step", "products", "peak"},
     "evaluate": {"evaluate", "forward_products", "peak"},
@@ -116,9 +117,14 @@ class Bench(unittest.TestCase):
                 rows = hdf5_rows(output)
                 self.check(rows, set.union(*(MEASURED[name] for name in names)))
                 left_out = [line.split()[0] for line in process.stdout.splitlines() if " left out: it " in line]
-                self.assertEqual(set(left_out), TOGETHER - names)
+                self.assertEqual(set(left_out), NEED_PEERS - names)
                 if "ranks" in names:
                     self.check_bytes(rows, ranks)
+
+    def test_slices_are_measured_on_one_rank(self):
+        output, _ = self.bench("replicas", None, ".csv")
+        slices = {f"step_in_{count}_slices" for count in (2, 4, 8)}
+        self.assertEqual({row["measurement"] for row in csv_rows(output)}, {"step", *slices})
 
     def test_hdf5_says_where_it_was_measured(self):
         output, _ = self.bench("shapes", 2, ".h5")
