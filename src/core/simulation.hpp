@@ -55,6 +55,11 @@ inline void charge([[maybe_unused]] Unit unit, [[maybe_unused]] std::int64_t cou
   if constexpr (is_on) charge_units(unit, count);
 }
 
+inline void charge([[maybe_unused]] Product product, [[maybe_unused]] std::int64_t rows,
+                   [[maybe_unused]] std::int64_t outputs, [[maybe_unused]] std::int64_t inputs) {
+  if constexpr (is_on) charge_product(product, rows, outputs, inputs);
+}
+
 /// Does work on numbers, or charges it. Local.
 template <class Work>
 void work_on_numbers([[maybe_unused]] Unit unit, [[maybe_unused]] std::int64_t count,

@@ -176,18 +176,16 @@ Product& product(const ProductShape& shape) {
 }
 
 /// In a simulation, in place of the product.
-[[maybe_unused]] void charge([[maybe_unused]] const ProductShape& shape) {
-  if constexpr (simulation::is_on) {
-    using simulation::Product;
-    if (shape.a == Order::transposed) {
-      const bool is_added = shape.epilogue == Epilogue::sum;
-      simulation::charge_product(is_added ? Product::added_weight_gradient : Product::weight_gradient,
-                                 shape.k, shape.m, shape.n);
-    } else if (shape.b == Order::transposed) {
-      simulation::charge_product(Product::output, shape.m, shape.n, shape.k);
-    } else {
-      simulation::charge_product(Product::input_gradient, shape.m, shape.k, shape.n);
-    }
+[[maybe_unused]] void charge(const ProductShape& shape) {
+  using simulation::Product;
+  if (shape.a == Order::transposed) {
+    const bool is_added = shape.epilogue == Epilogue::sum;
+    simulation::charge(is_added ? Product::added_weight_gradient : Product::weight_gradient, shape.k, shape.m,
+                       shape.n);
+  } else if (shape.b == Order::transposed) {
+    simulation::charge(Product::output, shape.m, shape.n, shape.k);
+  } else {
+    simulation::charge(Product::input_gradient, shape.m, shape.k, shape.n);
   }
 }
 
