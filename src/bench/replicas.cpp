@@ -55,6 +55,16 @@ class Contest {
   std::vector<Task> tasks_;
 };
 
+/// The layouts of more than one rank that this batch and network allow.
+void add_layouts_of_all(const comm::Communicator& world, Index rows, Index experts, Contest& contest) {
+  const Index ranks = world.size();
+  if (ranks <= experts) contest.add("step_of_shards", Where::everywhere, world);
+  if (ranks <= std::min(rows, experts))
+    contest.add("step_of_shards_gating_rows", Where::everywhere,
+                {world, 1, {rows, 1, ranks}, exchange::Gating::rows});
+  if (ranks <= rows) contest.add("step_of_replicas", Where::everywhere, {world, ranks, {rows, ranks}});
+}
+
 }  // namespace
 
 void replicas(const comm::Communicator& world, const Options& options, const Record& record) {
@@ -64,14 +74,7 @@ void replicas(const comm::Communicator& world, const Options& options, const Rec
     contest.add("step", Where::coordinator, alone);
     for (const Index slices : {2, 4, 8})
       contest.add(fmt::format("step_in_{}_slices", slices), Where::coordinator, {alone, 1, {rows, slices}});
-    if (world.size() > 1 && world.size() <= options.network.spec.most_experts())
-      contest.add("step_of_shards", Where::everywhere, world);
-    const Index ranks = world.size();
-    if (ranks > 1 && ranks <= std::min(rows, options.network.spec.most_experts()))
-      contest.add("step_of_shards_gating_rows", Where::everywhere,
-                  {world, 1, {rows, 1, ranks}, exchange::Gating::rows});
-    if (ranks > 1 && ranks <= rows)
-      contest.add("step_of_replicas", Where::everywhere, {world, ranks, {rows, ranks}});
+    if (world.size() > 1) add_layouts_of_all(world, rows, options.network.spec.most_experts(), contest);
     contest.run(record);
   }
 }
