@@ -32,8 +32,8 @@ class Pair {
   bool takes_part() const { return world_.is_coordinator() || world_.rank() == peer_; }
 
   /// Seconds of a message of so many floats, while another comes the other way or none does.
-  double of_one(std::size_t count, scale::Traffic traffic, Index times) {
-    const bool crosses = traffic == scale::Traffic::crossing;
+  double of_one(std::size_t count, scale::Direction direction, Index times) {
+    const bool crosses = direction == scale::Direction::crossing;
     const double milliseconds = bench::milliseconds_of([&] {
       for (Index i = 0; i < times; ++i) crosses ? exchange(count) : there_and_back(count);
     });
@@ -52,8 +52,8 @@ class Pair {
     return 1e-3 * milliseconds / static_cast<double>(times * static_cast<Index>(burst));
   }
   /// How often, so that a sample is long enough: as rank 0 found, which tells the peer.
-  Index times_of(std::size_t count, scale::Traffic traffic) {
-    const double once = of_one(count, traffic, 2);
+  Index times_of(std::size_t count, scale::Direction direction) {
+    const double once = of_one(count, direction, 2);
     float times = static_cast<float>(std::clamp(std::ceil(sample_seconds / once), 2.0, 200.0));
     if (world_.is_coordinator()) world_.start_send({&times, 1}, other(), Tag::partial_sums).wait();
     if (!world_.is_coordinator()) world_.start_receive({&times, 1}, other(), Tag::partial_sums).wait();
@@ -91,12 +91,12 @@ double shortest(const bench::Samples& samples) {
 }
 
 /// Seconds of a message of each length, without what it costs its processor.
-std::vector<double> curve(Pair& pair, scale::Traffic traffic, double overhead, Index repetitions) {
+std::vector<double> curve(Pair& pair, scale::Direction direction, double overhead, Index repetitions) {
   std::vector<double> seconds;
   for (const std::size_t length : lengths) {
-    const Index times = pair.times_of(length, traffic);
+    const Index times = pair.times_of(length, direction);
     bench::Samples samples;
-    for (Index i = 0; i < repetitions; ++i) samples.push_back(pair.of_one(length, traffic, times));
+    for (Index i = 0; i < repetitions; ++i) samples.push_back(pair.of_one(length, direction, times));
     const double without = std::max(1e-9, shortest(samples) - overhead);
     // A longer one takes no less, whatever disturbed the shorter.
     seconds.push_back(seconds.empty() ? without : std::max(without, seconds.back() * 1.0001));
@@ -113,19 +113,20 @@ scale::Link measure_link(const Communicator& world, int peer, Index repetitions)
   world.barrier();
   if (!pair.takes_part()) return {};
   for (Index repetition = -1; repetition < repetitions; ++repetition) {  // the first one warms up
-    const double one_way = pair.of_one(small, scale::Traffic::one_way, 50);
+    const double one_way = pair.of_one(small, scale::Direction::one_way, 50);
     const double of_a_burst = pair.of_a_burst(8);
     if (repetition < 0) continue;
     latency.push_back(one_way);
     overhead.push_back(of_a_burst);
   }
-  scale::Link link{.latency = std::max(0.0, shortest(latency) - shortest(overhead)),
-                   .overhead = shortest(overhead),
+  const double each = shortest(overhead);
+  scale::Link link{.latency = std::max(0.0, shortest(latency) - each),
+                   .overhead = each,
                    .sizes = {},
-                   .one_way = curve(pair, scale::Traffic::one_way, shortest(overhead), repetitions),
-                   .crossing = curve(pair, scale::Traffic::crossing, shortest(overhead), repetitions)};
+                   .one_way = curve(pair, scale::Direction::one_way, each, repetitions),
+                   .crossing = curve(pair, scale::Direction::crossing, each, repetitions)};
   for (const std::size_t length : lengths) link.sizes.push_back(static_cast<double>(sizeof(float) * length));
-  link.bandwidth = 1 / link.seconds_a_byte(scale::Traffic::one_way);
+  link.bandwidth = 1 / link.seconds_a_byte(scale::Direction::one_way);
   return world.is_coordinator() ? link : scale::Link{};
 }
 
@@ -136,7 +137,7 @@ double measure_all_reduce(const Communicator& world, Index repetitions) {
                                                               for (Index i = 0; i < count; ++i)
                                                                 world.all_reduce(values);
                                                             }}});
-  return 1e-3 * bench::spread_of(samples.front()).smallest;
+  return 1e-3 * shortest(samples.front());
 }
 
 }  // namespace dmoe::calibration

@@ -21,19 +21,19 @@ std::vector<Index> without_gates(const Workload& work, std::vector<Index> length
 double Messages::operator()(const Flow& flow, double turns) const {
   if (flow.messages() == 0) return 0;
   const bool crosses = flow.sent > 0 && flow.received > 0;
-  const Traffic traffic = crosses ? Traffic::crossing : Traffic::one_way;
+  const Direction direction = crosses ? Direction::crossing : Direction::one_way;
   const bool sends = flow.sent >= flow.received;
   const double bytes = sends ? flow.sent : flow.received;
   const double of_one = bytes / std::max(1.0, sends ? flow.messages_sent : flow.messages_received);
   const double more = std::max(0.0, bytes - turns * of_one);  // arrive behind the first of a turn
-  return link_.overhead * flow.messages() + turns * link_.seconds(of_one, traffic) +
-         more * link_.seconds_a_byte(traffic);
+  return link_.overhead * flow.messages() + turns * link_.seconds(of_one, direction) +
+         more * link_.seconds_a_byte(direction);
 }
 
 double Messages::broadcast(double bytes, Index ranks) const {
   if (ranks == 1) return 0;
   const double rounds = std::ceil(std::log2(static_cast<double>(ranks)));
-  return rounds * (link_.overhead + link_.seconds(bytes, Traffic::one_way));
+  return rounds * (link_.overhead + link_.seconds(bytes, Direction::one_way));
 }
 
 ColumnLoad column_load(const std::vector<Index>& lengths, Index slices, Index replicas, bool clips) {
@@ -50,6 +50,14 @@ ColumnLoad column_load(const std::vector<Index>& lengths, Index slices, Index re
                     std::max(load.traffic.messages_received, one.messages_received)};
   }
   return load;
+}
+
+double exchange_seconds(const ColumnLoad& load, const Workload& work, const Messages& between,
+                        const Terms& terms) {
+  const auto& [out, in, messages_out, messages_in] = load.traffic;
+  const double turns = work.clips ? 3 : 2;  // gradients, twice where their norm is needed first; weights
+  return between({real(out), real(in), real(messages_out), real(messages_in)}, turns) +
+         terms.traffic(real(load.blocks + 1) * real(load.chunk));
 }
 
 std::vector<Index> lengths_of_largest(const Workload& work, Index shards) {

@@ -157,11 +157,7 @@ class CoordinatorStep {
       column.sgd *= used();
       return column;
     }
-    const Messages between(machine_.link_across(layout_.ranks()));
-    const auto& [out, in, messages_out, messages_in] = load.traffic;
-    const Flow flow{real(out), real(in), real(messages_out), real(messages_in)};
-    column.exchange =
-        between(flow, turns_of_replicas(work_)) + terms_.traffic(real(load.blocks + 1) * real(load.chunk));
+    column.exchange = exchange_seconds(load, work_, Messages(machine_.link_across(layout_.ranks())), terms_);
     return column;
   }
 

@@ -115,11 +115,7 @@ class HomeStep {
   void sum_gradients(const std::vector<Index>& lengths, Index slices, Index ranks) {
     const ColumnLoad load = column_load(lengths, slices, ranks, work_.clips);
     parts_.sgd += terms_.sgd(real(load.chunk));
-    if (ranks == 1) return;
-    const auto& [out, in, messages_out, messages_in] = load.traffic;
-    const Flow flow{real(out), real(in), real(messages_out), real(messages_in)};
-    parts_.replicas +=
-        across_(flow, turns_of_replicas(work_)) + terms_.traffic(real(load.blocks + 1) * real(load.chunk));
+    if (ranks > 1) parts_.replicas += exchange_seconds(load, work_, across_, terms_);
   }
 
   void end(double forward_ended) {

@@ -26,6 +26,10 @@ Place place_on(const std::vector<Index>& axis, Index size) {
   return {above - 1, std::log(value / low) / std::log(high / low), 1};
 }
 
+const std::vector<double>& times_of(const Link& link, Direction direction) {
+  return direction == Direction::one_way ? link.one_way : link.crossing;
+}
+
 }  // namespace
 
 double ProductTable::operator()(Index m, Index n, Index k) const {
@@ -45,18 +49,18 @@ double ProductTable::operator()(Index m, Index n, Index k) const {
   return std::exp(log_seconds) * places[0].beyond * places[1].beyond * places[2].beyond;
 }
 
-double Link::seconds_a_byte(Traffic traffic) const {
+double Link::seconds_a_byte(Direction direction) const {
   if (sizes.empty()) return 1 / bandwidth;
-  const std::vector<double>& times = traffic == Traffic::one_way ? one_way : crossing;
+  const std::vector<double>& times = times_of(*this, direction);
   const std::size_t last = sizes.size() - 1;
   return (times[last] - times[last - 1]) / (sizes[last] - sizes[last - 1]);
 }
 
-double Link::seconds(double bytes, Traffic traffic) const {
+double Link::seconds(double bytes, Direction direction) const {
   if (sizes.empty()) return latency + bytes / bandwidth;
-  const std::vector<double>& times = traffic == Traffic::one_way ? one_way : crossing;
+  const std::vector<double>& times = times_of(*this, direction);
   if (bytes <= sizes.front()) return times.front();
-  if (bytes >= sizes.back()) return times.back() + (bytes - sizes.back()) * seconds_a_byte(traffic);
+  if (bytes >= sizes.back()) return times.back() + (bytes - sizes.back()) * seconds_a_byte(direction);
   const auto above = static_cast<std::size_t>(std::ranges::upper_bound(sizes, bytes) - sizes.begin());
   const double share = (bytes - sizes[above - 1]) / (sizes[above] - sizes[above - 1]);
   return times[above - 1] + share * (times[above] - times[above - 1]);

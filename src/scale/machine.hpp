@@ -27,8 +27,8 @@ struct ProductTable {
   double operator()(Index m, Index n, Index k) const;
 };
 
-/// Which way messages go at a time.
-enum class Traffic { one_way, crossing };
+/// Whether messages go one way at a time or both.
+enum class Direction { one_way, crossing };
 
 /// How messages travel between two ranks.
 struct Link {
@@ -44,9 +44,9 @@ struct Link {
 
   /// Seconds of one message, without the overhead: between sizes a straight line, beyond them its last one.
   /// Local.
-  double seconds(double bytes, Traffic traffic) const;
+  double seconds(double bytes, Direction direction) const;
   /// Seconds that each byte takes of a long message, or of many. Local.
-  double seconds_a_byte(Traffic traffic) const;
+  double seconds_a_byte(Direction direction) const;
   bool operator==(const Link&) const = default;
 };
 

@@ -5,9 +5,8 @@
 // message to message as the code waits for them (dense_mixing.hpp, routed_mixing.hpp). Of a replica it takes
 // the one with the most rows, of a routed layer the rank on which the most choices fall.
 //
-//     message         t(bytes) + o (messages handled); t = a + bytes / bandwidth, or a measured curve. At one
-//     rank the
-//                     bytes of all add up: those of the first message by the curve, more by its last slope
+//     message         t(bytes) + o (messages handled); t = a + bytes / bandwidth, or a measured curve
+//     messages        at one rank those of all add up: the first by t, more bytes by its last slope
 //     broadcast       ceil(log2 E) (t(bytes) + o)
 //     all-reduce      ceil(log2 P) (t(bytes) + o)
 //     replicas        2 messages, one after the other, then (K + 1) V / R floats added, V / R stepped

@@ -31,12 +31,12 @@ struct ColumnLoad {
   Index blocks = 0;                     // sum of K_r over replicas
   distribution::RankTraffic traffic{};  // the most of any replica
 };
-/// Gradients to their owners, weights back; gradients twice where their norm is needed first. Local.
-inline double turns_of_replicas(const Workload& work) {
-  return work.clips ? 3 : 2;
-}
 /// Of tensors of these lengths, summed over `slices` leaves between `replicas` ranks. Local.
 ColumnLoad column_load(const std::vector<Index>& lengths, Index slices, Index replicas, bool clips);
+/// Seconds in which replicas, of which there are several, send each other gradients and weights and add what
+/// arrives. Local.
+double exchange_seconds(const ColumnLoad& load, const Workload& work, const Messages& between,
+                        const Terms& terms);
 
 /// The lengths of the tensors of what the rank with the most experts beside the coordinator holds. Local.
 std::vector<Index> lengths_of_largest(const Workload& work, Index shards);

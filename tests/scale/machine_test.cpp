@@ -46,16 +46,16 @@ TEST(Machine, has_the_inner_link_where_all_ranks_are_on_a_node) {
 
 TEST(Link, has_two_constants_or_a_curve) {
   Link link{.latency = 1, .bandwidth = 4, .overhead = 0.5};
-  EXPECT_DOUBLE_EQ(link.seconds(8, Traffic::one_way), 3);
-  EXPECT_DOUBLE_EQ(link.seconds(8, Traffic::crossing), 3);
+  EXPECT_DOUBLE_EQ(link.seconds(8, Direction::one_way), 3);
+  EXPECT_DOUBLE_EQ(link.seconds(8, Direction::crossing), 3);
   link.sizes = {10, 20, 40};
   link.one_way = {1, 5, 6};
   link.crossing = {2, 6, 10};
-  EXPECT_DOUBLE_EQ(link.seconds(1, Traffic::one_way), 1);
-  EXPECT_DOUBLE_EQ(link.seconds(15, Traffic::one_way), 3);
-  EXPECT_DOUBLE_EQ(link.seconds(20, Traffic::one_way), 5);
-  EXPECT_DOUBLE_EQ(link.seconds(60, Traffic::one_way), 7);  // by the last slope, 1 / 20
-  EXPECT_DOUBLE_EQ(link.seconds(60, Traffic::crossing), 14);
+  EXPECT_DOUBLE_EQ(link.seconds(1, Direction::one_way), 1);
+  EXPECT_DOUBLE_EQ(link.seconds(15, Direction::one_way), 3);
+  EXPECT_DOUBLE_EQ(link.seconds(20, Direction::one_way), 5);
+  EXPECT_DOUBLE_EQ(link.seconds(60, Direction::one_way), 7);  // by the last slope, 1 / 20
+  EXPECT_DOUBLE_EQ(link.seconds(60, Direction::crossing), 14);
 }
 
 TEST(Messages, wait_for_the_first_of_each_turn) {
