@@ -85,16 +85,25 @@ class Arrays {
     }
     return times;
   }
+  /// Times of messages of these sizes; a longer one takes no less, or its last slope would give time back.
+  std::vector<double> curve(const char* key, const std::vector<Index>& sizes) const {
+    std::vector<double> seconds = times(key, sizes.size(), "one of each size", "seconds");
+    const auto falls = std::ranges::is_sorted_until(seconds);
+    if (falls != seconds.end())
+      refuse(key, "seconds that do not fall", array(key)[size(falls - seconds.begin())]);
+    return seconds;
+  }
   [[noreturn]] void refuse(const char* key, const std::string& what, const toml::node& got) const {
     throw InputError("{}: {}.{} must be {}, got {}", place(key), path_, key, what, config::toml_text(got));
   }
 
- private:
   std::string place(std::string_view key) const {
     const toml::node* const node = table_->get(key);
     return document_.place(fmt::format("{}.{}", path_, key),
                            node == nullptr ? table_->source() : node->source());
   }
+
+ private:
   const toml::array& array(const char* key) const {
     const toml::array* const found = (*table_)[key].as_array();
     if (found == nullptr || found->empty())
@@ -136,9 +145,12 @@ Link read_link(const config::Document& document, const char* name, config::Secti
   if (!has_curve) return link;
   const Arrays arrays(document, fmt::format("{}.messages", name), {"sizes", "one_way", "crossing"});
   const std::vector<Index> sizes = arrays.axis("sizes");
+  if (sizes.size() < 2)
+    throw InputError("{}: {}.messages.sizes must be two at least, got {}", arrays.place("sizes"), name,
+                     sizes.size());
   link.sizes.assign(sizes.begin(), sizes.end());
-  link.one_way = arrays.times("one_way", sizes.size(), "one of each size", "seconds");
-  link.crossing = arrays.times("crossing", sizes.size(), "one of each size", "seconds");
+  link.one_way = arrays.curve("one_way", sizes);
+  link.crossing = arrays.curve("crossing", sizes);
   return link;
 }
 

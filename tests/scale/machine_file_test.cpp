@@ -83,6 +83,11 @@ TEST(MachineFile, keeps_the_curve_of_a_link) {
   EXPECT_EQ(message(""), "m.toml:13: inner.messages.crossing must be an array of numbers");
   EXPECT_EQ(message("crossing = [1e-6]\n"),
             "m.toml:16: inner.messages.crossing must have 2 times, one of each size, got 1");
+  EXPECT_EQ(message("crossing = [0.5, 0.25]\n"),
+            "m.toml:16: inner.messages.crossing must be seconds that do not fall, got 0.25");
+  const std::string one = "overhead = 0\n[inner.messages]\nsizes = [8]\none_way = [1]\ncrossing = [1]\n";
+  EXPECT_EQ(test::message_of<InputError>([&] { parse_machine(with("overhead = 0\n", one), "m.toml"); }),
+            "m.toml:14: inner.messages.sizes must be two at least, got 1");
   EXPECT_EQ(message("crossing = [1e-6, 0]\n"),
             "m.toml:16: inner.messages.crossing must be seconds above 0, got 0");
 }
