@@ -40,7 +40,7 @@ train() {
   if [[ $warning ]]; then # that ended wait, not the training
     wait "$launcher" && status=0 || status=$?
   fi
-  # MPICH's mpiexec may lose the status of ranks that were sent a signal, by it or by SLURM.
+  # MPICH's mpiexec may lose the status of ranks that were sent a signal, Open MPI 5's mpirun that of a lost host.
   if ((status == 0)) && ! is_finished "$2"; then status=75; fi
   return "$status"
 }

@@ -9,8 +9,9 @@ import unittest
 from pathlib import Path
 
 import h5py
-from dmoe_testing import DMOE, main, run
+from dmoe_testing import DMOE, checked, main, run
 from hosts import Hosts
+from launchers import loses_status_of_a_lost_host
 from run_contents import contents, differing
 
 SWITCH = sys.argv.pop(1)
@@ -177,13 +178,17 @@ class Network(unittest.TestCase):
                 self.assertLess(time.monotonic(), deadline, log.read_text())
                 time.sleep(0.05)
             ranks_ended_at = time.monotonic()
-            self.assertNotEqual(process.wait(SECONDS), 0, log.read_text())
+            status = process.wait(SECONDS)
             ranks, launcher = ranks_ended_at - cut_at, time.monotonic() - cut_at
         said = log.read_text()
         found = re.search(r"dmoe: rank (\d) has waited \d+ s in (MPI_|a collective HDF5).*", said)
         self.assertIsNotNone(found, said)
         self.assertIn(found.group(1), "0123"[: sum(slots[:2])])  # what the last host says does not come through
-        print(f"\n{found.group()}\nafter the link went down ranks ended in {ranks:.1f} s, mpirun in {launcher:.1f} s")
+        print(f"\n{found.group()}\nafter the link went down ranks ended in {ranks:.1f} s, ", end="")
+        print(f"mpirun in {launcher:.1f} s with status {status}")
+        if not loses_status_of_a_lost_host():
+            self.assertNotEqual(status, 0, said)
+        self.assertNotRegex(checked(DMOE, "info", output), r"(?m)^status +finished")
         self.assertIn("going on after step", self.alone(output, *long))
         self.assertEqual(differing(output, self.whole, config=False), [])
 

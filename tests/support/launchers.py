@@ -34,6 +34,11 @@ def loses_statuses() -> bool:
     return open_mpi() is None
 
 
+def loses_status_of_a_lost_host() -> bool:
+    """Whether it exits with 0 at times where it has lost a host and with it the job: 5."""
+    return open_mpi() == 5
+
+
 def shows_last_words() -> bool:
     """Whether what ranks say then is still shown."""
     return open_mpi() != 5
